@@ -1,0 +1,39 @@
+"""What can go wrong, as one tree; the message says what was tried, on what, and the next step, in one line.
+
+WarehouseError              exit 1   a step failed
+├── UsageError              exit 2   the command line, a settings value or a SQL file is wrong
+├── ServerError             exit 1   a server did not answer, or answered with an error
+└── ExpectationError        exit 3   expectations failed, or data is missing
+"""
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_EXPECTATIONS = 0, 1, 2, 3
+
+
+class WarehouseError(Exception):
+    """A step failed. `step` is the next thing to do and is printed behind the message."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, message: str, step: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+
+    def __str__(self) -> str:
+        text = " ".join(super().__str__().split())
+        return f"{text}; {self.step}" if self.step else text
+
+
+class UsageError(WarehouseError):
+    """What a person typed or wrote cannot be used."""
+
+    exit_code = EXIT_USAGE
+
+
+class ServerError(WarehouseError):
+    """A server did not answer, or answered with an error."""
+
+
+class ExpectationError(WarehouseError):
+    """The data is not what the expectations say, or is not all there."""
+
+    exit_code = EXIT_EXPECTATIONS
