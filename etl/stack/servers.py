@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import sys
@@ -135,7 +134,11 @@ def kafka_answers(bootstrap_servers: str) -> bool:
     """Whether a broker answers with its metadata."""
     from confluent_kafka.admin import AdminClient
 
-    quiet = {"bootstrap.servers": bootstrap_servers, "log_level": 0, "socket.timeout.ms": 2000}
+    quiet: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": bootstrap_servers,
+        "log_level": 0,
+        "socket.timeout.ms": 2000,
+    }
     try:
         return bool(AdminClient(quiet, logger=None).list_topics(timeout=2).brokers)
     except Exception:
@@ -220,21 +223,18 @@ def hdfs(layout: Layout) -> list[Server]:
     options = ["-Xmx256m", *SMALL]
     package = "org.apache.hadoop.hdfs.server"
     web = f"http://{layout.address('namenode-web')}"
-    environment = {"HADOOP_USER_NAME": getpass.getuser()}
     namenode = Server(
         "namenode",
         ("namenode", "namenode-web"),
         _java(options, classes, f"{package}.namenode.NameNode"),
         lambda: hdfs_answers(web, "Version"),
         format=[_java(options, classes, f"{package}.namenode.NameNode", "-format", "-nonInteractive")],
-        environment=environment,
     )
     datanode = Server(
         "datanode",
         ("datanode", "datanode-web", "datanode-ipc"),
         _java(options, classes, f"{package}.datanode.DataNode"),
         lambda: hdfs_answers(web),
-        environment=environment,
     )
     return [namenode, datanode]
 
@@ -362,7 +362,6 @@ def spark(layout: Layout) -> Server:
             "SPARK_LOCAL_IP": HOST,
             "PYSPARK_PYTHON": sys.executable,
             "PYTHONPATH": str(PROJECT),
-            "HADOOP_USER_NAME": getpass.getuser(),
         },
     )
 

@@ -1,0 +1,292 @@
+"""The command line: reads the settings, calls one module per verb, prints counts, turns errors into exit codes.
+
+Modules are imported where they are used: Spark and Great Expectations take seconds to load.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from etl import errors, settings
+from etl.errors import ExpectationError, UsageError, WarehouseError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Kafka messages to flattened, validated Hive tables and a report.",
+    epilog="Exit codes: 0 good, 1 failed, 2 wrong usage, 3 expectations failed or data is missing.",
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+state: dict[str, Any] = {"flags": {}, "debug": False}
+Variables = Annotated[list[str], typer.Option("--hivevar", metavar="NAME=VALUE", help="A declared parameter.")]
+
+
+def say(text: str) -> None:
+    """A line of progress, on standard error."""
+    err.print(text, markup=False)
+
+
+def conf() -> settings.Settings:
+    """The settings of this call."""
+    return settings.load(**state["flags"])
+
+
+def pairs(texts: list[str], what: str) -> dict[str, str]:
+    """`name=value` texts as a dictionary; UsageError for another form."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{what} cannot be {text!r}", "write name=value")
+        found[name] = value
+    return found
+
+
+@app.callback()
+def options(
+    set_: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as topic=exams (repeatable).")
+    ] = [],  # noqa: B006
+    debug: Annotated[bool, typer.Option(help="Show the trace of an error.")] = False,
+) -> None:
+    """Take what holds for every command."""
+    state["debug"] = debug
+    flags = pairs(set_, "--set")
+    if unknown := set(flags) - set(settings.Settings.model_fields):
+        raise UsageError(f"there is no setting {min(unknown)}", "docs/settings.md lists them")
+    state["flags"] = flags
+
+
+@app.command(epilog="Example: ./warehouse up")
+def up() -> None:
+    """Start Kafka, HDFS, the Hive metastore and Spark on 127.0.0.1, and wait until all are healthy."""
+    from etl.stack import processes
+
+    began = time.monotonic()
+    found = processes.up(conf(), say)
+    say(f"{len(found['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
+
+
+@app.command(epilog="Example: ./warehouse down")
+def down() -> None:
+    """End the servers that `up` started, and nothing else."""
+    from etl.stack import processes
+
+    ended = processes.down(conf())
+    say(f"ended {len(ended)} servers{': ' if ended else ''}{', '.join(ended)}")
+
+
+@app.command(epilog="Example: ./warehouse status")
+def status() -> None:
+    """Show every server: its address, its process and whether it is healthy."""
+    from etl import query
+    from etl.stack import health
+
+    rows = health.status(conf())
+    result = query.Result(["server", "address", "process", "health"], rows)
+    print(query.formatted(result, "table"))
+    if any(row[3] != "healthy" for row in rows):
+        raise typer.Exit(errors.EXIT_FAILED)
+
+
+@app.command(epilog="Example: ./warehouse doctor")
+def doctor() -> None:
+    """Check Python, Java, packages, disk and every server; say what to do about each fault."""
+    from etl.stack import health
+
+    faults = 0
+    for is_good, what, step in health.examine(conf()):
+        faults += not is_good
+        print(f"{'ok   ' if is_good else 'FAULT'}  {what}{'' if is_good else f': {step}'}")
+    say(f"{faults} faults")
+    if faults:
+        raise typer.Exit(errors.EXIT_FAILED)
+
+
+@app.command(epilog="Example: ./warehouse generate --attempts 5 --seed 2")
+def generate(attempts: int = 3280, seed: int = 1) -> None:
+    """Write synthetic messages to standard output, a JSON line each; 3,280 reproduce the published figures."""
+    from sample.generate import write
+
+    if attempts < 0:
+        raise UsageError(f"--attempts cannot be {attempts}", "give 0 or more")
+    count = write(sys.stdout.buffer, attempts, seed)
+    say(f"generated {count:,} synthetic messages")
+
+
+@app.command(epilog="Example: ./warehouse generate | ./warehouse publish -")
+def publish(source: Annotated[str, typer.Argument(metavar="FILE|-")], topic: str | None = None) -> None:
+    """Publish a JSON array or JSON lines (plain or .gz) to Kafka, one record one message."""
+    from etl.publish import publish as run
+
+    done = run(conf(), source, topic)
+    say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
+    if done.is_genuine:
+        say("this is the published file, byte for byte")
+
+
+@app.command(epilog="Example: ./warehouse land")
+def land() -> None:
+    """Land what is new in Kafka: raw JSON tables on HDFS, each message exactly once."""
+    from etl.land import land as run
+
+    landed = run(conf(), say)
+    say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
+
+
+@app.command(epilog="Example: ./warehouse build flat.attempts")
+def build(tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...")] = None) -> None:
+    """Run the SQL files that are due, in stage order; naming tables builds just these."""
+    from etl.build import build as run
+
+    built = run(conf(), tables or [], say)
+    say(f"built {len(built)} tables" if built else "every table is up to date")
+
+
+@app.command(epilog="Example: ./warehouse plan")
+def plan() -> None:
+    """Show what build would do, and why; changes no table."""
+    from etl import build, query
+    from etl.hive import Hive
+
+    given = conf()
+    with Hive(given) as hive:
+        landing, steps = build.plan(given, hive)
+    rows: list[tuple[Any, ...]] = [(step.file.name, "build" if step.is_due else "keep", step.why) for step in steps]
+    print(query.formatted(query.Result(["table", "action", "why"], rows), "table"))
+    say(f"newest landing {landing}, {sum(step.is_due for step in steps)} of {len(steps)} tables to build")
+
+
+@app.command(epilog="Example: ./warehouse validate")
+def validate() -> None:
+    """Run the expectation suites; exit code 3 when a critical one is not met."""
+    from etl.validate import validate as run
+
+    show(run(conf(), say))
+
+
+def show(validated: Any) -> None:
+    """Print the verdict; ExpectationError when a critical expectation is not met."""
+    for row in validated.failed:
+        column = f" {row['column_name']}" if row["column_name"] else ""
+        say(f"{row['severity']}: {row['table_name']}{column}: {row['expectation']}: {row['observed']}")
+    met = len(validated.rows) - len(validated.failed)
+    say(f"{met} of {len(validated.rows)} expectations met in {validated.seconds:.1f} s: {validated.summary}")
+    if not validated.is_good:
+        raise ExpectationError("critical expectations are not met", f"look at {validated.summary}")
+
+
+@app.command(epilog="Example: ./warehouse report")
+def report() -> None:
+    """Answer the questions of sql/4_reports as one HTML page and one Markdown file."""
+    from etl.hive import Hive
+    from etl.report import report as run
+
+    given = conf()
+    with Hive(given) as hive:
+        done = run(given, hive.query)
+    for answer in done.answers:
+        out.print(answer, markup=False)
+    say(f"answered {len(done.sections)} questions: {done.html} and {done.markdown}")
+
+
+@app.command(epilog="Example: ./warehouse run")
+def run() -> None:
+    """Land, build, validate and report."""
+    land()
+    build(None)
+    failed: ExpectationError | None = None
+    try:
+        validate()
+    except ExpectationError as error:
+        failed = error  # the report is what people look at to see why
+    report()
+    if failed:
+        raise failed
+
+
+@app.command(epilog='Example: ./warehouse query "SELECT COUNT(*) AS attempts FROM flat.attempts" --format json')
+def query(
+    statement: Annotated[str | None, typer.Argument(metavar="[SQL]")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="Run a SQL file instead.")] = None,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    hivevar: Variables = [],  # noqa: B006
+) -> None:
+    """Ask in SQL; the rows go to standard output, and nothing else does."""
+    from etl import query as verb
+
+    if form not in ("table", "csv", "json"):
+        raise UsageError(f"--format cannot be {form!r}", "give table, csv or json")
+    statements = verb.read(statement, file, pairs(hivevar, "--hivevar"))
+    print(verb.formatted(verb.query(conf(), statements), form))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    epilog='Example: ./warehouse beeline -e "SHOW DATABASES"',
+)
+def beeline(context: typer.Context) -> None:
+    """Run the real beeline on the warehouse, with beeline's own arguments."""
+    from etl.stack import client
+
+    raise typer.Exit(client.beeline(conf(), context.args))
+
+
+@app.command(epilog="Example: ./warehouse demo")
+def demo() -> None:
+    """Start the stack and take the synthetic sample the whole way: publish, land, build, validate, report."""
+    from etl import demo as verb
+
+    verb.demo(conf, say, run)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: ./warehouse test -k land",
+)
+def test(
+    context: typer.Context,
+    long: Annotated[bool, typer.Option("--long", help="The tests that take minutes, too.")] = False,
+) -> None:
+    """Run the tests on a stack of their own; other arguments go to pytest."""
+    import subprocess
+
+    chosen = [] if long else ["-m", "not long"]
+    command = [sys.executable, "-m", "pytest", *chosen, *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=settings.PROJECT, check=False).returncode)
+
+
+def main() -> None:
+    """Run the command line; every error is one line and an exit code, a trace comes only with --debug."""
+    try:
+        code = app(prog_name="./warehouse", standalone_mode=False)
+    except WarehouseError as error:
+        if state["debug"]:
+            raise
+        fail(str(error), error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        fail("interrupted", errors.EXIT_FAILED)
+    except Exception as error:
+        if state["debug"]:
+            raise
+        if hasattr(error, "format_message"):  # what Typer says of wrong words
+            text = " ".join(error.format_message().split()).rstrip(".")
+            fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)
+        kind = type(error).__name__
+        fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
+    sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say in one line what went wrong, and end."""
+    err.print(f"warehouse: {message}", markup=False)
+    sys.exit(code)

@@ -1,0 +1,88 @@
+"""HDFS over WebHDFS: small files are put, folders listed and renamed; the data itself moves by Spark and Hive."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+import msgspec
+import requests
+
+from etl.errors import ServerError
+from etl.settings import Settings
+
+
+class Hdfs:
+    """The warehouse's folder on HDFS; paths are relative to `settings.warehouse_root`."""
+
+    def __init__(self, settings: Settings) -> None:
+        address = urlsplit(settings.webhdfs)
+        self.address = address.netloc
+        self.root = PurePosixPath(urlsplit(settings.warehouse_root).path or "/")
+        self.files = fsspec.filesystem(
+            "webhdfs",
+            host=address.hostname,
+            port=address.port or 9870,
+            user=settings.hdfs_user,
+            use_https=address.scheme == "https",
+            use_listings_cache=False,
+        )
+
+    def path(self, *names: str) -> str:
+        """The absolute path of something under the root."""
+        return str(self.root.joinpath(*names))
+
+    def names(self, *folder: str) -> list[str]:
+        """The names in a folder, sorted; none where there is no such folder."""
+        try:
+            return sorted(PurePosixPath(one).name for one in self._call("ls", self.path(*folder), detail=False))
+        except FileNotFoundError:
+            return []
+
+    def put_rows(self, rows: list[dict[str, Any]], *path: str) -> None:
+        """Write rows as JSON lines into a new file, seen whole or not at all."""
+        draft = self.path(*path[:-1], f".{path[-1]}.draft")
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        self._call("pipe_file", draft, lines)
+        self._call("mv", draft, self.path(*path))
+
+    def rows(self, *path: str) -> list[dict[str, Any]]:
+        """The rows of a JSON-lines file."""
+        lines = self._call("cat_file", self.path(*path)).splitlines()
+        return [msgspec.json.decode(line) for line in lines]
+
+    def remove(self, *path: str) -> None:
+        """Remove a file or folder with all in it, if it is there."""
+        try:
+            self._call("rm", self.path(*path), recursive=True)
+        except FileNotFoundError:
+            return
+
+    def rename_new(self, source: tuple[str, ...], target: tuple[str, ...]) -> bool:
+        """Rename in one step; False when the target is there already (compare-and-swap on a name)."""
+        new, old = self.path(*target), self.path(*source)
+        self._call("makedirs", self.path(*target[:-1]), exist_ok=True)
+        try:
+            # fsspec's mv cannot ask for this: without renameoptions a folder would move into an existing one.
+            options = {"path": old, "destination": new, "renameoptions": "NONE"}
+            self._call("_call", "RENAME", method="put", **options)
+        except ServerError:
+            if not self._call("exists", new):
+                raise
+            return not self._call("exists", old)  # an answer that was lost on the way back
+        return True
+
+    def _call(self, verb: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return getattr(self.files, verb)(*arguments, **options)
+        except requests.ConnectionError as error:
+            raise ServerError(
+                f"HDFS does not answer at {self.address}",
+                "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
+            ) from error
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ServerError(f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {error}") from error

@@ -1,0 +1,57 @@
+"""What the broker says of a topic: its id, its partitions and the offsets it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from etl.errors import ServerError
+from etl.settings import Settings
+
+SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic: `offsets` maps a partition to (first offset held, offset behind the last committed message)."""
+
+    name: str
+    id: str
+    offsets: Mapping[int, tuple[int, int]]
+
+    @property
+    def count(self) -> int:
+        """Offsets held by the broker, over all partitions."""
+        return sum(end - first for first, end in self.offsets.values())
+
+
+def describe(settings: Settings) -> Topic:
+    """Ask the broker about the topic of the settings.
+
+    Raises ServerError when no broker answers or there is no such topic.
+    """
+    from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
+    from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+    where = f"topic {settings.topic} at {settings.bootstrap_servers}"
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+    try:
+        future = admin.describe_topics(TopicCollection([settings.topic]), request_timeout=SECONDS)[settings.topic]
+        topic = future.result(SECONDS + 5)
+        partitions = [TopicPartition(settings.topic, one.id) for one in topic.partitions]
+        held = {}
+        for end, spec in (("first", OffsetSpec.earliest()), ("end", OffsetSpec.latest())):
+            asked = admin.list_offsets(
+                {one: spec for one in partitions},
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=SECONDS,
+            )
+            held[end] = {one.partition: answer.result(SECONDS + 5).offset for one, answer in asked.items()}
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise ServerError(
+            f"could not read {where}: {reason}",
+            "publish to it first, start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS",
+        ) from error
+    offsets = {number: (first, held["end"][number]) for number, first in held["first"].items()}
+    return Topic(settings.topic, str(topic.topic_id), offsets)

@@ -1,0 +1,200 @@
+"""A SQL file as the warehouse sees it: a header, declared parameters and statements. Pure: no server is asked.
+
+    -- flat.attempts: one row per exam attempt.
+    -- Reads: raw.assessments
+    -- Parameters: warehouse_root text, landing integer, build_id identifier
+
+The first line names the table and says what it holds. `Key: value` lines follow; a line without a key goes
+on with the one above. Parameters stand in the text as `${name}`, in beeline as `--hivevar name=value`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
+
+from etl.errors import UsageError
+from etl.settings import PROJECT
+
+SQL = PROJECT / "sql"
+TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
+KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+TYPES = {
+    "identifier": re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}"),
+    "integer": re.compile(r"-?[0-9]{1,18}"),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    # Text stands between quotes in the file: what could end the quotes, escape or nest a variable is refused.
+    "text": re.compile(r"[^'\"`\\;$\x00-\x1f\x7f]{0,1000}"),
+}
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file under sql/: `stage` is its folder, `name` the reader's name of what it makes (flat.attempts)."""
+
+    path: Path
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> SqlFile:
+        """Read a file; UsageError where it has no title line."""
+        file = cls(path, path.read_text(encoding="utf-8"))
+        if not TITLE.match(file.text.partition("\n")[0]):
+            raise UsageError(f"{path} does not begin with `-- database.table: what it holds`", "add the title line")
+        return file
+
+    @property
+    def stage(self) -> str:
+        """The stage folder, such as 2_flat."""
+        return self.path.parent.name
+
+    @property
+    def name(self) -> str:
+        """The name in the title: the view that readers use, or reports.question."""
+        return self._title["name"]
+
+    @property
+    def title(self) -> str:
+        """What the title says behind the name."""
+        return self._title["title"]
+
+    @cached_property
+    def _title(self) -> re.Match[str]:
+        match = TITLE.match(self.text.partition("\n")[0])
+        if match is None:
+            raise UsageError(f"{self.path} has no title line", "begin it with `-- database.table: what it holds`")
+        return match
+
+    @property
+    def table(self) -> str:
+        """The versioned table that the file fills: flat.attempts_v1."""
+        return f"{self.name.partition('.')[0]}.{self.path.stem}"
+
+    @property
+    def version(self) -> int:
+        """The number behind `_v` in the file's name, 0 where it has none."""
+        match = re.search(r"_v([0-9]+)$", self.path.stem)
+        return int(match[1]) if match else 0
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def header(self) -> dict[str, str]:
+        """The `Key: value` lines on top."""
+        found: dict[str, str] = {}
+        key = ""
+        for line in self.text.splitlines()[1:]:
+            if not line.startswith("--"):
+                break
+            if match := KEY.match(line):
+                key = match["key"]
+                found[key] = match["value"].strip()
+            elif key:
+                found[key] += " " + line.removeprefix("--").strip()
+        return found
+
+    @property
+    def reads(self) -> list[str]:
+        """The tables and views that the header says it reads."""
+        return [name.strip() for name in self.header.get("Reads", "").split(",") if "." in name]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The declared parameters: name to type."""
+        declared = self.header.get("Parameters", "none")
+        if declared == "none":
+            return {}
+        pairs = [pair.split() for pair in declared.split(",")]
+        if any(len(pair) != 2 or pair[1] not in TYPES for pair in pairs):
+            raise UsageError(
+                f"{self.path} declares parameters as {declared!r}",
+                f"write `name type` with commas; types are {', '.join(TYPES)}",
+            )
+        return {name: kind for name, kind in pairs}
+
+    def statements(self, values: Mapping[str, str] | None = None) -> list[str]:
+        """The statements with every `${name}` put in.
+
+        Raises UsageError for a parameter that is not declared, not given or not of its type.
+        """
+        return split(substitute(self.text, self.parameters, values or {}, str(self.path)))
+
+    @cached_property
+    def columns(self) -> list[tuple[str, str]]:
+        """(name, type) of every column of the CREATE TABLE, partition columns last, types in lower case."""
+        for statement in split(VARIABLE.sub("x", self.text)):
+            tree = sqlglot.parse_one(statement, read="hive") if "TABLE" in statement[:60].upper() else None
+            if isinstance(tree, exp.Create) and tree.kind == "TABLE":
+                return [
+                    (column.name, column.args["kind"].sql("hive").lower().replace(" ", ""))
+                    for column in tree.find_all(exp.ColumnDef)
+                    if not column.find_ancestor(exp.DataType)
+                ]
+        return []
+
+
+def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
+    """Put checked values in for `${name}`; comments are left alone, so is nothing else."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in parameters:
+            raise UsageError(f"{where} uses ${{{name}}} without declaring it", "declare it in its Parameters line")
+        if name not in values:
+            raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {parameters[name]}")
+        return checked(name, parameters[name], str(values[name]))
+
+    lines = [line if line.lstrip().startswith("--") else VARIABLE.sub(value, line) for line in text.splitlines()]
+    return "\n".join(lines)
+
+
+def checked(name: str, kind: str, value: str) -> str:
+    """The value itself when it is one of its type; UsageError otherwise."""
+    fits = TYPES[kind].fullmatch(value) is not None
+    if fits and kind == "date":
+        try:
+            datetime.date.fromisoformat(value)
+        except ValueError:
+            fits = False
+    if not fits:
+        raise UsageError(f"parameter {name} cannot be {value[:80]!r}", f"it takes a value of type {kind}")
+    return value
+
+
+def split(text: str) -> list[str]:
+    """The statements of a text, by sqlglot's tokenizer: it knows strings, comments, back quotes and hints."""
+    try:
+        tokens = sqlglot.tokenize(text, read="hive")
+    except SqlglotError as error:
+        raise UsageError(f"the SQL cannot be read: {error}", "look for a quote that is not closed") from error
+    found: list[str] = []
+    start: int | None = None
+    end = 0
+    for token in tokens:
+        if token.token_type == TokenType.SEMICOLON:
+            if start is not None:
+                found.append(text[start:end])
+            start = None
+            continue
+        start = token.start if start is None else start
+        end = token.end + 1
+    return [*found, text[start:end]] if start is not None else found
+
+
+def files(stages: str = "[0-9]_*") -> list[SqlFile]:
+    """The files of the stages that match, in stage order."""
+    return [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]

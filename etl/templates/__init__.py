@@ -1,0 +1,181 @@
+"""The pages: sections and results in, the text of a page out. Pure: nothing is asked, nothing is written.
+
+Everything that came out of data is escaped: by Jinja in HTML, by `markdown` in Markdown.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+DASH = "\N{EN DASH}"
+MOST_ROWS, MOST_MARKDOWN_ROWS, OPEN_ROWS = 1000, 20, 12
+# What XML cannot hold, and what nobody could see: shown as the pictures that Unicode has for them.
+UNSEEN = {code: 0x2400 + code for code in range(32)} | {127: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
+MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]")
+LINKS = re.compile(r"(?<=[a-z])(:)(?=//)|(?<=www)(\.)|(@)", re.IGNORECASE)
+SEVERITIES = ("critical", "fail", "error", "warning", "warn", "info")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of an answer: the header's own words, or a value put in."""
+
+    text: str
+    is_value: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question with its answer; `path` is the SQL file's, from the project's folder on."""
+
+    name: str
+    question: str
+    answer: tuple[Part, ...]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    assumptions: str
+    sql: str
+    path: str
+    chart_svg: str | None = None
+    chart_svg_narrow: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The answer as plain text."""
+        return "".join(part.text for part in self.answer)
+
+    @property
+    def is_number(self) -> list[bool]:
+        """Per column: whether it holds numbers and nothing else."""
+        return [_is_number([row[place] for row in self.rows]) for place in range(len(self.columns))]
+
+    @property
+    def first(self) -> Mapping[str, Any]:
+        """The first row, by column; empty where there is none."""
+        return dict(zip(self.columns, self.rows[0], strict=True)) if self.rows else {}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a page says of itself; `front` are the sections whose answers stand at its top."""
+
+    title: str
+    made_at: datetime.datetime
+    seconds: float | None = None
+    front: Sequence[Section] = field(default_factory=tuple)
+
+
+def clean(text: str) -> str:
+    """The text with what cannot be seen or written made visible."""
+    return text.encode("utf-8", "replace").decode().translate(UNSEEN)
+
+
+def label(column: str) -> str:
+    """A column's name for people."""
+    return clean(column.replace("_", " ").strip())
+
+
+def shown(column: str, value: Any) -> str:
+    """A value for people: 1,234, 62.7%, 2018-01-28 19:17:53 UTC, yes; NULL is a dash."""
+    if value is None:
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | Decimal):
+        return _number(column, value)
+    if isinstance(value, datetime.datetime):
+        utc = value.astimezone(datetime.UTC) if value.tzinfo else value
+        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return clean(str(value))
+
+
+def _number(column: str, value: int | float | Decimal) -> str:
+    if column.endswith("_percent"):
+        return f"{value:,.1f}%"
+    if column.endswith("_share"):
+        return f"{value:,.1%}"
+    if isinstance(value, int) or (isinstance(value, Decimal) and value.as_tuple().exponent == 0):
+        return str(value) if re.search(r"(^|_)year$", column) else f"{value:,}"
+    return f"{value:,.2f}" if value == 0 or not -1 < value < 1 else f"{value:,.3f}"
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in known
+    )
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is: one line, no markup, no HTML, no link, fit for a table's cell."""
+    text = " ".join(clean(re.sub(r"[\r\n\t]+", " ", text)).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = MARKDOWN.sub(r"\\\g<0>", text)
+    return LINKS.sub(lambda match: f"&#{ord(match[0])};", text)
+
+
+def fence(text: str) -> str:
+    """A fence of back quotes longer than any in the text."""
+    return "`" * max(3, *(len(run) + 1 for run in re.findall(r"`+", text) or [""]))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(clean=clean, label=label, markdown=markdown, fence=fence)
+    environment.globals.update(shown=shown, DASH=DASH, OPEN_ROWS=OPEN_ROWS)
+    return environment
+
+
+def render_html(sections: Sequence[Section], facts: Facts) -> str:
+    """The whole report as one page that asks for nothing else."""
+    from etl.charts import style
+
+    page = _environment().get_template("report.html")
+    chart_style = style("svg.chart ")
+    return page.render(sections=sections, facts=facts, chart_style=chart_style, most=MOST_ROWS)
+
+
+def render_markdown(sections: Sequence[Section], facts: Facts) -> str:
+    """The whole report as Markdown; its pictures are expected as plots/<name>.svg beside it."""
+    return (
+        _environment()
+        .get_template("report.md")
+        .render(sections=sections, facts=facts, most=MOST_MARKDOWN_ROWS)
+    )
+
+
+def render_validation(results: Iterable[Mapping[str, Any]], facts: Facts) -> str:
+    """One page of expectation results (rows of ops.expectation_results), worst first."""
+    ordered = sorted(results, key=_badness)
+    counts: dict[str, int] = {}
+    for result in ordered:
+        if not result["is_met"]:
+            counts[result["severity"]] = counts.get(result["severity"], 0) + 1
+    tables = {result["table_name"] for result in ordered}
+    page = _environment().get_template("validation.html")
+    return page.render(results=ordered, facts=facts, counts=counts, tables=sorted(tables), chart_style="")
+
+
+def _badness(result: Mapping[str, Any]) -> tuple[bool, int, str, str, str]:
+    """Not met before met, then by severity; one that is not known counts as the worst."""
+    severity = result["severity"]
+    rank = SEVERITIES.index(severity) if severity in SEVERITIES else -1
+    column = result["column_name"] or ""
+    return bool(result["is_met"]), rank, result["table_name"], column, result["expectation"]

@@ -1,0 +1,202 @@
+"""Runs the expectation suites over the tables that readers see; the results become a table and pages.
+
+A suite lies under expectations/ where its table lies under sql/, in Great Expectations' own JSON. Every
+expectation becomes SQL on the same server that answers the readers.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from etl import build, kafka, report
+from etl.errors import ExpectationError, UsageError
+from etl.hdfs import Hdfs
+from etl.hive import SESSION, Hive, reduced
+from etl.settings import PROJECT, Settings
+
+EXPECTATIONS = PROJECT / "expectations"
+CRITICAL = "critical"
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a validation found: a row per expectation (as in ops.expectation_results), its pages, its seconds."""
+
+    rows: list[dict[str, Any]]
+    summary: Path
+    data_docs: Path
+    seconds: float
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """What is not met, critical ones first."""
+        return sorted((row for row in self.rows if not row["is_met"]), key=lambda row: str(row["severity"] != CRITICAL))
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every critical expectation is met."""
+        return not any(row["severity"] == CRITICAL for row in self.failed)
+
+
+def suites() -> list[tuple[str, dict[str, Any]]]:
+    """(the readers' name of the table, the suite) of every file under expectations/, in stage order."""
+    found = []
+    for path in sorted(EXPECTATIONS.glob("*/*.json")):
+        try:
+            suite = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(f"{path} is not JSON: {error}", "mend the file") from error
+        database = path.parent.name.partition("_")[2]
+        found.append((f"{database}.{path.stem.rpartition('_v')[0]}", suite))
+    return found
+
+
+def validate(settings: Settings, say: Callable[[str], None]) -> Validated:
+    """Record what the broker holds, run every suite, write results and pages.
+
+    Raises ExpectationError when a table to be validated is not there.
+    """
+    began = time.monotonic()
+    now = datetime.datetime.now(datetime.UTC)
+    run_id = now.strftime("r%Y%m%dT%H%M%S%f")
+    at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    hdfs = Hdfs(settings)
+    with Hive(settings) as hive:
+        build.prepare(settings, hive)
+        _record_offsets(settings, hdfs, run_id, at)
+        _refuse_missing(hive)
+        context = load(settings)
+        rows = []
+        for table, suite in suites():
+            part = [
+                {"run_id": run_id, "table_name": table, "suite": suite["name"], **row, "validated_at": at}
+                for row in _run(context, table, suite)
+            ]
+            met = sum(row["is_met"] for row in part)
+            say(f"{table:24} {met:>3} of {len(part)} expectations met")
+            rows += part
+        hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context.build_data_docs()
+    seconds = time.monotonic() - began
+    summary = report.write_validation(settings, rows, seconds, at)
+    return Validated(rows, summary, settings.reports / "data_docs" / "index.html", seconds)
+
+
+def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> None:
+    topic = kafka.describe(settings)
+    rows = [
+        {
+            "run_id": run_id,
+            "kafka_topic": topic.name,
+            "topic_id": topic.id,
+            "kafka_partition": partition,
+            "start_offset": first,
+            "end_offset": end,
+            "observed_at": at,
+        }
+        for partition, (first, end) in sorted(topic.offsets.items())
+    ]
+    hdfs.put_rows(rows, "ops", "topic_offsets_v1", f"{run_id}.json")
+
+
+def _refuse_missing(hive: Hive) -> None:
+    for database in sorted({table.partition(".")[0] for table, _ in suites()}):
+        there = {row[1] for row in hive.query(f"SHOW TABLES IN {database}").rows} if database != "" else set()
+        for table, _ in suites():
+            if table.startswith(f"{database}.") and table.partition(".")[2] not in there:
+                raise ExpectationError(f"{table} is not there", "run ./warehouse build")
+
+
+def load(settings: Settings) -> Any:
+    """A Great Expectations context on the server of the settings; nothing of it is stored but its pages."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    password = settings.hive_password.get_secret_value() if settings.hive_password else None
+    arguments = {"auth": settings.hive_auth, "configuration": SESSION[settings.engine], "password": password}
+    context.data_sources.add_sql(
+        "hive",
+        connection_string=f"hive://{quote(settings.hive_user)}@{settings.hive_server}/default",
+        kwargs={"connect_args": arguments},
+        create_temp_table=False,
+    )
+    site = {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(settings.reports / "data_docs"),
+        },
+    }
+    context.delete_data_docs_site("local_site") if "local_site" in context.variables.data_docs_sites else None
+    context.add_data_docs_site("warehouse", site)
+    return context
+
+
+def _run(context: Any, table: str, suite: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run one suite on its table; a row per expectation, in the suite's order."""
+    import great_expectations as gx
+
+    database, _, name = table.partition(".")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asset = context.data_sources.get("hive").add_table_asset(table, table_name=name, schema_name=database)
+        batch = asset.add_batch_definition_whole_table("whole table")
+        definition = gx.ValidationDefinition(
+            name=table, data=batch, suite=context.suites.add(gx.ExpectationSuite(**suite))
+        )
+        checkpoint = gx.Checkpoint(
+            name=table,
+            validation_definitions=[context.validation_definitions.add(definition)],
+            result_format="SUMMARY",
+        )
+        (run,) = context.checkpoints.add(checkpoint).run().run_results.values()
+    return [_row(one) for one in run.results]
+
+
+def _row(result: Any) -> dict[str, Any]:
+    config = result.expectation_config
+    kwargs = config.kwargs
+    column = kwargs.get("column") or ", ".join(kwargs.get("column_list") or ()) or None
+    failure = next((one for one in _exceptions(result.exception_info)), None)
+    details = result.result or {}
+    if failure:
+        observed = f"could not be checked: {reduced(failure)}"
+    elif "observed_value" in details:
+        observed = str(details["observed_value"])
+    else:
+        observed = f"{details.get('unexpected_count', 0):,} of {details.get('element_count', 0):,} rows are not so"
+    return {
+        "expectation": config.description or config.type,
+        "column_name": column,
+        "severity": str(getattr(config.severity, "value", config.severity)),
+        "is_met": bool(result.success) and not failure,
+        "observed": observed,
+        "reason": config.notes if isinstance(config.notes, str) else " ".join(config.notes or ()),
+    }
+
+
+def _exceptions(info: Any) -> list[str]:
+    """The messages of the exceptions in Great Expectations' `exception_info`, which is nested by metric."""
+    if not isinstance(info, dict):
+        return []
+    if info.get("raised_exception"):
+        return [str(info.get("exception_message") or "an exception without a message")]
+    return [message for one in info.values() for message in _exceptions(one)]
