@@ -10,6 +10,7 @@ Chart: none
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,9 @@ from decimal import Decimal
 from typing import Any
 
 from etl.errors import UsageError
-from etl.templates import DASH, label, shown
+from etl.templates import DASH, GRID, PERCENT, SERIES, SHARE, TEXT, label, shown
 
-WIDE, NARROW = 720, 340
-MOST_BARS = 30
+WIDE, NARROW = 800, 340
 SVG = "http://www.w3.org/2000/svg"
 NEEDED = {
     "bar": ["x", "y"],
@@ -32,18 +32,7 @@ NEEDED = {
 }
 MEASURE = {"bar": "x", "column": "y", "line": "y", "heatmap": "color"}
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-REFERENCE = re.compile(r"#([\w-]+)")
 
-# Every colour twice, light and dark: a chart is drawn with the light ones, style sheets swap them.
-TEXT, GRID = ("#525c69", "#a9b3c0"), ("#e1e5ea", "#2d343d")
-SERIES = [
-    ("#2b6a99", "#74b3e3"),
-    ("#b4590f", "#eb9a57"),
-    ("#24806b", "#5cc4aa"),
-    ("#9a4a86", "#d893c6"),
-    ("#77701a", "#c9bf5e"),
-    ("#6b6f78", "#a3a9b5"),
-]
 FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
 
 
@@ -88,38 +77,26 @@ def draw(
 
     Raises UsageError for a column that is not in the result, and for a measure that is not a number.
     """
+    import altair  # it and vl_convert are for those who draw, not for every command
+    import vl_convert
+
     if chart.kind == "none":
         return None
+    has = f"it has {', '.join(columns)}"
     for column in chart.channels.values():
         if column not in columns:
-            raise UsageError(
-                f"{where} draws the column {column}, which its result does not have",
-                f"its columns are {', '.join(columns)}",
-            )
+            raise UsageError(f"{where} draws the column {column}, which its result does not have", has)
     measure = MEASURE[chart.kind]
+    column = chart.channels[measure]
     records = _records(chart, [dict(zip(columns, row, strict=True)) for row in rows])
     if any(isinstance(record[measure], str) for record in records):
-        raise UsageError(f"{where} measures by {chart.channels[measure]}, which is not a number", "mend its Chart")
+        raise UsageError(f"{where} measures by {column}, which is not a number", "mend its Chart line")
     if all(record[measure] is None for record in records):
         return None
-    name = f"{title} A {chart.kind} chart of {label(chart.channels[measure])}, {len(records):,} values."
-    return _finished(_svg(_specification(chart, records, width)), name, f"{where}-{width}")
-
-
-def alone(svg: str) -> str:
-    """The SVG as a file of its own: it brings its dark colours along."""
-    head, end, rest = svg.partition(">")
-    return f"{head}{end}<style>{style()}</style>{rest}\n"
-
-
-def style(scope: str = "") -> str:
-    """The rules that give charts their colours in the dark; `scope` is a selector before each."""
-    rules = [
-        f'{scope}[{part}="{light}"]{{{part}:{dark}}}'
-        for light, dark in [TEXT, GRID, *SERIES]
-        for part in ("fill", "stroke")
-    ]
-    return "@media screen and (prefers-color-scheme:dark){" + "".join(rules) + "}"
+    name = f"{title} A {chart.kind} chart of {label(column)}, {len(records):,} values."
+    version = ".".join(altair.SCHEMA_VERSION.split(".")[:2])
+    svg = vl_convert.vegalite_to_svg(_specification(chart, records, width), vl_version=version)
+    return _finished(svg, name, f"{where}-{width}")
 
 
 def _records(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -131,49 +108,66 @@ def _records(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
         record = {name: _plain(row[column]) for name, column in chart.channels.items()}
         record |= {name: DASH for name, value in record.items() if value is None and name != measure}
         tip = "; ".join(f"{label(chart.channels[name])}: {text}" for name, text in texts.items())
-        records.append(record | {"text": texts[measure], "tip": tip})
-    if chart.kind == "bar":
-        drawn = list(dict.fromkeys(record["y"] for record in records))[:MOST_BARS]
-        return [record for record in records if record["y"] in drawn]
+        # An axis is sorted by its values, or by a column of numbers beside them: weekday_number for weekday.
+        ranks = {name: _plain(row.get(f"{of}_number", row[of])) for name, of in chart.channels.items()}
+        records.append(record | {"text": texts[measure], "tip": tip, "ranks": ranks})
+    if chart.kind == "bar" and chart.color and len({record["y"] for record in records}) == len(records):
+        return [record | {"y": f"{record['color']}\n{record['y']}"} for record in records]
     return records
+
+
+def _order(records: Sequence[Mapping[str, Any]], channel: str) -> list[Any]:
+    """The values of an axis from low to high, NULL last."""
+
+    def rank(record: Mapping[str, Any]) -> tuple[bool, bool, Any]:
+        value = record["ranks"][channel]
+        return value is None, isinstance(value, str), value
+
+    return list(dict.fromkeys(record[channel] for record in sorted(records, key=rank)))
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON holds it."""
-    if isinstance(value, Decimal):
-        return float(value)
     if isinstance(value, datetime.datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%S}Z"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if value is None or is_number else shown("", value)
+        return shown("", value).replace(" UTC", "Z").replace(" ", "T")
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None if value is None else shown("", value)
+    number = value if isinstance(value, int) else float(value)
+    return number if math.isfinite(number) else None
 
 
 def _specification(chart: Chart, records: list[dict[str, Any]], width: int) -> dict[str, Any]:
-    """The chart in Vega-Lite's grammar. Altair is imported by those who draw, not by every command."""
+    """The chart in Vega-Lite's grammar."""
     import altair
 
-    base: Any = altair.Chart(altair.InlineData(values=records)).encode(description="tip:N")
+    base: Any = altair.Chart(altair.InlineData(values=records), width=width).encode(description="tip:N")
     make = {"bar": _bars, "heatmap": _heatmap}.get(chart.kind, _upright)
     text = {"labelColor": TEXT[0], "titleColor": TEXT[0], "labelFontSize": 12, "titleFontSize": 12}
     lines = {"gridColor": GRID[0], "domainColor": GRID[0], "tickColor": GRID[0]}
     space = {"labelPadding": 6, "titlePadding": 10, "titleFontWeight": "normal"}
     drawn = make(altair, base, chart, records).properties(
-        width=width, padding=4, background="transparent", autosize={"type": "fit-x", "contains": "padding"}
+        padding=4, background="transparent", autosize={"type": "fit-x", "contains": "padding"}
     )
     drawn = drawn.configure(font=FONT).configure_view(stroke=None)
     drawn = drawn.configure_axis(**text, **lines, **space).configure_axisX(labelLimit=90)
-    drawn = drawn.configure_axisY(labelLimit=300 if width == WIDE else 140)
-    drawn = drawn.configure_legend(**text, orient="top", titleFontWeight="normal", columns=6 if width == WIDE else 3)
+    drawn = drawn.configure_axisY(labelLimit=340 if width == WIDE else 140)
+    columns = 6 if width == WIDE else 3
+    drawn = drawn.configure_legend(**text, orient="top", titleFontWeight="normal", columns=columns)
     return dict(drawn.to_dict())
 
 
-def _bars(altair: Any, base: Any, chart: Chart, _records: list[dict[str, Any]]) -> Any:
+def _bars(altair: Any, base: Any, chart: Chart, records: list[dict[str, Any]]) -> Any:
     """Horizontal bars with their number at the end; stacked ones have a legend in its place."""
-    spread = base.properties(height=altair.Step(26)).encode(
-        x=altair.X("x:Q", title=label(chart.x), axis=_axis(altair, chart.x)),
-        y=altair.Y("y:N", sort=None, title=None, axis=altair.Axis(ticks=False, domain=False)),
-    )
-    if chart.color:
+    names = {record["y"] for record in records}
+    lines = 2 if all("\n" in str(name) for name in names) else 1
+    axis = altair.Axis(ticks=False, domain=False, labelExpr="split(datum.label, '\\n')")
+    stacked = len(names) < len(records)
+    most = max(record["x"] or 0 for record in records)
+    room = {} if stacked or most <= 0 else {"domainMax": most * (1.12 if base.width == WIDE else 1.4)}
+    x = altair.X("x:Q", title=label(chart.x), axis=_axis(altair, chart, records), scale=altair.Scale(**room))
+    y = altair.Y("y:N", sort=None, title=None, axis=axis)
+    spread = base.properties(height=altair.Step(12 + 15 * lines)).encode(x=x, y=y)
+    if stacked:
         return spread.encode(color=_series(altair)).mark_bar(size=16)
     numbers = spread.mark_text(align="left", dx=5, fontSize=12, color=TEXT[0]).encode(text="text:N")
     return spread.mark_bar(size=16, color=SERIES[0][0], cornerRadiusEnd=2) + numbers
@@ -187,14 +181,19 @@ def _upright(altair: Any, base: Any, chart: Chart, records: list[dict[str, Any]]
         days = {"timeUnit": "utcyearmonthdate"} if all(len(value) == 10 for value in values) else {}
         x = altair.X("x:T", scale=altair.Scale(type="utc"), title=None, axis=axis, **days)
     else:
-        axis = altair.Axis(grid=False, ticks=False, labelAngle=0, labelOverlap=True)
-        x = altair.X("x:O", sort=_order(values), title=label(chart.x), axis=axis)
-    y = altair.Y("y:Q", title=label(chart.y), axis=_axis(altair, chart.y))
-    spread = base.properties(height=240).encode(x=x, y=y, **({"color": _series(altair)} if chart.color else {}))
+        longest = max(len(str(value)) for value in values)
+        is_tight = longest * 7 > (base.width - 60) / len(set(values)) and longest > 3
+        turn = {"labelAngle": -35, "labelLimit": 150} if is_tight else {"labelAngle": 0, "labelSeparation": 4}
+        axis = altair.Axis(grid=False, ticks=False, labelOverlap=not is_tight, **turn)
+        x = altair.X("x:O", sort=_order(records, "x"), title=label(chart.x), axis=axis)
+    y = altair.Y("y:Q", title=label(chart.y), axis=_axis(altair, chart, records))
+    color = {"color": _series(altair)} if chart.color else {}
+    spread = base.properties(height=240).encode(x=x, y=y, **color)
     if chart.kind == "column":
         return spread.mark_bar(color=SERIES[0][0])
-    point = {"size": 24, "filled": True} if len(records) <= 100 else False
-    return spread.mark_line(color=SERIES[0][0], strokeWidth=2, point=point)
+    own = {} if chart.color else {"color": SERIES[0][0]}
+    dots = {"size": 24, **own} if len(records) <= 100 else False
+    return spread.mark_line(strokeWidth=2, point=dots, **own)
 
 
 def _heatmap(altair: Any, base: Any, chart: Chart, records: list[dict[str, Any]]) -> Any:
@@ -203,20 +202,12 @@ def _heatmap(altair: Any, base: Any, chart: Chart, records: list[dict[str, Any]]
     most = max(record["color"] or 0 for record in records) or 1
     scale = altair.Scale(domain=[0, most], range=[0.04, 1])
     legend = altair.Legend(title=label(chart.color), symbolType="square", tickCount=4)
-    return (
-        base.properties(height=altair.Step(24))
-        .encode(
-            x=altair.X("x:O", sort=_order([record["x"] for record in records]), title=label(chart.x), axis=plain),
-            y=altair.Y("y:O", sort=_order([record["y"] for record in records]), title=label(chart.y), axis=plain),
-            opacity=altair.Opacity("color:Q", scale=scale, legend=legend),
-        )
-        .mark_rect(color=SERIES[0][0])
+    spread = base.properties(height=altair.Step(24)).encode(
+        x=altair.X("x:O", sort=_order(records, "x"), title=label(chart.x), axis=plain),
+        y=altair.Y("y:O", sort=_order(records, "y"), title=label(chart.y), axis=plain),
+        opacity=altair.Opacity("color:Q", scale=scale, legend=legend),
     )
-
-
-def _order(values: Sequence[Any]) -> str | None:
-    """Words stay in the order of the rows, numbers count up."""
-    return None if any(isinstance(value, str) for value in values) else "ascending"
+    return spread.mark_rect(color=SERIES[0][0])
 
 
 def _series(altair: Any) -> Any:
@@ -224,27 +215,21 @@ def _series(altair: Any) -> Any:
     return altair.Color("color:N", sort=None, scale=scale, legend=altair.Legend(title=None))
 
 
-def _axis(altair: Any, column: str) -> Any:
-    """The axis of a measure, in per cent where the column is."""
-    percent = {"labelExpr": "datum.label + '%'"} if column.endswith("_percent") else {}
-    share = {"format": ".0%"} if column.endswith("_share") else {}
-    return altair.Axis(domain=False, ticks=False, tickCount=5, **percent, **share)
-
-
-def _svg(specification: dict[str, Any]) -> str:
-    import altair
-    import vl_convert
-
-    version = ".".join(altair.SCHEMA_VERSION.split(".")[:2])
-    text: str = vl_convert.vegalite_to_svg(specification, vl_version=version)
-    return text
+def _axis(altair: Any, chart: Chart, records: list[dict[str, Any]]) -> Any:
+    """The axis of the measure: in per cent where the column is, in whole numbers where all values are."""
+    measure = MEASURE[chart.kind]
+    column = chart.channels[measure]
+    whole = {"tickMinStep": 1} if all(isinstance(record[measure], int) for record in records) else {}
+    percent = {"labelExpr": "datum.label + '%'"} if PERCENT.search(column) else {}
+    share = {"format": ".0%"} if SHARE.search(column) else {}
+    return altair.Axis(domain=False, ticks=False, tickCount=5, **whole, **percent, **share)
 
 
 def _finished(svg: str, name: str, prefix: str) -> str:
     """One named picture: ids that are unique in a page, no roles inside, a mark's description as its tooltip."""
     ElementTree.register_namespace("", SVG)
     root = ElementTree.fromstring(svg)  # noqa: S314 (vl-convert's own output)
-    ids = {value: f"{re.sub(r'[^a-z0-9]+', '-', prefix)}-{value}" for one in root.iter() if (value := one.get("id"))}
+    prefix = re.sub(r"[^a-z0-9]+", "-", prefix)
     for element in list(root.iter()):
         tip = element.attrib.pop("aria-label", None)
         is_mark = element.attrib.pop("role", "") == "graphics-symbol"
@@ -253,9 +238,7 @@ def _finished(svg: str, name: str, prefix: str) -> str:
         if tip and is_mark and kind not in ("axis", "legend", "title"):
             ElementTree.SubElement(element, f"{{{SVG}}}title").text = tip
         for attribute, value in element.attrib.items():
-            if attribute == "id":
-                element.set(attribute, ids[value])
-            elif "#" in value and (found := REFERENCE.search(value)) and found[1] in ids:
-                element.set(attribute, value.replace(f"#{found[1]}", f"#{ids[found[1]]}"))
+            own = f"{prefix}-{value}" if attribute == "id" else value.replace("url(#", f"url(#{prefix}-")
+            element.set(attribute, own)
     root.attrib.update({"role": "img", "aria-label": name, "class": "chart"})
     return ElementTree.tostring(root, encoding="unicode")

@@ -12,7 +12,8 @@ the contract; any field may be missing or null. Beyond that:
   Hive's turns 2^63 into a negative number.
 - Half a surrogate pair (`"\\ud800"`) is no text and is rejected; `"\\u0000"` is text and is accepted.
 - Jackson refuses names beyond 50,000 bytes, numbers beyond 1,000 digits, strings beyond 20,000,000
-  characters and 1,000 levels. Here the whole message is held to the third, and 100 levels are enough.
+  characters and 1,000 levels. Here a number's sign and point count too, the whole message is held to the
+  third, and 100 levels are enough.
 
 This module is pickled by value into Spark's Python workers: the standard library and msgspec, nothing else.
 """
@@ -67,8 +68,7 @@ class Contract:
         self._tolerant = msgspec.json.Decoder(_type(struct, "$", False)).decode
         self._strict = msgspec.json.Decoder(_type(struct, "$", True)).decode
         self._parts = json.JSONDecoder(object_pairs_hook=tuple, parse_int=len, parse_float=len).decode
-        # A name in a map and a double can be too long for Jackson, so they are all looked at; what is only
-        # called so is too, which costs no more than time.
+        # A name in a map and a double can be too long for Jackson: with them every message takes the long way.
         self._is_bounded = '"map"' not in struct_json and '"double"' not in struct_json
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -34,7 +34,7 @@ from etl.settings import Settings
 CHUNK = 1 << 20
 RECORD_BYTES = 64 << 20
 MESSAGE_BYTES = 11 << 20  # 10 MB and what Kafka puts around it
-PATIENCE = 20  # seconds for the first answer, and for each delivery
+ANSWER, DELIVERY = 10, 20  # seconds until Kafka is given up, before and after it answered once
 
 _BLANK = b" \t\n\r"
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -250,9 +250,10 @@ class _Sender:
         self._key = _key_of(settings.key_field)
         self._refused: tuple[KafkaError, int] | None = None
         self.sent = self.acknowledged = self.bytes = self.unkeyed = 0
-        basic = {"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}  # what fails is raised, once
+        # No log: what goes wrong is raised, once.
+        basic: dict[str, Any] = {"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}
         self._make_topic(AdminClient(basic), partitions)
-        safe = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": PATIENCE * 1000}
+        safe = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DELIVERY * 1000}
         quick = {"compression.type": "zstd", "linger.ms": 50, "queue.buffering.max.kbytes": 64 << 10}
         self._producer = Producer({**basic, **safe, **quick, "message.max.bytes": MESSAGE_BYTES})
 
@@ -305,8 +306,8 @@ class _Sender:
     def _make_topic(self, admin: AdminClient, partitions: int) -> None:
         new = NewTopic(self._topic, partitions, config={"max.message.bytes": str(MESSAGE_BYTES)})
         try:
-            if self._topic not in admin.list_topics(timeout=PATIENCE).topics:
-                admin.create_topics([new], request_timeout=PATIENCE)[self._topic].result(PATIENCE)
+            if self._topic not in admin.list_topics(timeout=ANSWER).topics:
+                admin.create_topics([new], request_timeout=ANSWER)[self._topic].result(ANSWER)
         except (KafkaException, TimeoutError) as error:
             reason = error.args[0] if error.args else error
             if isinstance(reason, KafkaError) and reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +16,26 @@ from typing import Any, Protocol
 from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile, files
-from etl.templates import Facts, Part, Section, render_html, render_markdown, shown
+from etl.templates import (
+    Facts,
+    Part,
+    Section,
+    Verdict,
+    alone,
+    render_html,
+    render_markdown,
+    render_validation,
+    shown,
+)
 
 STAGE = "4_reports"
 # Questions about the data itself: their answers stand at the top of the page, they themselves at its end.
-FRONT = ("data_source", "count_equation", "last_validation")
+FRONT = ("data_source", "completeness")
+VERDICT = """
+    SELECT COUNT(*) AS expectations, SUM(CASE WHEN is_met THEN 0 ELSE 1 END) AS unmet, MAX(validated_at) AS at_time
+    FROM ops.expectation_results
+    WHERE run_id IN (SELECT MAX(run_id) FROM ops.expectation_results)
+"""
 PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -44,36 +60,48 @@ Watch = Callable[[Sequence[SqlFile]], Iterable[SqlFile]]
 
 @dataclass(frozen=True)
 class Reported:
-    """What a report came to: its two files, the number of its questions, and question to answer."""
+    """What a report came to: its two files, its questions, and each question with its answer in one line."""
 
     html: Path
     markdown: Path
-    sections: int
-    answers: Mapping[str, str]
+    sections: Sequence[Section]
+    answers: Sequence[str]
 
 
-def report(
-    settings: Settings,
-    query: Query,
-    sources: Sequence[SqlFile] | None = None,
-    watch: Watch = iter,
-) -> Reported:
+def report(settings: Settings, query: Query, sources: Sequence[SqlFile] | None = None, watch: Watch = iter) -> Reported:
     """Ask every question and write the pages; `watch` sees each file before it is asked.
 
     Raises UsageError for a header that does not fit its result, naming file and column.
     """
     began = time.monotonic()
-    asked = files(STAGE) if sources is None else sources
+    asked = sorted(files(STAGE) if sources is None else sources, key=position)
     if not asked:
         raise UsageError(f"there is no question in sql/{STAGE}", "add a SQL file")
-    sections = ordered([section(file, ask(file, query)) for file in watch(asked)])
+    # What is asked about the data itself goes to the end: its answers stand at the top already.
+    sections = sorted((section(file, ask(file, query)) for file in watch(asked)), key=lambda one: one.name in FRONT)
     facts = Facts(
         title=f"{settings.topic.replace('_', ' ').capitalize()} report",
         made_at=datetime.datetime.now(datetime.UTC),
         seconds=time.monotonic() - began,
         front=[one for name in FRONT for one in sections if one.name == name],
+        verdict=verdict(query),
     )
     return written(settings.reports, sections, facts)
+
+
+def position(file: SqlFile) -> tuple[float, str]:
+    """Where a question stands in the report: by its Position line, those without one last."""
+    text = file.header.get("Position", "")
+    return (int(text) if text.isdecimal() else math.inf), file.name
+
+
+def verdict(query: Query) -> Verdict | None:
+    """What the last validation came to, None where there was none."""
+    result = query(VERDICT)
+    expectations, unmet, validated_at = result.rows[0]
+    if not expectations:
+        return None
+    return Verdict(expectations, unmet, datetime.datetime.fromisoformat(validated_at))
 
 
 def ask(file: SqlFile, query: Query) -> Result:
@@ -125,12 +153,17 @@ def filled(template: str, result: Result, where: str) -> tuple[Part, ...]:
                 f"its columns are {', '.join(row)}",
             )
         parts.append(Part(shown(text, row[text]), True) if number % 2 else Part(text, False))
-    return tuple(part for part in parts if part.text)
+    return tuple(_without_second_percent(parts))
 
 
-def ordered(sections: Iterable[Section]) -> list[Section]:
-    """In the order given, questions about the data itself last."""
-    return sorted(sections, key=lambda one: FRONT.index(one.name) + 1 if one.name in FRONT else 0)
+def _without_second_percent(parts: Sequence[Part]) -> Iterator[Part]:
+    """A template may write the sign itself, as in `{mean_score_percent} %`; a value brings its own."""
+    before = Part("", False)
+    for part in parts:
+        is_doubled = before.is_value and before.text.endswith("%")
+        before = Part(re.sub(r"^\s*%", "", part.text), False) if is_doubled and not part.is_value else part
+        if before.text:
+            yield before
 
 
 def place(file: SqlFile) -> str:
@@ -140,8 +173,6 @@ def place(file: SqlFile) -> str:
 
 def written(folder: Path, sections: Sequence[Section], facts: Facts) -> Reported:
     """Write report.html, report.md and plots/*.svg; plots of questions that are gone go too."""
-    from etl.charts import alone
-
     plots = {f"{one.name}.svg": alone(one.chart_svg) for one in sections if one.chart_svg}
     for name, svg in plots.items():
         write(folder / "plots" / name, svg)
@@ -150,8 +181,16 @@ def written(folder: Path, sections: Sequence[Section], facts: Facts) -> Reported
     for old in (folder / "plots").glob("*.svg"):
         if old.name not in plots:
             old.unlink()
-    answers = {one.question: one.sentence for one in sections}
-    return Reported(folder / "report.html", folder / "report.md", len(sections), answers)
+    answers = [f"{one.question} {one.sentence}" for one in sections]
+    return Reported(folder / "report.html", folder / "report.md", sections, answers)
+
+
+def write_validation(settings: Settings, rows: Iterable[Mapping[str, Any]], seconds: float, at: str) -> Path:
+    """Write the one-page summary of a validation; rows as in ops.expectation_results."""
+    path = settings.reports / "validation.html"
+    facts = Facts("Validation", datetime.datetime.fromisoformat(at), seconds)
+    write(path, render_validation(rows, facts))
+    return path
 
 
 def write(path: Path, text: str) -> None:

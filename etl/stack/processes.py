@@ -141,6 +141,8 @@ def _up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
         )
     parts.ensure_jars(say)
     layout = Layout(settings.home, choose_ports(settings, before if running else {}))
+    if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
+        shutil.rmtree(layout.folder("tmp"))
     wanted = servers.all_servers(layout)
     missing = [server for server in wanted if server.name not in running]
     _format(layout, [server for server in missing if server.format], say)

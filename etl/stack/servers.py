@@ -292,7 +292,7 @@ def metastore(layout: Layout) -> Server:
             "datanucleus.schema.autoCreateAll": "true",
             "metastore.schema.verification": "false",
             "metastore.expression.proxy": "org.apache.hadoop.hive.ql.optimizer.ppr.PartitionExpressionForMetastore",
-            "metastore.event.db.notification.api.auth": "false",
+            "metastore.metastore.event.db.notification.api.auth": "false",
             "metastore.stats.auto.analyze": "none",
         },
     )
@@ -348,7 +348,10 @@ def spark(layout: Layout) -> Server:
         ("spark-thrift", "spark-connect"),
         _java(
             ["-Xmx2g", "-XX:+UseParallelGC", *OPENED, f"-Djava.io.tmpdir={layout.folder('tmp')}"]
-            + ["-Dio.netty.tryReflectionSetAccessible=true", f"-Dderby.system.home={layout.folder('tmp')}"],
+            + [
+                "-Dio.netty.tryReflectionSetAccessible=true",
+                f"-Dderby.stream.error.file={layout.folder('logs') / 'spark-derby.log'}",
+            ],
             classes,
             "org.apache.spark.deploy.SparkSubmit",
             *("--properties-file", properties),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 DASH = "\N{EN DASH}"
 MOST_ROWS, MOST_MARKDOWN_ROWS, OPEN_ROWS = 1000, 20, 12
+SHORT = 12
 # What XML cannot hold, and what nobody could see: shown as the pictures that Unicode has for them.
 UNSEEN = {code: 0x2400 + code for code in range(32)} | {127: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]")
 LINKS = re.compile(r"(?<=[a-z])(:)(?=//)|(?<=www)(\.)|(@)", re.IGNORECASE)
-SEVERITIES = ("critical", "fail", "error", "warning", "warn", "info")
+PERCENT, SHARE = re.compile(r"_percent(_of_\w+)?$"), re.compile(r"_share(_of_\w+)?$")
+SEVERITIES = ("critical", "warning", "info")
+
+# Every colour twice, light and dark: a chart is drawn with the light ones, style sheets swap them.
+TEXT, GRID = ("#525c69", "#a9b3c0"), ("#e1e5ea", "#2d343d")
+SERIES = [
+    ("#2b6a99", "#74b3e3"),
+    ("#b4590f", "#eb9a57"),
+    ("#24806b", "#5cc4aa"),
+    ("#9a4a86", "#d893c6"),
+    ("#77701a", "#c9bf5e"),
+    ("#6b6f78", "#a3a9b5"),
+]
 
 
 @dataclass(frozen=True)
@@ -54,14 +68,19 @@ class Section:
         return "".join(part.text for part in self.answer)
 
     @property
-    def is_number(self) -> list[bool]:
-        """Per column: whether it holds numbers and nothing else."""
-        return [_is_number([row[place] for row in self.rows]) for place in range(len(self.columns))]
+    def kinds(self) -> list[str]:
+        """Per column how it is set: as numbers, ids, short words that stay on one line, or text."""
+        places = range(len(self.columns))
+        return [_kind(self.columns[place], [row[place] for row in self.rows]) for place in places]
 
-    @property
-    def first(self) -> Mapping[str, Any]:
-        """The first row, by column; empty where there is none."""
-        return dict(zip(self.columns, self.rows[0], strict=True)) if self.rows else {}
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a validation came to."""
+
+    expectations: int
+    unmet: int
+    validated_at: datetime.datetime
 
 
 @dataclass(frozen=True)
@@ -70,8 +89,15 @@ class Facts:
 
     title: str
     made_at: datetime.datetime
-    seconds: float | None = None
-    front: Sequence[Section] = field(default_factory=tuple)
+    seconds: float
+    front: Sequence[Section] = ()
+    verdict: Verdict | None = None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether an answer at the top has a value that says so."""
+        parts = [part for section in self.front for part in section.answer]
+        return any(part.is_value and "synthetic" in part.text for part in parts)
 
 
 def clean(text: str) -> str:
@@ -99,20 +125,22 @@ def shown(column: str, value: Any) -> str:
 
 
 def _number(column: str, value: int | float | Decimal) -> str:
-    if column.endswith("_percent"):
-        return f"{value:,.1f}%"
-    if column.endswith("_share"):
+    if PERCENT.search(column):
+        return f"{value:,}%" if isinstance(value, int) else f"{value:,.1f}%"
+    if SHARE.search(column):
         return f"{value:,.1%}"
     if isinstance(value, int) or (isinstance(value, Decimal) and value.as_tuple().exponent == 0):
         return str(value) if re.search(r"(^|_)year$", column) else f"{value:,}"
     return f"{value:,.2f}" if value == 0 or not -1 < value < 1 else f"{value:,.3f}"
 
 
-def _is_number(values: Sequence[Any]) -> bool:
+def _kind(column: str, values: Sequence[Any]) -> str:
     known = [value for value in values if value is not None]
-    return bool(known) and all(
-        isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in known
-    )
+    if known and all(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in known):
+        return "number"
+    if column.endswith("_id"):
+        return "id"
+    return "short" if all(len(shown(column, value)) <= SHORT for value in known) else ""
 
 
 def markdown(text: str) -> str:
@@ -128,6 +156,19 @@ def fence(text: str) -> str:
     return "`" * max(3, *(len(run) + 1 for run in re.findall(r"`+", text) or [""]))
 
 
+def alone(svg: str) -> str:
+    """The SVG as a file of its own: it brings its dark colours along."""
+    head, end, rest = svg.partition(">")
+    return f"{head}{end}<style>{style()}</style>{rest}\n"
+
+
+def style(scope: str = "") -> str:
+    """The rules that give charts their colours in the dark; `scope` is a selector before each."""
+    pairs = product(("fill", "stroke"), [TEXT, GRID, *SERIES])
+    rules = "".join(f'{scope}[{part}="{light}"]{{{part}:{dark}}}' for part, (light, dark) in pairs)
+    return f"@media screen and (prefers-color-scheme:dark){{{rules}}}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -138,15 +179,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(clean=clean, label=label, markdown=markdown, fence=fence)
-    environment.globals.update(shown=shown, DASH=DASH, OPEN_ROWS=OPEN_ROWS)
+    environment.filters.update(label=label, markdown=markdown, fence=fence)
+    environment.globals.update(shown=shown, DASH=DASH, OPEN_ROWS=OPEN_ROWS, SHORT=SHORT)
+    environment.tests["bad"] = lambda severity: severity not in SEVERITIES[1:]
     return environment
 
 
 def render_html(sections: Sequence[Section], facts: Facts) -> str:
     """The whole report as one page that asks for nothing else."""
-    from etl.charts import style
-
     page = _environment().get_template("report.html")
     chart_style = style("svg.chart ")
     return page.render(sections=sections, facts=facts, chart_style=chart_style, most=MOST_ROWS)
@@ -154,11 +194,7 @@ def render_html(sections: Sequence[Section], facts: Facts) -> str:
 
 def render_markdown(sections: Sequence[Section], facts: Facts) -> str:
     """The whole report as Markdown; its pictures are expected as plots/<name>.svg beside it."""
-    return (
-        _environment()
-        .get_template("report.md")
-        .render(sections=sections, facts=facts, most=MOST_MARKDOWN_ROWS)
-    )
+    return _environment().get_template("report.md").render(sections=sections, facts=facts, most=MOST_MARKDOWN_ROWS)
 
 
 def render_validation(results: Iterable[Mapping[str, Any]], facts: Facts) -> str:

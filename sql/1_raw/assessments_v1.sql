@@ -1,0 +1,64 @@
+-- raw.assessments: one row per message that fits the contract, as it came.
+-- Reads: nothing: `land` adds each landing as a partition
+-- Writes: raw.assessments_v1, raw.assessments
+-- Grain: kafka_topic, kafka_partition, kafka_offset
+-- Parameters: warehouse_root text
+-- Usage: ./warehouse beeline -f sql/1_raw/assessments_v1.sql
+--     --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Contract: `land` checks each message against the type of payload. Every key may be missing or
+--     null. A key that is not named here stays in the line on HDFS, where SQL does not see it.
+
+CREATE DATABASE IF NOT EXISTS raw;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS raw.assessments_v1 (
+    kafka_topic STRING COMMENT 'The Kafka topic',
+    kafka_partition INT COMMENT 'The Kafka partition',
+    kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
+    kafka_timestamp BIGINT COMMENT 'When it was published, milliseconds since 1970 in UTC',
+    payload STRUCT<
+        keen_timestamp: STRING,
+        keen_created_at: STRING,
+        keen_id: STRING,
+        user_exam_id: STRING,
+        base_exam_id: STRING,
+        exam_name: STRING,
+        certification: STRING,
+        max_attempts: STRING,
+        started_at: STRING,
+        sequences: STRUCT<
+            id: STRING,
+            attempt: BIGINT,
+            counts: STRUCT<
+                total: BIGINT,
+                correct: BIGINT,
+                incorrect: BIGINT,
+                incomplete: BIGINT,
+                submitted: BIGINT,
+                unanswered: BIGINT,
+                all_correct: BOOLEAN
+            >,
+            questions: ARRAY<STRUCT<
+                id: STRING,
+                user_result: STRING,
+                user_correct: BOOLEAN,
+                user_incomplete: BOOLEAN,
+                user_submitted: BOOLEAN,
+                options: ARRAY<STRUCT<
+                    id: STRING,
+                    checked: BOOLEAN,
+                    correct: BOOLEAN,
+                    submitted: BIGINT,
+                    `at`: STRING
+                >>
+            >>
+        >
+    > COMMENT 'The message with the names of its source, sequences holds the questions',
+    original STRING COMMENT 'Exact text of a message that could not be embedded as it is'
+)
+COMMENT 'Accepted messages as they came, one row per Kafka topic, partition and offset'
+PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing that brought it')
+ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
+STORED AS TEXTFILE
+LOCATION '${warehouse_root}/raw/assessments_v1';
+
+CREATE OR REPLACE VIEW raw.assessments AS SELECT * FROM raw.assessments_v1;

@@ -1,0 +1,27 @@
+-- raw.landings: one row per Kafka partition of a landing.
+-- Reads: nothing: `land` adds each landing as a partition
+-- Writes: raw.landings_v1, raw.landings
+-- Grain: landing, kafka_topic, kafka_partition
+-- Parameters: warehouse_root text
+-- Usage: ./warehouse beeline -f sql/1_raw/landings_v1.sql
+--     --hivevar warehouse_root=hdfs://warehouse/warehouse
+
+CREATE DATABASE IF NOT EXISTS raw;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
+    kafka_topic STRING COMMENT 'The Kafka topic',
+    topic_id STRING COMMENT 'Id the broker gave the topic, another one after it was made anew',
+    kafka_partition INT COMMENT 'The Kafka partition',
+    start_offset BIGINT COMMENT 'The first offset of the landing',
+    end_offset BIGINT COMMENT 'The offset behind its last, where the next landing starts',
+    accepted_count BIGINT COMMENT 'Messages of the landing in raw.assessments',
+    rejected_count BIGINT COMMENT 'Messages of the landing in raw.rejected_messages',
+    landed_at STRING COMMENT 'When it was landed, ISO-8601 in UTC'
+)
+COMMENT 'What each landing brought, one row per landing and Kafka partition'
+PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing, 1 is the first')
+ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
+STORED AS TEXTFILE
+LOCATION '${warehouse_root}/raw/landings_v1';
+
+CREATE OR REPLACE VIEW raw.landings AS SELECT * FROM raw.landings_v1;

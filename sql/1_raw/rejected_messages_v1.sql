@@ -1,0 +1,26 @@
+-- raw.rejected_messages: one row per message that is not strict JSON or does not fit the contract.
+-- Reads: nothing: `land` adds each landing as a partition
+-- Writes: raw.rejected_messages_v1, raw.rejected_messages
+-- Grain: kafka_topic, kafka_partition, kafka_offset
+-- Parameters: warehouse_root text
+-- Usage: ./warehouse beeline -f sql/1_raw/rejected_messages_v1.sql
+--     --hivevar warehouse_root=hdfs://warehouse/warehouse
+
+CREATE DATABASE IF NOT EXISTS raw;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS raw.rejected_messages_v1 (
+    kafka_topic STRING COMMENT 'The Kafka topic',
+    kafka_partition INT COMMENT 'The Kafka partition',
+    kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
+    kafka_timestamp BIGINT COMMENT 'When it was published, milliseconds since 1970 in UTC',
+    reason STRING COMMENT 'What is wrong with it: the path and the type, or the place in the text',
+    message_base64 STRING COMMENT 'Its exact bytes in base64, NULL for a tombstone',
+    key_base64 STRING COMMENT 'The exact bytes of its key in base64, NULL where it has none'
+)
+COMMENT 'Messages that could not be accepted, one row per Kafka topic, partition and offset'
+PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing that brought it')
+ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
+STORED AS TEXTFILE
+LOCATION '${warehouse_root}/raw/rejected_messages_v1';
+
+CREATE OR REPLACE VIEW raw.rejected_messages AS SELECT * FROM raw.rejected_messages_v1;

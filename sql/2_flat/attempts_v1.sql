@@ -1,0 +1,131 @@
+-- flat.attempts: one row per attempt at an exam.
+-- Reads: raw.assessments
+-- Writes: flat.attempts_v1, flat.attempts
+-- Grain: event_id, or the Kafka coordinates where a message has no keen_id
+-- Parameters: warehouse_root text, landing integer, build_id identifier
+-- Usage: ./warehouse beeline -f sql/2_flat/attempts_v1.sql --hivevar landing=1
+--     --hivevar build_id=b20261124T001502Z --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Duplicates: of the messages with one keen_id the latest kafka_offset wins. Across partitions
+--     they may tie: then the later kafka_timestamp, the higher partition, the later topic name.
+
+CREATE DATABASE IF NOT EXISTS flat;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS flat.attempts_v1 (
+    attempt_id STRING COMMENT 'The attempt, not a person (user_exam_id)',
+    event_id STRING COMMENT 'Event that reported it (keen_id), NULL if missing or empty',
+    exam_id STRING COMMENT 'The exam (base_exam_id), some exam names have two',
+    exam_name STRING COMMENT 'Name of the exam',
+    started_at TIMESTAMP COMMENT 'When it was started, UTC, NULL if the text is no UTC time',
+    received_at TIMESTAMP COMMENT 'When the event arrived, UTC (keen_timestamp, to microseconds)',
+    certification BOOLEAN COMMENT 'The text true or false as a boolean, NULL for any other',
+    max_attempts INT COMMENT 'Attempts allowed, NULL where the text is no whole number',
+    question_set_id STRING COMMENT 'The set of questions that was asked (sequences.id)',
+    question_count BIGINT COMMENT 'Questions shown (counts.total)',
+    correct_count BIGINT COMMENT 'Questions answered correctly (counts.correct)',
+    incorrect_count BIGINT COMMENT 'Questions answered wrongly (counts.incorrect)',
+    incomplete_count BIGINT COMMENT 'Questions answered in part (counts.incomplete)',
+    submitted_count BIGINT COMMENT 'Questions answered at all (counts.submitted)',
+    unanswered_count BIGINT COMMENT 'Questions left out (counts.unanswered)',
+    is_all_correct BOOLEAN COMMENT 'Whether every answer was correct (counts.all_correct)',
+    score DOUBLE COMMENT 'correct_count / question_count, NULL without counts or questions',
+    message_count INT COMMENT 'Messages that reported this event, all but one are duplicates',
+    kafka_topic STRING COMMENT 'Topic of the message that was kept',
+    kafka_partition INT COMMENT 'Kafka partition of that message',
+    kafka_offset BIGINT COMMENT 'Offset of that message',
+    kafka_published_at TIMESTAMP COMMENT 'When that message was published, UTC'
+)
+COMMENT 'Attempts at exams without duplicates, one row per event_id'
+PARTITIONED BY (
+    build_id STRING COMMENT 'The build that wrote the row',
+    started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
+)
+STORED AS PARQUET
+LOCATION '${warehouse_root}/flat/attempts_v1'
+TBLPROPERTIES ('parquet.compression' = 'ZSTD');
+
+WITH messages AS (
+    SELECT
+        payload,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_timestamp,
+        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast.
+        CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
+            '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
+            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z$)'
+        ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
+        -- A message without an id is an event of its own: nothing shows that it repeats another.
+        COALESCE(
+            NULLIF(payload.keen_id, ''),
+            CONCAT_WS(
+                ':', kafka_topic, CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
+            )
+        ) AS event_key
+    FROM raw.assessments
+    WHERE landing <= ${landing}
+),
+
+events AS (
+    SELECT
+        payload,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_timestamp,
+        started_at,
+        COUNT(*) OVER (PARTITION BY event_key) AS message_count,
+        ROW_NUMBER() OVER (
+            PARTITION BY event_key
+            ORDER BY kafka_offset DESC, kafka_timestamp DESC, kafka_partition DESC, kafka_topic DESC
+        ) AS newness
+    FROM messages
+)
+
+INSERT OVERWRITE TABLE flat.attempts_v1 PARTITION (build_id = '${build_id}', started_date)
+SELECT
+    payload.user_exam_id AS attempt_id,
+    NULLIF(payload.keen_id, '') AS event_id,
+    payload.base_exam_id AS exam_id,
+    payload.exam_name,
+    started_at,
+    -- Unix seconds as text: the whole ones by the calendar, the fraction as it stands, no doubles.
+    CAST(CONCAT(
+        FROM_UNIXTIME(CAST(
+            REGEXP_EXTRACT(payload.keen_timestamp, '^([0-9]{1,10})([.][0-9]+)?$', 1) AS BIGINT
+        )),
+        REGEXP_EXTRACT(payload.keen_timestamp, '^[0-9]*(([.][0-9]{1,6})?)', 1)
+    ) AS TIMESTAMP) AS received_at,
+    CASE payload.certification WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END AS certification,
+    CAST(REGEXP_EXTRACT(payload.max_attempts, '^([0-9]{1,9})([.]0*)?$', 1) AS INT) AS max_attempts,
+    payload.sequences.id AS question_set_id,
+    payload.sequences.counts.total AS question_count,
+    payload.sequences.counts.correct AS correct_count,
+    payload.sequences.counts.incorrect AS incorrect_count,
+    payload.sequences.counts.incomplete AS incomplete_count,
+    payload.sequences.counts.submitted AS submitted_count,
+    payload.sequences.counts.unanswered AS unanswered_count,
+    payload.sequences.counts.all_correct AS is_all_correct,
+    CASE
+        WHEN payload.sequences.counts.total > 0
+            THEN payload.sequences.counts.correct / payload.sequences.counts.total
+    END AS score,
+    CAST(message_count AS INT) AS message_count,
+    kafka_topic,
+    kafka_partition,
+    kafka_offset,
+    CASE
+        WHEN kafka_timestamp BETWEEN 0 AND 253402300799999
+            THEN CAST(CONCAT(
+                FROM_UNIXTIME(CAST(FLOOR(kafka_timestamp / 1000) AS BIGINT)),
+                '.', LPAD(CAST(PMOD(kafka_timestamp, 1000) AS STRING), 3, '0')
+            ) AS TIMESTAMP)
+    END AS kafka_published_at,
+    CAST(started_at AS DATE) AS started_date
+FROM events
+WHERE events.newness = 1
+DISTRIBUTE BY started_date;
+
+CREATE OR REPLACE VIEW flat.attempts AS
+SELECT * FROM flat.attempts_v1
+WHERE build_id = '${build_id}';

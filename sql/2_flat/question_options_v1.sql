@@ -1,0 +1,100 @@
+-- flat.question_options: one row per option offered with a question of an attempt.
+-- Reads: raw.assessments
+-- Writes: flat.question_options_v1, flat.question_options
+-- Grain: attempt_id, question_position, option_position
+-- Parameters: warehouse_root text, landing integer, build_id identifier
+-- Usage: ./warehouse beeline -f sql/2_flat/question_options_v1.sql --hivevar landing=1
+--     --hivevar build_id=b20261124T001502Z --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Duplicates: removed as in flat.attempts, by the same text.
+-- Nulls: a question without options has no row here. A null in place of an option keeps its row
+--     and its position.
+
+CREATE DATABASE IF NOT EXISTS flat;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS flat.question_options_v1 (
+    attempt_id STRING COMMENT 'The attempt (user_exam_id)',
+    question_position INT COMMENT 'Place of the question in the attempt as shown, from 1',
+    option_position INT COMMENT 'Place of the option in the question as shown, from 1',
+    option_id STRING COMMENT 'The option',
+    is_checked BOOLEAN COMMENT 'Whether it was checked in the end, NULL where the message lacks it',
+    is_correct BOOLEAN COMMENT 'Whether to check it is right (messages mark only these)',
+    is_submitted BOOLEAN COMMENT 'Whether it was handed in (messages mark only these)',
+    clicked_at TIMESTAMP COMMENT 'Last click by the clock of the client, UTC, NULL if never clicked'
+)
+COMMENT 'Options of questions, one row per attempt_id, question_position and option_position'
+PARTITIONED BY (
+    build_id STRING COMMENT 'The build that wrote the row',
+    started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
+)
+STORED AS PARQUET
+LOCATION '${warehouse_root}/flat/question_options_v1'
+TBLPROPERTIES ('parquet.compression' = 'ZSTD');
+
+WITH messages AS (
+    SELECT
+        payload,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_timestamp,
+        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast.
+        CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
+            '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
+            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z$)'
+        ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
+        -- A message without an id is an event of its own: nothing shows that it repeats another.
+        COALESCE(
+            NULLIF(payload.keen_id, ''),
+            CONCAT_WS(
+                ':', kafka_topic, CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
+            )
+        ) AS event_key
+    FROM raw.assessments
+    WHERE landing <= ${landing}
+),
+
+events AS (
+    SELECT
+        payload,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_timestamp,
+        started_at,
+        COUNT(*) OVER (PARTITION BY event_key) AS message_count,
+        ROW_NUMBER() OVER (
+            PARTITION BY event_key
+            ORDER BY kafka_offset DESC, kafka_timestamp DESC, kafka_partition DESC, kafka_topic DESC
+        ) AS newness
+    FROM messages
+)
+
+INSERT OVERWRITE TABLE flat.question_options_v1 PARTITION (build_id = '${build_id}', started_date)
+SELECT
+    events.payload.user_exam_id AS attempt_id,
+    shown.position + 1 AS question_position,
+    offered.position + 1 AS option_position,
+    offered.choice.id AS option_id,
+    offered.choice.checked AS is_checked,
+    -- Absent means false, but only of an option that is there.
+    CASE
+        WHEN offered.choice IS NOT NULL THEN COALESCE(offered.choice.correct, FALSE)
+    END AS is_correct,
+    CASE
+        WHEN offered.choice IS NOT NULL THEN COALESCE(offered.choice.submitted = 1, FALSE)
+    END AS is_submitted,
+    CAST(REPLACE(REGEXP_EXTRACT(offered.choice.`at`, CONCAT(
+        '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
+        '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z$)'
+    ), 0), 'T', ' ') AS TIMESTAMP) AS clicked_at,
+    CAST(events.started_at AS DATE) AS started_date
+FROM
+    events
+        LATERAL VIEW POSEXPLODE(events.payload.sequences.questions) shown AS position, question
+        LATERAL VIEW POSEXPLODE(shown.question.options) offered AS position, choice
+WHERE events.newness = 1
+DISTRIBUTE BY started_date;
+
+CREATE OR REPLACE VIEW flat.question_options AS
+SELECT * FROM flat.question_options_v1
+WHERE build_id = '${build_id}';

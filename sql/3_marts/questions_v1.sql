@@ -1,0 +1,72 @@
+-- marts.questions: one row per question of an exam, with how hard it is.
+-- Reads: flat.attempts, flat.attempt_questions
+-- Writes: marts.questions_v1, marts.questions
+-- Grain: exam_id, question_id
+-- Parameters: warehouse_root text, build_id identifier
+-- Usage: ./warehouse beeline -f sql/3_marts/questions_v1.sql --hivevar build_id=b20261124T001502Z
+--     --hivevar warehouse_root=hdfs://warehouse/warehouse
+
+CREATE DATABASE IF NOT EXISTS marts;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS marts.questions_v1 (
+    exam_id STRING COMMENT 'The exam, NULL where the attempt names none',
+    exam_name STRING COMMENT 'Its name, the last of the alphabet where it has had several',
+    question_id STRING COMMENT 'The question, NULL where the message has none in its place',
+    shown_count BIGINT COMMENT 'How often it was shown',
+    correct_count BIGINT COMMENT 'How often it was answered correctly',
+    incorrect_count BIGINT COMMENT 'How often it was answered wrongly',
+    incomplete_count BIGINT COMMENT 'How often it was answered in part (missed_some)',
+    unanswered_count BIGINT COMMENT 'How often it was left out',
+    correct_share DOUBLE COMMENT 'correct_count / shown_count',
+    difficulty_rank INT COMMENT 'Rank by correct_share within its exam, 1 is the hardest'
+)
+COMMENT 'Questions of exams, one row per exam_id and question_id'
+PARTITIONED BY (build_id STRING COMMENT 'The build that wrote the row')
+STORED AS PARQUET
+LOCATION '${warehouse_root}/marts/questions_v1'
+TBLPROPERTIES ('parquet.compression' = 'ZSTD');
+
+-- One row per attempt_id, also where two events name the same: a question must not count twice.
+WITH attempts AS (
+    SELECT
+        attempt_id,
+        MAX(exam_id) AS exam_id,
+        MAX(exam_name) AS exam_name
+    FROM flat.attempts
+    GROUP BY attempt_id
+),
+
+questions AS (
+    SELECT
+        attempts.exam_id,
+        attempt_questions.question_id,
+        MAX(attempts.exam_name) AS exam_name,
+        COUNT(*) AS shown_count,
+        SUM(CASE WHEN attempt_questions.result = 'correct' THEN 1 ELSE 0 END) AS correct_count,
+        SUM(CASE WHEN attempt_questions.result = 'incorrect' THEN 1 ELSE 0 END) AS incorrect_count,
+        SUM(CASE WHEN attempt_questions.result = 'missed_some' THEN 1 ELSE 0 END)
+            AS incomplete_count,
+        SUM(CASE WHEN attempt_questions.result = 'unanswered' THEN 1 ELSE 0 END) AS unanswered_count
+    FROM flat.attempt_questions
+    LEFT JOIN attempts ON attempt_questions.attempt_id = attempts.attempt_id
+    GROUP BY attempts.exam_id, attempt_questions.question_id
+)
+
+INSERT OVERWRITE TABLE marts.questions_v1 PARTITION (build_id = '${build_id}')
+SELECT
+    exam_id,
+    exam_name,
+    question_id,
+    shown_count,
+    correct_count,
+    incorrect_count,
+    incomplete_count,
+    unanswered_count,
+    correct_count / shown_count AS correct_share,
+    CAST(RANK() OVER (PARTITION BY exam_id ORDER BY correct_count / shown_count) AS INT)
+        AS difficulty_rank
+FROM questions;
+
+CREATE OR REPLACE VIEW marts.questions AS
+SELECT * FROM marts.questions_v1
+WHERE build_id = '${build_id}';

@@ -1,0 +1,17 @@
+-- reports.assessments: how many assessments are in the data set?
+-- Position: 40
+-- Reads: marts.exams
+-- Grain: one row
+-- Parameters: none
+-- Answer: {messages} messages, which report {attempts} attempts: {duplicates} messages repeat an
+--     event that another one reports.
+-- Assumes: An assessment is a message where the data set is asked about, an attempt where people
+--     are.
+-- Chart: none
+-- Usage: ./warehouse query -f sql/4_reports/assessments.sql
+
+SELECT
+    SUM(message_count) AS messages,
+    SUM(attempt_count) AS attempts,
+    SUM(message_count) - SUM(attempt_count) AS duplicates
+FROM marts.exams;

@@ -1,0 +1,97 @@
+-- reports.data_oddities: what is wrong with the data?
+-- Position: 190
+-- Reads: raw.landings, flat.attempts, flat.attempt_questions, flat.question_options, marts.exams
+-- Grain: oddity, the most frequent first
+-- Parameters: none
+-- Answer: The most frequent oddity: {occurrences} {oddity}. {treatment}.
+-- Assumes: What is odd is judged by what nearly all messages have in common.
+-- Chart: bar x=occurrences y=oddity
+-- Usage: ./warehouse query -f sql/4_reports/data_oddities.sql
+
+WITH exams AS (
+    SELECT exam_name
+    FROM marts.exams
+    GROUP BY exam_name
+    HAVING COUNT(*) > 1
+),
+
+questions AS (
+    SELECT
+        attempt_id,
+        COUNT(*) AS question_count,
+        SUM(CASE WHEN result = 'correct' THEN 1 ELSE 0 END) AS correct_count
+    FROM flat.attempt_questions
+    GROUP BY attempt_id
+),
+
+clicks AS (
+    SELECT
+        attempt_id,
+        MIN(clicked_at) AS first_clicked_at,
+        MAX(clicked_at) AS last_clicked_at
+    FROM flat.question_options
+    GROUP BY attempt_id
+),
+
+attempts AS (
+    SELECT
+        attempts.message_count,
+        attempts.exam_id,
+        attempts.question_count,
+        attempts.certification,
+        attempts.started_at,
+        attempts.received_at,
+        attempts.attempt_id,
+        questions.question_count AS found_count,
+        clicks.first_clicked_at,
+        clicks.last_clicked_at,
+        (
+            attempts.question_count <> questions.question_count
+            OR attempts.correct_count <> questions.correct_count
+        ) AS is_miscounted
+    FROM flat.attempts
+    LEFT JOIN questions ON attempts.attempt_id = questions.attempt_id
+    LEFT JOIN clicks ON attempts.attempt_id = clicks.attempt_id
+),
+
+oddities AS (
+    SELECT
+        STACK(
+            11,
+            'duplicate messages', SUM(message_count) - COUNT(*), 'Removed by event id',
+            'test attempts', COUNT(CASE WHEN exam_id = 'example-id' THEN 1 END), 'Kept',
+            'attempts without counts', COUNT(*) - COUNT(question_count), 'Kept without a score',
+            'attempts without certification', COUNT(*) - COUNT(certification), 'Kept as NULL',
+            'attempts without a start', COUNT(*) - COUNT(started_at), 'Kept as NULL',
+            'attempts without an id', COUNT(*) - COUNT(attempt_id), 'Kept as NULL',
+            'attempts without questions', COUNT(*) - COUNT(found_count), 'Kept in flat.attempts',
+            'attempts whose counts differ from their questions',
+            COUNT(CASE WHEN is_miscounted THEN 1 END), 'Kept as they are',
+            'attempts received before they were started',
+            COUNT(CASE WHEN received_at < started_at THEN 1 END), 'Kept as they are',
+            'attempts with a click after they were received',
+            COUNT(CASE WHEN last_clicked_at > received_at THEN 1 END), 'Kept',
+            'attempts with a click before they were started',
+            COUNT(CASE WHEN first_clicked_at < started_at THEN 1 END), 'Kept'
+        ) AS (oddity, occurrences, treatment)
+    FROM attempts
+    UNION ALL
+    SELECT
+        'exam names with several ids' AS oddity,
+        COUNT(*) AS occurrences,
+        'Counted as one exam in reports by name' AS treatment
+    FROM exams
+    UNION ALL
+    SELECT
+        'rejected messages' AS oddity,
+        COALESCE(SUM(rejected_count), 0) AS occurrences, -- nothing landed, nothing rejected
+        'Kept in raw.rejected_messages' AS treatment
+    FROM raw.landings
+)
+
+SELECT
+    oddity,
+    occurrences,
+    treatment
+FROM oddities
+ORDER BY occurrences DESC, oddity ASC;

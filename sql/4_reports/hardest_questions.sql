@@ -1,0 +1,24 @@
+-- reports.hardest_questions: which questions are the hardest?
+-- Position: 100
+-- Reads: marts.questions
+-- Grain: question_id of an exam, the 10 answered correctly least
+-- Parameters: none
+-- Answer: The hardest question is one of {exam_name}: {correct_percent} % of {shown} answers were
+--     correct.
+-- Assumes: Questions shown fewer than 10 times are left out. A question left out by the candidate
+--     counts as not correct. The data has no text of questions, only ids.
+-- Chart: bar x=correct_percent y=question_id color=exam_name
+-- Usage: ./warehouse query -f sql/4_reports/hardest_questions.sql
+
+SELECT
+    exam_name,
+    question_id,
+    shown_count AS shown,
+    ROUND(100 * correct_share, 1) AS correct_percent,
+    ROUND(100 * incorrect_count / shown_count, 1) AS incorrect_percent,
+    ROUND(100 * incomplete_count / shown_count, 1) AS incomplete_percent,
+    ROUND(100 * unanswered_count / shown_count, 1) AS unanswered_percent
+FROM marts.questions
+WHERE shown_count >= 10
+ORDER BY correct_percent, exam_name, question_id
+LIMIT 10;

@@ -1,0 +1,23 @@
+-- reports.unanswered_by_position: where do people give up?
+-- Position: 120
+-- Reads: flat.attempt_questions
+-- Grain: question_position, the most left out first
+-- Parameters: none
+-- Answer: At place {question_position} most questions are left out: {unanswered_percent} % of
+--     {shown}.
+-- Assumes: Only long exams have high places, so places differ in exams too, not only in the
+--     patience of people. Places shown fewer than 10 times are left out.
+-- Chart: column x=question_position y=unanswered_percent
+-- Usage: ./warehouse query -f sql/4_reports/unanswered_by_position.sql
+
+SELECT
+    question_position,
+    COUNT(*) AS shown,
+    SUM(CASE WHEN result = 'unanswered' THEN 1 ELSE 0 END) AS unanswered,
+    ROUND(100 * SUM(CASE WHEN result = 'unanswered' THEN 1 ELSE 0 END) / COUNT(*), 1)
+        AS unanswered_percent
+FROM flat.attempt_questions
+GROUP BY question_position
+HAVING COUNT(*) >= 10
+ORDER BY unanswered_percent DESC, question_position ASC
+LIMIT 30;

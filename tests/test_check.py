@@ -1,0 +1,557 @@
+# ruff: noqa: RUF001 (look-alikes are the point)
+"""check: which messages fit the contract, why the others do not, and that nothing of either is lost."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etl import check
+from etl.check import Accepted, Rejected, contract, line_accepted, line_rejected, message_of
+from etl.stack import parts
+
+PLACE = ("topic", 0, 7, 1_500_000_000_000)
+
+
+def struct(**types: Any) -> dict[str, Any]:
+    """A struct as Spark writes it in `StructType.json()`."""
+    fields = [{"name": name, "type": type_, "nullable": True, "metadata": {}} for name, type_ in types.items()]
+    return {"type": "struct", "fields": fields}
+
+
+def array(element: Any) -> dict[str, Any]:
+    return {"type": "array", "elementType": element, "containsNull": True}
+
+
+def mapping(value: Any, key: str = "string") -> dict[str, Any]:
+    return {"type": "map", "keyType": key, "valueType": value, "valueContainsNull": True}
+
+
+INNER = struct(id="string", items=array(struct(id="string", count="long", is_set="boolean")), small="byte")
+PLAIN = struct(n="long", i="integer", s="string", k="boolean", inner=INNER, words=array("string"))
+OPEN = struct(n="long", d="double", m=mapping("long"), parts=mapping(struct(n="long")))
+CHECK = contract(json.dumps(PLAIN)).check
+CHECK_OPEN = contract(json.dumps(OPEN)).check
+
+
+def reason(message: bytes | None, checked: Callable[[bytes | None], Accepted | Rejected] = CHECK) -> str:
+    found = checked(message)
+    assert isinstance(found, Rejected), found
+    assert "\n" not in found.reason
+    return found.reason
+
+
+def accepted(message: bytes, checked: Callable[[bytes | None], Accepted | Rejected] = CHECK) -> Accepted:
+    """Check a message that must be accepted, and that nothing of it is lost."""
+    found = checked(message)
+    assert isinstance(found, Accepted), found
+    line = line_accepted(PLACE, found)
+    assert "\n" not in line and "\r" not in line
+    assert message_of(line) == message
+    row = json.loads(line)
+    assert list(row) == ["kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "payload", "original"]
+    assert row["payload"] == json.loads(message)
+    return found
+
+
+# --- what fits ---
+
+FITTING = {
+    "every field": b'{"n":1,"i":2,"s":"x","k":true,"inner":{"id":"y","items":[{"id":"z","count":3}]},"words":["w"]}',
+    "no field": b"{}",
+    "nulls everywhere": b'{"n":null,"i":null,"s":null,"k":null,"inner":null,"words":null}',
+    "nulls in arrays": b'{"words":[null,"x",null],"inner":{"items":[null,{"count":null}]}}',
+    "empty arrays and objects": b'{"words":[],"inner":{}}',
+    "the largest integers": b'{"n":9223372036854775807,"i":2147483647,"inner":{"small":127}}',
+    "the smallest integers": b'{"n":-9223372036854775808,"i":-2147483648,"inner":{"small":-128}}',
+    "minus zero": b'{"n":-0}',
+    "fields in another order": b'{"words":[],"n":1}',
+    "a field given twice": b'{"n":1,"n":2}',
+    "an object given twice": b'{"inner":{"id":"x"},"inner":{"small":1}}',
+    "a field given again as null": b'{"n":1,"n":null}',
+    "a field's name in escapes": b'{"\\u006e":5}',
+    "spaces around everything": b'  { "n" : 1 ,\t"s" : "x" } \t',
+    "all short escapes": b'{"s":"\\"\\\\\\/\\b\\f\\n\\r\\t"}',
+    "NUL as an escape": b'{"s":"a\\u0000b"}',
+    "DEL and C1 controls": '{"s":"\x7f\x80\x9f\x85"}'.encode(),
+    "line separators of Unicode": '{"s":"\u2028\u2029"}'.encode(),
+    "an emoji, raw and as a pair": '{"s":"😀\\ud83d\\ude00"}'.encode(),
+    "right-to-left text and a byte order mark inside": '{"s":"\u202eאבג\ufeff\ufffe\uffff"}'.encode(),
+    "an unknown field": b'{"n":1,"z":{"n":"free","q":[1,{"x":2}]}}',
+    "unknown fields at every level": b'{"z":1,"inner":{"z":2,"items":[{"z":3,"count":1}]}}',
+    "an unknown field with an empty name": b'{"":1,"inner":{"":null}}',
+    "an unknown field in another case, below an unknown one": b'{"z":{"N":1,"_col9":2,"0":3}}',
+    "unknown names like a column's, yet not": b'{"_col":1,"_COL0":1,"col0":1,"6":1,"1.0":1,"x0":1,"-":1}',
+    "an unknown name that only looks like a field's": '{"\u017f":1,"n ":2,"n\\u0000":3}'.encode(),
+    "an unknown number beyond a double": b'{"z":1e99999,"y":-1E-99999}',
+    "an unknown integer beyond 64 bits": b'{"z":123456789012345678901234567890}',
+    "an unknown integer of 1,000 digits": b'{"z":' + b"7" * 1000 + b"}",
+    "an unknown name of 50,000 bytes": b'{"' + b"n" * 50_000 + b'":1}',
+    "an unknown field nested 100 levels deep": b'{"z":' + b"[" * 99 + b"]" * 99 + b"}",
+    "an unknown field named like the envelope's": b'{"payload":{"kafka_offset":"x"},"original":null}',
+    "text that imitates the envelope": b'{"s":",\\"original\\":null}","z":[{"payload":1,"original":null}]}',
+}
+FITTING_OPEN = {
+    "a map": b'{"m":{"a":1,"N":2,"":null,"_col7":3,"0":4}}',
+    "a map of structs": b'{"parts":{"a":{"n":1},"b":null,"c":{"z":1}}}',
+    "doubles": b'{"d":-12.5e-3}',
+    "an integer for a double": b'{"d":12}',
+    "a double that is nearly nothing": b'{"d":1e-400}',
+    "a double of many digits": b'{"d":0.' + b"3" * 998 + b"}",
+}
+
+
+@pytest.mark.parametrize("message", FITTING.values(), ids=FITTING)
+def test_a_message_that_fits_is_landed_as_it_is(message: bytes) -> None:
+    assert accepted(message) == (message.decode(), None)
+
+
+@pytest.mark.parametrize("message", FITTING_OPEN.values(), ids=FITTING_OPEN)
+def test_maps_and_doubles_fit_too(message: bytes) -> None:
+    assert accepted(message, CHECK_OPEN) == (message.decode(), None)
+
+
+@pytest.mark.parametrize("message", [b'{"n":1,\n"s":"x"}', b'{\r\n  "n": 1\r\n}\n', b'\n{"z":[1,\r2]}', b"{}\r"])
+def test_line_breaks_leave_the_payload_and_stay_in_the_original(message: bytes) -> None:
+    found = accepted(message)
+    assert found.original == message.decode()
+    assert json.loads(found.payload_text) == json.loads(message)
+
+
+def test_a_message_of_20_000_000_bytes_fits_and_no_longer_one() -> None:
+    longest = b'{"s":"' + b"x" * (20_000_000 - 8) + b'"}'
+    assert accepted(longest).original is None
+    assert reason(longest + b" ") == "20,000,001 bytes, more than the 20,000,000 that Hive reads"
+
+
+def test_65_536_elements_fit() -> None:
+    accepted(json.dumps({"inner": {"items": [{"id": "x", "count": 1}] * 65_536}}).encode())
+
+
+def test_a_known_message_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_walk", None)
+    accepted(FITTING["every field"])
+
+
+# --- what does not ---
+
+UNFIT = {
+    "a tombstone": (None, "no value (a tombstone)"),
+    "an empty message": (b"", "empty message"),
+    "only white space": (b" \n", "not JSON: ends too early"),
+    "a byte order mark": (b'\xef\xbb\xbf{"n":1}', "not JSON: begins with a byte order mark"),
+    "UTF-16": ('{"n":1}'.encode("utf-16"), "not UTF-8 at byte 0"),
+    "UTF-16 without a mark": ('{"n":1}'.encode("utf-16-le"), "not JSON: "),
+    "Latin-1": ('{"s":"é"}'.encode("latin-1"), "not UTF-8 at byte 6"),
+    "no UTF-8 in an unknown field": (b'{"z":"\xff"}', "not UTF-8 at byte 6"),
+    "a surrogate in UTF-8": (b'{"z":"\xed\xa0\x80"}', "not UTF-8 at byte 6"),
+    "an overlong slash": (b'{"z":"\xc0\xaf"}', "not UTF-8 at byte 6"),
+    "beyond Unicode": (b'{"z":"\xf4\x90\x80\x80"}', "not UTF-8 at byte 6"),
+    "cut off in a character": (b'{"z":"\xe2\x82', "not UTF-8 at byte 6"),
+    "an array": (b"[]", "expected object, got array at $"),
+    "a string": (b'"x"', "expected object, got string at $"),
+    "an integer": (b"1", "expected object, got integer at $"),
+    "true": (b"true", "expected object, got boolean at $"),
+    "null": (b"null", "expected object, got null at $"),
+    "cut off": (b'{"n":1', "not JSON: ends too early"),
+    "two messages": (b"{}{}", "not JSON: trailing characters (byte 3)"),
+    "a string for an integer": (b'{"n":"1"}', "expected integer, got string at $.n"),
+    "a boolean for an integer": (b'{"n":true}', "expected integer, got boolean at $.n"),
+    "a fraction for an integer": (b'{"n":1.5}', "expected integer, got number with fraction or exponent at $.n"),
+    "1.0 for an integer": (b'{"n":1.0}', "expected integer, got number with fraction or exponent at $.n"),
+    "1e2 for an integer": (b'{"n":1e2}', "expected integer, got number with fraction or exponent at $.n"),
+    "1e400 for an integer": (b'{"n":1e400}', "number out of range at $.n"),
+    "2^63": (b'{"n":9223372036854775808}', "expected integer <= 9223372036854775807 at $.n"),
+    "-2^63 - 1": (b'{"n":-9223372036854775809}', "expected integer >= -9223372036854775808 at $.n"),
+    "2^64": (b'{"n":18446744073709551616}', "expected integer <= 9223372036854775807 at $.n"),
+    "2^31 in 32 bits": (b'{"i":2147483648}', "expected integer <= 2147483647 at $.i"),
+    "128 in 8 bits": (b'{"inner":{"small":128}}', "expected integer <= 127 at $.inner.small"),
+    "an integer for a string": (b'{"s":1}', "expected string, got integer at $.s"),
+    "a string for a boolean": (b'{"k":"true"}', "expected boolean, got string at $.k"),
+    "0 for a boolean": (b'{"k":0}', "expected boolean, got integer at $.k"),
+    "a string for an array": (b'{"inner":{"items":"x"}}', "expected array, got string at $.inner.items"),
+    "an object for an array": (b'{"words":{}}', "expected array, got object at $.words"),
+    "an array for an object": (b'{"inner":[]}', "expected object, got array at $.inner"),
+    "an array for a string": (b'{"s":["x"]}', "expected string, got array at $.s"),
+    "a wrong element": (b'{"words":["x",1]}', "expected string, got integer at $.words[1]"),
+    "a wrong type in an element": (
+        b'{"inner":{"items":[{},{"count":"x"}]}}',
+        "expected integer, got string at $.inner.items[1].count",
+    ),
+    "a wrong type beside unknown fields": (b'{"z":1,"n":"x"}', "expected integer, got string at $.n"),
+    "a field given twice, wrong at first": (b'{"n":"x","n":1}', "expected integer, got string at $.n"),
+    "a field given twice, wrong at last": (b'{"n":1,"n":"x"}', "expected integer, got string at $.n"),
+    "an object given twice, wrong at first": (b'{"inner":{"id":1},"inner":{}}', "expected string, got integer"),
+    "a field in another case": (b'{"N":1}', "key N at $ differs only in case from n"),
+    "a field in both cases": (b'{"n":1,"N":"x"}', "key N at $ differs only in case from n"),
+    "a field in another case, deep": (
+        b'{"inner":{"items":[{},{"Count":1}]}}',
+        "key Count at $.inner.items[1] differs only in case from count",
+    ),
+    "a field in another case, in an object given twice": (
+        b'{"inner":{"ID":1},"inner":{}}',
+        "key ID at $.inner differs",
+    ),
+    "the Kelvin sign for a k": ('{"\u212a":true}'.encode(), "key \u212a at $ differs only in case from k"),
+    "Hive's name for a column": (b'{"_col0":1}', "key _col0 at $ is how Hive names a column by its position"),
+    "Hive's name for a column there is not": (b'{"_col99999999999":1}', "key _col99999999999 at $ is how Hive names"),
+    "Hive's name for a column, deep": (b'{"inner":{"_col7":1}}', "key _col7 at $.inner is how Hive names"),
+    "a position": (b'{"0":1}', "key 0 at $ is how Hive names a column by its position"),
+    "a position with a sign and zeros": (b'{"+005":1}', "key +005 at $ is how Hive names"),
+    "a position in Arabic digits": ('{"\u0662":1}'.encode(), "key \u0662 at $ is how Hive names"),
+    "a position of 5,000 zeros": (b'{"' + b"0" * 5000 + b'":1}', "is how Hive names a column by its position"),
+    "an unknown integer of 1,001 digits": (
+        b'{"z":[' + b"7" * 1001 + b"]}",
+        "number of 1,001 characters, more than 1,000, at $.z[0]",
+    ),
+    "an unknown fraction of 5,000 digits": (b'{"z":0.' + b"7" * 5000 + b"}", "number of 5,002 characters"),
+    "an unknown number too long, hidden by a second one": (b'{"z":' + b"7" * 1001 + b',"z":1}', "number of 1,001"),
+    "an unknown name of 50,001 bytes": (b'{"' + b"n" * 50_001 + b'":1}', "key of 50,001 bytes, more than 50,000, at $"),
+    "a deep unknown name of two-byte characters": (
+        b'{"z":[{"' + "é".encode() * 25_001 + b'":1}]}',
+        "key of 50,002 bytes, more than 50,000, at $.z[0]",
+    ),
+    "nested 101 levels deep": (b'{"z":' + b"[" * 100 + b"]" * 100 + b"}", "nested deeper than 100 levels"),
+    "nested 101 levels deep in objects": (b'{"z":' * 101 + b"1" + b"}" * 101, "nested deeper than 100 levels"),
+    "nested 100,000 levels deep": (b'{"z":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested deeper than 100 levels"),
+    "nested 100,000 levels deep in objects": (b'{"z":' * 100_000, "nested deeper than 100 levels"),
+    "nested 100,000 levels deep in a known field": (b'{"words":' + b"[" * 100_000, "expected string, got array"),
+}
+UNFIT_OPEN = {
+    "a wrong value in a map": (b'{"m":{"a":"x"}}', "expected integer, got string at $.m[...]"),
+    "a field in another case in a map's struct": (
+        b'{"parts":{"a":{"N":1}}}',
+        "key N at $.parts.a differs only in case",
+    ),
+    "a name in a map of 50,001 bytes": (b'{"m":{"' + b"n" * 50_001 + b'":1}}', "key of 50,001 bytes"),
+    "a double of 1,001 digits": (b'{"d":0.' + b"3" * 1001 + b"}", "number of 1,003 characters"),
+    "a double out of range": (b'{"d":1e999}', "number out of range at $.d"),
+    "a string for a double": (b'{"d":"1.5"}', "expected number, got string at $.d"),
+}
+
+
+@pytest.mark.parametrize(("message", "words"), UNFIT.values(), ids=UNFIT)
+def test_a_message_that_does_not_fit_is_rejected_with_path_and_types(message: bytes | None, words: str) -> None:
+    assert reason(message).startswith(words) or words in reason(message)
+
+
+@pytest.mark.parametrize(("message", "words"), UNFIT_OPEN.values(), ids=UNFIT_OPEN)
+def test_maps_and_doubles_have_their_limits(message: bytes, words: str) -> None:
+    assert reason(message, CHECK_OPEN).startswith(words)
+
+
+def test_a_reason_stays_short() -> None:
+    name = b'{"' + b"n" * 40_000 + b'":'
+    assert len(reason(name * 50 + b"7" * 1001 + b"}" * 50)) < 700
+
+
+# --- strict JSON: values as RFC 8259 has them, and as it has them not ---
+
+VALID_VALUES = """
+0 | -0 | 1 | -1 | 10 | 123456789 | 0.5 | -0.5 | 1.0 | 1.25 | 0e1 | 0E1 | 0e+1 | 0e-1 | 1e5 | 1E5 | 1e+5 | 1e-5
+1.5e5 | -1.5E-5 | 0.0 | 1e05 | 100000000000000000000 | 1.000000000000000000001 | true | false | null | "" | " "
+"a" | "\\"" | "\\\\" | "\\/" | "/" | "\\b" | "\\f" | "\\n" | "\\r" | "\\t" | "\\u0000" | "\\u001f" | "\\u0041"
+"\\uABCD" | "\\uabcd" | "\\uD83D\\uDE00" | "\\uffff" | "\\\\u12" | "é" | "漢" | "😀" | "'" | "/* a */" | "\x7f"
+"\u2028" | "\ufeff" | "[" | "{}" | [] | [ ] | [[]] | [0] | [0,1] | [ 0 , 1 ] | [null] | [true,false] | [""]
+["a","b"] | [[],[]] | [{}] | [{"a":[]}] | {} | { } | {"a":1} | { "a" : 1 } | {"a":1,"b":2} | {"a":1,"a":2}
+{"a":{}} | {"":0} | {"\\u0061":1} | {"é":1} | {"a":[1]}
+"""
+INVALID_VALUES = """
+00 | 01 | -01 | 007 | + | - | +1 | ++1 | --1 | - 1 | 1. | -1. | .5 | -.5 | 1.e5 | 1e | 1e+ | 1e- | 1E | 1e5.5
+1.5.5 | e5 | 1ee5 | 0x1F | 0b1 | 0o7 | 1_000 | 1f | 1L | 1 2 | 1'000 | ١ | １ | ½ | ∞ | NaN | nan | -NaN
+Infinity | -Infinity | inf | $1 | 1% | 12:30 | True | TRUE | tru | truefalse | true1 | False | fals | None | nul
+nulL | NULL | undefined | yes | a | é | ' | 'a' | "a | a" | "a"b" | "\\" | "\\a" | "\\'" | "\\0" | "\\x41"
+"\\u" | "\\u1" | "\\u12" | "\\u123" | "\\u123g" | "\\U0041" | "\\u{41}" | "\\ " | "\t" | "\x00" | "\x1f"
+"a\x01" | "\\ud800" | "\\udc00" | "\\ud800\\ud800" | "\\udc00\\ud800" | "\\ud800a" | "\\ud800\\u0041"
+"\\ud83d\\\\ude00" | `a` | "a" "b" | "a"+"b" | “a” | [ | ] | [1 | 1] | [1,] | [,1] | [,] | [1,,2] | [1 2]
+[1;2] | [1:2] | [1} | [(1)] | (1) | [[1] | [...] | [1,...] | ["a] | [a] | {1} | {a} | { | } | {"a"} | {"a":}
+{"a" 1} | {"a",1} | {"a"=1} | {"a":1,} | {,"a":1} | {,} | {"a":1,,"b":2} | {"a":1 "b":2} | {"a":1;"b":2} | {a:1}
+{'a':1} | {1:1} | {null:1} | {true:1} | {[]:1} | {"a":1] | {"a":{} | {"a":1}} | {"a"::1} | {"a":1:2} | {"a":"b}
+{"\\ud800":1} | {"\t":1} | /**/ | 1/**/ | //1 | 1//x | # | 1#x | <a/> | <!--1--> | \\u0031 | \\n | \x00 | 1\x00
+\x0b1 | \x0c1 | \xa01 | \u20281 | \ufeff1 | \u20031 | 1, | , | : | ; | = | & | * | !1 | ~ | ? | @ | new Date()
+function(){} | x => x | 1n | /a/
+"""
+INVALID = ["", *(value for line in INVALID_VALUES.strip("\n").split("\n") for value in line.split(" | "))]
+VALID = [value for line in VALID_VALUES.strip("\n").split("\n") for value in line.split(" | ")]
+
+
+@pytest.mark.parametrize("value", VALID, ids=ascii)
+def test_valid_json_is_accepted(value: str) -> None:
+    for message in (f'{{"z":{value}}}', f'{{"z":[{value},{value}]}}', f'{{"inner":{{"z":{value}}},"n":1}}'):
+        accepted(message.encode())
+    if value.startswith('"'):  # the fields of the contract take another way
+        accepted(f'{{"s":{value},"words":[{value}]}}'.encode())
+
+
+@pytest.mark.parametrize("value", INVALID, ids=ascii)
+def test_invalid_json_is_rejected(value: str) -> None:
+    messages = [f'{{"z":{value}}}', f'{{"z":[{value},1]}}', f'{{"inner":{{"z":{value}}},"n":1}}', f'{{"s":{value}}}']
+    for message in messages:
+        assert reason(message.encode()).startswith(("not JSON: ", "expected "))
+    assert all(reason(message.encode()).startswith("not JSON: ") for message in messages[:3])
+
+
+# --- what is kept ---
+
+
+def test_a_rejected_message_keeps_its_bytes_and_its_key() -> None:
+    row = json.loads(line_rejected(PLACE, 'a "reason"\n', b"\xff\x00", b"k"))
+    assert row == {
+        "kafka_topic": "topic",
+        "kafka_partition": 0,
+        "kafka_offset": 7,
+        "kafka_timestamp": 1_500_000_000_000,
+        "reason": 'a "reason"\n',
+        "message_base64": base64.b64encode(b"\xff\x00").decode(),
+        "key_base64": base64.b64encode(b"k").decode(),
+    }
+    assert json.loads(line_rejected(PLACE, "x", b"", None)) | row == row | {"message_base64": row["message_base64"]}
+
+
+def test_a_tombstone_has_no_bytes_and_an_empty_message_has_none_of_them() -> None:
+    assert json.loads(line_rejected(PLACE, "x", None, None))["message_base64"] is None
+    assert json.loads(line_rejected(PLACE, "x", b"", None))["message_base64"] == ""
+
+
+def test_a_rejected_message_too_long_for_the_table_leaves_its_hash() -> None:
+    longest = b"x" * 15_000_000
+    assert json.loads(line_rejected(PLACE, "r", longest, None))["message_base64"] == base64.b64encode(longest).decode()
+    row = json.loads(line_rejected(PLACE, "r", longest + b"x", None))
+    assert row["message_base64"] is None
+    assert hashlib.sha256(longest + b"x").hexdigest() in row["reason"] and "15,000,001 bytes" in row["reason"]
+
+
+NAMES = st.sampled_from(
+    ["n", "i", "s", "k", "inner", "items", "id", "count", "words", "small", "N", "ID", "z", "_col0"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inside: st.lists(inside, max_size=4) | st.dictionaries(NAMES | st.text(), inside, max_size=6),
+)
+OBJECTS = st.dictionaries(NAMES | st.text(), VALUES, max_size=8)
+ITEMS = st.fixed_dictionaries({}, optional={"id": st.text(), "count": st.integers(-9, 9) | st.none(), "z": VALUES})
+MATCHING = st.fixed_dictionaries(
+    {},
+    optional={
+        "n": st.integers(-(2**63), 2**63 - 1) | st.none(),
+        "s": st.text() | st.none(),
+        "k": st.booleans(),
+        "inner": st.fixed_dictionaries(
+            {}, optional={"id": st.text(), "items": st.lists(ITEMS | st.none()), "q": VALUES}
+        ),
+        "words": st.lists(st.text() | st.none()),
+        "z": VALUES,
+    },
+)
+
+
+@given(OBJECTS | MATCHING, st.booleans(), st.sampled_from([None, 0, 2]))
+def test_any_object_is_accepted_whole_or_rejected(value: dict[str, Any], is_ascii: bool, indent: int | None) -> None:
+    message = json.dumps(value, ensure_ascii=is_ascii, indent=indent).encode()
+    if isinstance(found := CHECK(message), Accepted):
+        assert json.loads(found.payload_text) == value
+        accepted(message)
+    else:
+        assert found.reason
+
+
+@given(MATCHING, st.booleans())
+def test_any_object_of_the_contract_is_accepted(value: dict[str, Any], is_ascii: bool) -> None:
+    accepted(json.dumps(value, ensure_ascii=is_ascii).encode())
+
+
+@given(st.binary() | st.text(alphabet='{}[]",:\\u0dD8ne1.- \n\x00').map(str.encode), MATCHING, st.data())
+def test_any_bytes_are_accepted_only_if_they_are_json(noise: bytes, value: dict[str, Any], data: st.DataObject) -> None:
+    text = json.dumps(value).encode()
+    at = data.draw(st.integers(0, len(text)))
+    for message in (noise, text[:at] + noise + text[at + len(noise) :], text[:at]):
+        if isinstance(CHECK(message), Accepted):
+            accepted(message)
+
+
+# --- the contract ---
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        ({"type": "struct", "fields": struct(a="timestamp")["fields"]}, "the type \"timestamp\" of $.a"),
+        (struct(a=array(struct(b="decimal(10,2)"))), "the type \"decimal(10,2)\" of $.a[].b"),
+        (struct(a=mapping("long", key="integer")), "\"keyType\": \"integer\""),
+    ],
+    ids=["a timestamp", "a decimal", "a map by numbers"],
+)  # fmt: skip
+def test_a_type_that_json_cannot_fill_exactly_is_refused(type_: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        contract(json.dumps(type_))
+    assert words in str(caught.value)
+
+
+def test_field_names_may_be_anything() -> None:
+    odd = contract(json.dumps(struct(**{"class": "long", "a-b": "string", "_x": "long", "ä": "long", "map": "long"})))
+    accepted('{"class":1,"a-b":"x","_x":2,"ä":3,"map":4}'.encode(), odd.check)
+    assert reason(b'{"class":"x"}', odd.check) == "expected integer, got string at $.class"
+
+
+def test_a_contract_pickles() -> None:
+    copy = pickle.loads(pickle.dumps(contract(json.dumps(PLAIN))))  # noqa: S301
+    assert copy.check(b'{"n":1}') == CHECK(b'{"n":1}')
+
+
+def test_a_worker_needs_nothing_of_this_project(tmp_path: Path) -> None:
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(check)
+    try:
+        pickled = cloudpickle.dumps((contract, line_accepted, check.Accepted))
+    finally:
+        cloudpickle.unregister_pickle_by_value(check)
+    (tmp_path / "pickled").write_bytes(pickled)
+    program = (
+        "import pickle, sys\n"
+        "contract, line, Accepted = pickle.load(open('pickled', 'rb'))\n"
+        "found = contract(sys.argv[1]).check(b'{\"n\":1}')\n"
+        "assert type(found) is Accepted and 'etl' not in sys.modules\n"
+        "print(line(('t', 0, 1, 2), found))"
+    )
+    command = [sys.executable, "-I", "-c", program, json.dumps(PLAIN)]
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert json.loads(output)["payload"] == {"n": 1}
+
+
+# --- the readers: what is accepted is read by Hive's JsonSerDe and by Spark's, and as the same row ---
+
+ENVELOPE = "kafka_topic,kafka_partition,kafka_offset,kafka_timestamp"
+ENVELOPE_TYPES = "string:int:bigint:bigint"
+HIVE_TYPES = {"long": "bigint", "integer": "int", "byte": "tinyint"}
+
+
+def hive_type(node: Any) -> str:
+    if isinstance(node, str):
+        return HIVE_TYPES.get(node, node)
+    if node["type"] == "struct":
+        return f"struct<{','.join(field['name'] + ':' + hive_type(field['type']) for field in node['fields'])}>"
+    if node["type"] == "array":
+        return f"array<{hive_type(node['elementType'])}>"
+    return f"map<string,{hive_type(node['valueType'])}>"
+
+
+def projected(value: Any, node: Any) -> Any:
+    """What the table shows of a value: its known fields, null for the missing ones."""
+    if value is None or isinstance(node, str):
+        return value
+    if node["type"] == "struct":
+        return {field["name"]: projected(value.get(field["name"]), field["type"]) for field in node["fields"]}
+    if node["type"] == "array":
+        return [projected(item, node["elementType"]) for item in value]
+    return {key: projected(item, node["valueType"]) for key, item in value.items()}
+
+
+class Reader:
+    """The JsonSerDe of one engine, in a Java process of its own."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway, self._java = gateway, gateway.jvm
+
+    def table(self, columns: str, types: str) -> Callable[[str], Any]:
+        serde = self._java.org.apache.hive.hcatalog.data.JsonSerDe()
+        properties = self._java.java.util.Properties()
+        properties.setProperty("columns", columns)
+        properties.setProperty("columns.types", types)
+        initialize = [self._java.org.apache.hadoop.conf.Configuration(False), properties]
+        try:
+            serde.initialize(*initialize, None)
+        except self._errors():
+            serde.initialize(*initialize)
+        inspector = serde.getObjectInspector()
+
+        def read(line: str) -> Any:
+            row = serde.deserialize(self._java.org.apache.hadoop.io.Text(line.encode()))
+            text = self._java.org.apache.hadoop.hive.serde2.SerDeUtils.getJSONString(row, inspector)
+            return json.loads(text, strict=False)
+
+        return read
+
+    @staticmethod
+    def _errors() -> type[Exception]:
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped,unused-ignore]
+
+        return Py4JError  # type: ignore[no-any-return,unused-ignore]
+
+
+@pytest.fixture(scope="module", params=["spark", "hive"])
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    from py4j.java_gateway import JavaGateway, launch_gateway  # type: ignore[import-untyped,unused-ignore]
+
+    parts.ensure_jars(lambda _: None)
+    (py4j,) = parts.pyspark_jars().glob("py4j-*.jar")
+    own = f"{parts.SHARE / request.param}/*"
+    options = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "net", "util")]
+    port = launch_gateway(
+        jarpath=str(py4j),
+        classpath=own if request.param == "hive" else f"{own}:{parts.pyspark_jars()}/*",
+        javaopts=["-Xmx2g", *options],
+        java_path=str(parts.java()),
+        die_on_exit=True,
+        redirect_stderr=subprocess.DEVNULL,
+    )
+    from py4j.java_gateway import GatewayParameters
+
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=False))
+    yield Reader(gateway)
+    gateway.shutdown()
+
+
+@pytest.mark.parametrize(("struct_type", "cases"), [(PLAIN, FITTING), (OPEN, FITTING_OPEN)], ids=["plain", "open"])
+def test_both_engines_read_what_fits(reader: Reader, struct_type: Any, cases: dict[str, bytes]) -> None:
+    read = reader.table(f"{ENVELOPE},payload,original", f"{ENVELOPE_TYPES}:{hive_type(struct_type)}:string")
+    checked = contract(json.dumps(struct_type)).check
+    for message in [*cases.values(), b'{\n"n":\r\n1}']:
+        row = read(line_accepted(PLACE, found := accepted(message, checked)))
+        assert row["payload"] == projected(json.loads(message), struct_type), message[:100]
+        assert row["original"] == found.original
+        assert (row["kafka_topic"], row["kafka_offset"]) == ("topic", 7)
+
+
+def test_both_engines_read_any_valid_json(reader: Reader) -> None:
+    read = reader.table(f"{ENVELOPE},payload,original", f"{ENVELOPE_TYPES}:{hive_type(PLAIN)}:string")
+    for value in VALID:
+        message = f'{{"z":{value},"inner":{{"z":[{value}]}},"n":1}}'.encode()
+        assert read(line_accepted(PLACE, accepted(message)))["payload"]["n"] == 1, value
+
+
+def test_both_engines_read_any_object_that_is_accepted(reader: Reader) -> None:
+    read = reader.table(f"{ENVELOPE},payload,original", f"{ENVELOPE_TYPES}:{hive_type(PLAIN)}:string")
+
+    @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+    @given(OBJECTS | MATCHING, st.booleans())
+    def compare(value: dict[str, Any], is_ascii: bool) -> None:
+        found = CHECK(json.dumps(value, ensure_ascii=is_ascii).encode())
+        if isinstance(found, Accepted):
+            assert read(line_accepted(PLACE, found))["payload"] == projected(value, PLAIN)
+
+    compare()
+
+
+def test_both_engines_read_the_longest_strings(reader: Reader) -> None:
+    read = reader.table(f"{ENVELOPE},payload,original", f"{ENVELOPE_TYPES}:{hive_type(PLAIN)}:string")
+    message = b'{"s":"' + b"x" * 9_999_000 + b'"}\n'
+    assert read(line_accepted(PLACE, accepted(message)))["original"] == message.decode()
+
+
+def test_both_engines_read_what_is_rejected(reader: Reader) -> None:
+    read = reader.table(f"{ENVELOPE},reason,message_base64,key_base64", f"{ENVELOPE_TYPES}:string:string:string")
+    for message, _ in UNFIT.values():
+        line = line_rejected(PLACE, reason(message), message, b"\x00k")
+        assert read(line) == json.loads(line)

@@ -1,0 +1,250 @@
+"""docker-compose.yml without a Docker engine: its form, its pins, and its likeness to the local stack."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from etl.settings import PROJECT, Settings
+from etl.stack import parts, servers
+
+COMPOSE = PROJECT / "docker-compose.yml"
+DOCKER = PROJECT / "docker"
+SECRETS = {"POSTGRES_PASSWORD": "a", "HUE_SECRET_KEY": "b"}  # what no file may hold
+ONE_SHOTS = {"jars", "warehouse"}
+HDFS = {"namenode", "datanode", "metastore", "hiveserver2", "spark"}  # servers that read or write it
+
+
+def properties(path: Path) -> dict[str, str]:
+    """The settings of a Hadoop XML file, or of key=value lines; a key that comes twice is an error."""
+    if path.suffix == ".xml":
+        root = ElementTree.parse(path).getroot()  # noqa: S314 (the project's own file)
+        rows = [(row.findtext("name", ""), row.findtext("value", "")) for row in root]
+    else:
+        lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+        rows = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
+    assert rows and all(key for key, _ in rows) and len(dict(rows)) == len(rows), (
+        f"{path}: a key is empty or comes twice"
+    )
+    return dict(rows)
+
+
+EXPECTED = tomllib.loads((PROJECT / "tests/compose/expected.toml").read_text())
+ENV = properties(PROJECT / ".env")
+RAW: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+TEXT = re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda match: {**ENV, **SECRETS}[match[1]], COMPOSE.read_text())
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+
+
+def mounts(service: dict[str, Any]) -> list[list[str]]:
+    """[source, target, mode] of each volume of a service."""
+    return [(volume + ":rw").split(":")[:3] for volume in service.get("volumes", [])]
+
+
+def shell_of(service: dict[str, Any]) -> tuple[str, str]:
+    """The health check of a service: the shell that runs it and its text."""
+    how, *words = service["healthcheck"]["test"]
+    if how == "CMD-SHELL":
+        return "sh", words[0]
+    assert how == "CMD" and words[:2] == ["bash", "-c"], words
+    return "bash", words[2]
+
+
+@pytest.fixture(scope="session")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parser of `docker compose`, built from tests/compose."""
+    if shutil.which("go") is None:
+        pytest.skip("no Go here to build the Compose parser with")
+    program = tmp_path_factory.mktemp("compose") / "check"
+    run = subprocess.run(
+        ["go", "build", "-o", program, "."], cwd=PROJECT / "tests/compose", capture_output=True, text=True, check=False
+    )
+    if re.search(r"dial tcp|no such host|proxyconnect|i/o timeout", run.stderr):
+        pytest.skip("the Go modules of the Compose parser cannot be fetched")
+    assert run.returncode == 0, run.stderr
+    return program
+
+
+def load(checker: Path, file: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Load a Compose file with nothing but .env and the given variables."""
+    variables = {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run([checker, file], cwd=PROJECT, env=variables, capture_output=True, text=True, check=False)
+
+
+def test_the_parser_of_docker_compose_takes_the_file(checker: Path) -> None:
+    run = load(checker, COMPOSE, SECRETS)
+    assert run.returncode == 0, run.stderr
+    assert set(json.loads(run.stdout)["services"]) == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_that_is_not_set_stops_the_start(checker: Path, name: str) -> None:
+    run = load(checker, COMPOSE, {key: value for key, value in SECRETS.items() if key != name})
+    assert run.returncode != 0 and f"set {name} in the shell" in run.stderr
+
+
+def test_the_parser_refuses_a_misspelt_key(checker: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text(TEXT.replace("hostname:", "hostnam:", 1))
+    assert "hostnam" in load(checker, broken, SECRETS).stderr
+
+
+def test_every_image_is_pinned_by_a_version_of_env() -> None:
+    for name, service in RAW["services"].items():
+        assert re.fullmatch(r"[\w/-]+:\$\{\w+_VERSION\}", service["image"]), name
+        for key, value in service.get("build", {}).get("args", {}).items():
+            assert value == f"${{{key}}}" and key in ENV, (name, key)
+    for file in DOCKER.glob("*/Dockerfile"):
+        text = file.read_text()
+        for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
+            named = re.findall(r"\$\{(\w+)\}", image.split(":", 1)[1])
+            assert named and all(f"ARG {key}\n" in text.split("FROM")[0] and key in ENV for key in named), image
+    assert all(re.fullmatch(r"\d[\w.]*", ENV[key]) for key in ENV if key.endswith("_VERSION"))
+    assert "latest" not in TEXT and "container_name" not in TEXT
+
+
+def test_the_versions_are_those_of_the_local_stack() -> None:
+    jars = {jar.artifact: jar.version for jar in parts.locked() if jar.part in ("kafka", "hadoop", "hive")}
+    spark = {jar.artifact: jar.version for jar in parts.locked() if jar.part == "spark"}
+    python = re.search(r"^pyspark==(\S+)", (PROJECT / "requirements.lock").read_text(), re.MULTILINE)
+    assert python and ENV["SPARK_VERSION"] == python[1]
+    assert ENV["KAFKA_VERSION"] == jars[f"kafka_{ENV['SCALA_VERSION']}"]
+    assert ENV["HADOOP_VERSION"] == jars["hadoop-client-minicluster"]
+    assert ENV["HIVE_VERSION"] == jars["hive-service"] == jars["hive-hcatalog-core"]
+    assert ENV["SPARK_VERSION"] == spark[f"spark-sql-kafka-0-10_{ENV['SCALA_VERSION']}"]
+    assert ENV["HIVE_VERSION"] == properties(DOCKER / "spark/spark.properties")["spark.sql.hive.metastore.version"]
+
+
+def test_env_holds_versions_and_ports_alone_and_secrets_come_from_the_shell() -> None:
+    assert all(re.fullmatch(r"\w+_(VERSION|PORT|SHA256)", key) for key in ENV)
+    assert set(re.findall(r"\$\{(\w+)\}", COMPOSE.read_text())) == set(ENV), "unused, or not in .env"
+    asked = re.findall(r"(\w+): \$\{(\w+):\?set (\w+) in the shell", COMPOSE.read_text())
+    assert {key for row in asked for key in row} == set(SECRETS)
+
+
+def test_every_lasting_service_has_a_health_check_and_every_other_waits_for_it() -> None:
+    for name, service in SERVICES.items():
+        assert ("healthcheck" in service) == (name not in ONE_SHOTS), name
+        for other, how in service.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
+            assert how == {"condition": wanted}, (name, other)
+    waiting = {name: set(service.get("depends_on", {})) for name, service in SERVICES.items()}
+    while ready := {name for name, others in waiting.items() if not others}:
+        waiting = {name: others - ready for name, others in waiting.items() if name not in ready}
+    assert not waiting, "these wait for each other or for a service that is not there"
+
+
+def test_the_health_checks_use_programs_of_their_image_and_ports_of_their_service() -> None:
+    for name in SERVICES.keys() - ONE_SHOTS:
+        shell, text = shell_of(service := SERVICES[name])
+        parted = [shell if shell == "bash" else step.split()[0] for step in re.split(r"&&|\|", text)]
+        assert set(parted) <= set(EXPECTED["programs"][service["image"].split(":")[0]]), name
+        inside = {port.rsplit(":", 1)[1] for port in service.get("ports", [])}
+        assert set(re.findall(r"(?:/dev/tcp/127.0.0.1/|http://127.0.0.1:)(\d+)", text)) <= inside, name
+
+
+def test_ports_are_on_the_loopback_address_and_are_those_of_the_local_stack() -> None:
+    published = [port for service in RAW["services"].values() for port in service.get("ports", [])]
+    names = [match[1] for port in published if (match := re.fullmatch(r"127\.0\.0\.1:\$\{(\w+)\}:\d+", port))]
+    assert len(names) == len(published) and set(names) == {key for key in ENV if key.endswith("_PORT")}
+    assert len({ENV[name] for name in names}) == len(names), "a port is published twice"
+    local = {f"{name.replace('-', '_').upper()}_PORT": str(port) for name, port in servers.PORTS.items()}
+    assert all(ENV[name] == local[name] for name in local.keys() & set(names))
+
+
+def test_every_mounted_file_exists_and_every_volume_is_named() -> None:
+    named = set()
+    for name, service in SERVICES.items():
+        for source, _, mode in mounts(service):
+            if source.startswith("."):
+                assert (PROJECT / source).exists() and mode == "ro", (name, source)
+            else:
+                named.add(source)
+    assert named == set(RAW["volumes"])
+
+
+def test_the_settings_are_the_local_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "java", lambda: Path("java"))
+    servers.all_servers(servers.Layout(tmp_path, servers.PORTS))
+    kafka = {name[6:].replace("_", ".").lower(): value for name, value in SERVICES["kafka"]["environment"].items()}
+    for name, file in EXPECTED["local"].items():
+        ours = kafka if name == "kafka" else properties(DOCKER / name)
+        local = properties(tmp_path / "conf" / file)
+        differing = {key for key in ours.keys() | local.keys() if ours.get(key) != local.get(key)}
+        assert differing == set(EXPECTED["differing"][name]), name
+
+
+def test_kafka_names_every_listener_for_its_users() -> None:
+    kafka = SERVICES["kafka"]["environment"]
+    listeners = dict(re.findall(r"(\w+)://:(\d+)", kafka["KAFKA_LISTENERS"]))
+    mapped = dict(row.split(":") for row in kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    advertised = dict(row.split("://") for row in kafka["KAFKA_ADVERTISED_LISTENERS"].split(","))
+    assert set(listeners) == set(mapped) == {*advertised, kafka["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    assert advertised["INTERNAL"] == f"kafka:{listeners['INTERNAL']}"
+    assert SERVICES["kafka"]["ports"] == [f"{advertised['HOST']}:{listeners['HOST']}"]
+    assert kafka["KAFKA_CONTROLLER_QUORUM_VOTERS"] == f"{kafka['KAFKA_NODE_ID']}@kafka:{listeners['CONTROLLER']}"
+
+
+def test_the_namenode_formats_the_folder_it_uses_and_only_a_missing_one() -> None:
+    service = SERVICES["namenode"]
+    folder = Path(service["environment"]["ENSURE_NAMENODE_DIR"])
+    assert properties(DOCKER / "hadoop/hdfs-site.xml")["dfs.namenode.name.dir"] == f"file://{folder}"
+    assert ["namenode", str(folder.parent), "rw"] in mounts(service)  # the volume's own folder is always there
+
+
+def test_hiveserver2_runs_one_tez_task_at_a_time() -> None:
+    tez = properties(DOCKER / "hive/hiveserver2-site.xml")
+    assert tez["tez.local.mode"] == "true" and tez["tez.am.inline.task.execution.max-tasks"] == "1"
+
+
+def test_the_project_is_given_settings_that_exist_and_servers_that_are_there() -> None:
+    environment = SERVICES["warehouse"]["environment"]
+    given = {key.removeprefix("WAREHOUSE_").lower(): value for key, value in environment.items()}
+    assert set(given) <= set(Settings.model_fields)
+    assert given["warehouse_root"] == servers.ROOT
+    hosts = {host for value in given.values() for host in re.findall(r"(?:^|//)(\w+):\d+", value)}
+    assert hosts == {"kafka", "namenode", "metastore", "spark"} <= set(SERVICES)
+    users = {SERVICES[name]["environment"]["HADOOP_USER_NAME"] for name in HDFS}
+    assert users == {given["hdfs_user"]} == {given["hive_user"]}, "who starts the NameNode is HDFS's superuser"
+
+
+def test_hue_meets_servers_of_the_stack_and_a_hive_site_that_says_how_to_log_in() -> None:
+    hue = configparser.ConfigParser(interpolation=None)
+    hue.read(DOCKER / "hue/hue.ini")
+    hosts = {hue["beeswax"]["hive_server_host"], hue["spark"]["sql_server_host"], hue["[database]"]["host"]}
+    assert hosts == {"hiveserver2", "spark", "postgres"} <= set(SERVICES)
+    assert ["./docker/client", hue["beeswax"]["hive_conf_dir"], "ro"] in mounts(SERVICES["hue"])
+    assert properties(DOCKER / "client/hive-site.xml")["hive.server2.authentication"] == "NONE"
+    scripts = {hue["desktop"]["secret_key_script"], hue["[database]"]["password_script"]}
+    assert scripts == {f"printenv {name}" for name in SECRETS} and set(SECRETS) <= set(SERVICES["hue"]["environment"])
+    assert f"CREATE DATABASE {hue['[database]']['name']};" in (DOCKER / "postgres/hue.sql").read_text()
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
+def test_shellcheck_finds_nothing_in_scripts_and_health_checks() -> None:
+    texts = [("sh", file.read_text()) for file in [PROJECT / "warehouse", *DOCKER.rglob("*.sh")]]
+    texts += [shell_of(SERVICES[name]) for name in SERVICES.keys() - ONE_SHOTS]
+    for shell, text in texts:
+        run = subprocess.run(["shellcheck", "-s", shell, "-"], input=text, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout
+
+
+def test_what_has_not_been_run_says_so_and_the_guide_names_settings_that_exist() -> None:
+    guide = (PROJECT / "docs/cluster.md").read_text()
+    assert "has not been run" in guide.split("##")[0] and "# NOT RUN:" in COMPOSE.read_text().split("name:")[0]
+    assert {name.lower() for name in re.findall(r"\bWAREHOUSE_([A-Z_]+)=", guide)} <= set(Settings.model_fields)
+    assert set(SECRETS) <= set(re.findall(r"\w+", guide))
+    (dag,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert ast.parse(dag) and dag.startswith("# NOT RUN")
