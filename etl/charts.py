@@ -151,7 +151,7 @@ def _specification(chart: Chart, records: list[dict[str, Any]], width: int) -> d
     drawn = drawn.configure(font=FONT).configure_view(stroke=None)
     drawn = drawn.configure_axis(**text, **lines, **space).configure_axisX(labelLimit=90)
     drawn = drawn.configure_axisY(labelLimit=340 if width == WIDE else 140)
-    columns = 6 if width == WIDE else 3
+    columns = 6 if width == WIDE else 2
     drawn = drawn.configure_legend(**text, orient="top", titleFontWeight="normal", columns=columns)
     return dict(drawn.to_dict())
 

@@ -5,8 +5,10 @@ Modules are imported where they are used: Spark and Great Expectations take seco
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -89,10 +91,11 @@ def down() -> None:
 def status() -> None:
     """Show every server: its address, its process and whether it is healthy."""
     from etl import query
+    from etl.hive import Result
     from etl.stack import health
 
     rows = health.status(conf())
-    result = query.Result(["server", "address", "process", "health"], rows)
+    result = Result(["server", "address", "process", "health"], rows)
     print(query.formatted(result, "table"))
     if any(row[3] != "healthy" for row in rows):
         raise typer.Exit(errors.EXIT_FAILED)
@@ -128,6 +131,8 @@ def publish(source: Annotated[str, typer.Argument(metavar="FILE|-")], topic: str
     """Publish a JSON array or JSON lines (plain or .gz) to Kafka, one record one message."""
     from etl.publish import publish as run
 
+    if topic is not None:
+        state["flags"]["topic"] = topic  # read, and refused, as the setting it is
     done = run(conf(), source, topic)
     say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
     if done.is_genuine:
@@ -156,13 +161,13 @@ def build(tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...
 def plan() -> None:
     """Show what build would do, and why; changes no table."""
     from etl import build, query
-    from etl.hive import Hive
+    from etl.hive import Hive, Result
 
     given = conf()
     with Hive(given) as hive:
         landing, steps = build.plan(given, hive)
     rows: list[tuple[Any, ...]] = [(step.file.name, "build" if step.is_due else "keep", step.why) for step in steps]
-    print(query.formatted(query.Result(["table", "action", "why"], rows), "table"))
+    print(query.formatted(Result(["table", "action", "why"], rows), "table"))
     say(f"newest landing {landing}, {sum(step.is_due for step in steps)} of {len(steps)} tables to build")
 
 
@@ -269,15 +274,21 @@ def main() -> None:
     """Run the command line; every error is one line and an exit code, a trace comes only with --debug."""
     try:
         code = app(prog_name="./warehouse", standalone_mode=False)
+    except BrokenPipeError:  # whoever read the output has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(errors.EXIT_FAILED)
     except WarehouseError as error:
         if state["debug"]:
-            raise
+            traceback.print_exc()
         fail(str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", errors.EXIT_FAILED)
     except Exception as error:
         if state["debug"]:
-            raise
+            traceback.print_exc()
+        if not sys.argv[1:]:  # no command: Typer has the help as its message
+            print(error.format_message() if hasattr(error, "format_message") else error)
+            sys.exit(errors.EXIT_USAGE)
         if hasattr(error, "format_message"):  # what Typer says of wrong words
             text = " ".join(error.format_message().split()).rstrip(".")
             fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)

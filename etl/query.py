@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 
 from etl import sqlfile
 from etl.errors import UsageError
 from etl.hive import Hive, Result
 from etl.settings import Settings
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a terminal would obey
+# What a terminal would obey, and marks that turn or hide the text beside them.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 def read(statement: str | None, path: Path | None, values: Mapping[str, str]) -> list[str]:
@@ -36,6 +39,8 @@ def read(statement: str | None, path: Path | None, values: Mapping[str, str]) ->
         parameters = sqlfile.SqlFile(path, text).parameters
     else:
         text, parameters = statement or "", {}
+    if unknown := set(values) - set(parameters):
+        raise UsageError(f"{path or 'the query'} declares no parameter {min(unknown)}", "leave --hivevar out for it")
     found = sqlfile.split(sqlfile.substitute(text, parameters, values, str(path or "the query")))
     if not found:
         raise UsageError("there is no statement to run", 'such as ./warehouse query "SELECT 1"')
@@ -54,7 +59,9 @@ def query(settings: Settings, statements: list[str]) -> Result:
 def formatted(result: Result, form: str) -> str:
     """The rows as `json` (an array, one object a line), `csv` (with a header, NULL empty) or `table`."""
     if form == "json":
-        rows = [msgspec.json.encode(row, enc_hook=_plain).decode() for row in result.dictionaries()]
+        if twice := [name for name in result.columns if result.columns.count(name) > 1]:
+            raise UsageError(f"two columns are named {twice[0]}", "name each with AS, a JSON object holds a name once")
+        rows = [ENCODER.encode(row).decode() for row in result.dictionaries()]
         return "[" + ",\n ".join(rows) + "]"
     if form == "csv":
         out = io.StringIO()
@@ -65,10 +72,6 @@ def formatted(result: Result, form: str) -> str:
     return _table(result)
 
 
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) else str(value)
-
-
 def _text(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ")
@@ -77,25 +80,30 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _shown(text: str) -> str:
+    def escaped(one: re.Match[str]) -> str:
+        code = ord(one[0])
+        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+    return CONTROL.sub(escaped, text)
+
+
 def _table(result: Result) -> str:
     """Columns side by side, numbers to the right; control characters in the data are shown, not obeyed."""
     if not result.columns:
         return "done"
-    cells = [
-        ["NULL" if value is None else CONTROL.sub(lambda one: f"\\x{ord(one[0]):02x}", _text(value)) for value in row]
-        for row in result.rows
-    ]
-    table = [result.columns, *cells]
-    widths = [max(len(row[n]) for row in table) for n in range(len(result.columns))]
+    head = [_shown(name) for name in result.columns]
+    cells = [["NULL" if value is None else _shown(_text(value)) for value in row] for row in result.rows]
+    widths = [max(cell_len(row[n]) for row in [head, *cells]) for n in range(len(head))]
     numeric = [all(isinstance(row[n], int | float | Decimal | None) for row in result.rows) for n in range(len(widths))]
 
     def line(row: list[str]) -> str:
+        blanks = [" " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
         parts = [
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, numeric, strict=True)
+            blank + text if right else text + blank for text, blank, right in zip(row, blanks, numeric, strict=True)
         ]
         return "  ".join(parts).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
     count = f"({len(cells)} row{'' if len(cells) == 1 else 's'})"
-    return "\n".join([line(result.columns), rule, *map(line, cells), count])
+    return "\n".join([line(head), rule, *map(line, cells), count])

@@ -35,7 +35,7 @@ TYPES = {
     "integer": re.compile(r"-?[0-9]{1,18}"),
     "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     # Text stands between quotes in the file: what could end the quotes, escape or nest a variable is refused.
-    "text": re.compile(r"[^'\"`\\;$\x00-\x1f\x7f]{0,1000}"),
+    "text": re.compile(r"[^'\"`\\;$\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,1000}"),
 }
 
 
@@ -97,7 +97,7 @@ class SqlFile:
         """The `Key: value` lines on top."""
         found: dict[str, str] = {}
         key = ""
-        for line in self.text.splitlines()[1:]:
+        for line in self.text.split("\n")[1:]:
             if not line.startswith("--"):
                 break
             if match := KEY.match(line):
@@ -158,7 +158,7 @@ def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, st
             raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {parameters[name]}")
         return checked(name, parameters[name], str(values[name]))
 
-    lines = [line if line.lstrip().startswith("--") else VARIABLE.sub(value, line) for line in text.splitlines()]
+    lines = [line if line.lstrip().startswith("--") else VARIABLE.sub(value, line) for line in text.split("\n")]
     return "\n".join(lines)
 
 

@@ -131,13 +131,14 @@ def load(settings: Settings) -> Any:
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     password = settings.hive_password.get_secret_value() if settings.hive_password else None
     arguments = {"auth": settings.hive_auth, "configuration": SESSION[settings.engine], "password": password}
+    extra: dict[str, Any] = {"kwargs": {"connect_args": arguments}}
     context.data_sources.add_sql(
         "hive",
         connection_string=f"hive://{quote(settings.hive_user)}@{settings.hive_server}/default",
-        kwargs={"connect_args": arguments},
         create_temp_table=False,
+        **extra,
     )
-    site = {
+    site: Any = {
         "class_name": "SiteBuilder",
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         "store_backend": {
@@ -145,7 +146,8 @@ def load(settings: Settings) -> Any:
             "base_directory": str(settings.reports / "data_docs"),
         },
     }
-    context.delete_data_docs_site("local_site") if "local_site" in context.variables.data_docs_sites else None
+    if "local_site" in (context.variables.data_docs_sites or {}):
+        context.delete_data_docs_site("local_site")  # its pages lie in a temporary folder
     context.add_data_docs_site("warehouse", site)
     return context
 
@@ -182,7 +184,7 @@ def _row(result: Any) -> dict[str, Any]:
     elif "observed_value" in details:
         observed = str(details["observed_value"])
     else:
-        observed = f"{details.get('unexpected_count', 0):,} of {details.get('element_count', 0):,} rows are not so"
+        observed = f"{details.get('unexpected_count') or 0:,} of {details.get('element_count') or 0:,} rows are not so"
     return {
         "expectation": config.description or config.type,
         "column_name": column,

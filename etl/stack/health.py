@@ -56,8 +56,10 @@ def examine(settings: Settings) -> Iterator[tuple[bool, str, str]]:
     yield sys.version_info >= (3, 11), f"Python {version}", "install Python 3.11 or newer"
     java = next((one for one in parts.candidates() if parts.java_version(one) in parts.JAVA_VERSIONS), None)
     yield java is not None, f"Java {java or 'not found'}", "none is needed: ./warehouse up brings one"
-    absent = [jar for jar in parts.locked() if not jar.path.exists()]
-    yield not absent, f"{len(parts.locked())} jars, {len(absent)} missing", "run ./warehouse up"
+    yield shutil.which("bash") is not None, "bash, which HDFS runs", "install bash"
+    bad = [jar for jar in parts.locked() if not parts.is_genuine(jar)]
+    step = f"delete {parts.SHARE / 'jars.lock'}, then run ./warehouse up"
+    yield not bad, f"{len(parts.locked())} jars, {len(bad)} missing or damaged", step
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free
     yield free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB free at {settings.home}", "make room"

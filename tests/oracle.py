@@ -1,0 +1,316 @@
+"""The tables, computed once more in plain Python from the messages in Kafka, as the SQL headers define them.
+
+Nothing here comes from the project's own code: where both agree row for row, both read the definitions alike.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+_COUNTS = ("total", "correct", "incorrect", "incomplete", "submitted", "unanswered")
+_OPTION = {"id": str, "checked": bool, "correct": bool, "submitted": int, "at": str}
+_QUESTION = {
+    "id": str,
+    "user_result": str,
+    "user_correct": bool,
+    "user_incomplete": bool,
+    "user_submitted": bool,
+    "options": [_OPTION],
+}
+_SEQUENCES = {
+    "id": str,
+    "attempt": int,
+    "counts": {**dict.fromkeys(_COUNTS, int), "all_correct": bool},
+    "questions": [_QUESTION],
+}
+CONTRACT = {
+    "keen_timestamp": str,
+    "keen_created_at": str,
+    "keen_id": str,
+    "user_exam_id": str,
+    "base_exam_id": str,
+    "exam_name": str,
+    "certification": str,
+    "max_attempts": str,
+    "started_at": str,
+    "sequences": _SEQUENCES,
+}
+
+
+class Message(NamedTuple):
+    """A message where it stands in Kafka; `timestamp` counts milliseconds, a tombstone has no value."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes | None
+
+
+class Event(NamedTuple):
+    """The message that is kept of an event, read, and how many there were."""
+
+    message: Message
+    payload: Row
+    count: int
+
+
+def is_accepted(value: bytes | None) -> bool:
+    """Whether a message is strict JSON that fits the contract."""
+    try:
+        parsed = json.loads((value or b"").decode(), object_pairs_hook=tuple, parse_constant=_refuse)
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(parsed, tuple) and _depth(parsed) <= 100 and _fits(parsed, CONTRACT)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, tuple):
+        return 1 + max((_depth(item) for _, item in value), default=0)
+    return 1 + max((_depth(item) for item in value), default=0) if isinstance(value, list) else 0
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value, in which an object is a tuple of pairs, is of a kind; null and absent always fit."""
+    if value is None:
+        return True
+    if isinstance(kind, dict):
+        lower = {name.lower() for name in kind}
+        return isinstance(value, tuple) and all(
+            _fits(item, kind[name]) if name in kind else name.lower() not in lower for name, item in value
+        )
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(_fits(item, kind[0]) for item in value)
+    return type(value) is kind and (kind is not int or -(2**63) <= value < 2**63)
+
+
+def tables(messages: Iterable[Message]) -> dict[str, list[Row]]:
+    """All rows of the flat tables and the marts."""
+    events = _events([one for one in messages if is_accepted(one.value)])
+    attempts = [_attempt(event) for event in events]
+    shown = [(event, place, one) for event in events for place, one in _numbered(_questions(event))]
+    questions = [_question(*one) for one in shown]
+    return {
+        "flat.attempts": attempts,
+        "flat.attempt_questions": questions,
+        "flat.question_options": [
+            _option(event, place, option_place, option)
+            for event, place, question in shown
+            for option_place, option in _numbered((question or {}).get("options"))
+        ],
+        "marts.exams": [_exam(exam, rows) for (exam,), rows in _grouped(attempts, "exam_id")],
+        "marts.questions": _question_ranks(attempts, questions),
+        "marts.daily_activity": _activity(attempts),
+    }
+
+
+def _events(messages: list[Message]) -> list[Event]:
+    """One event per id, of whose messages the one with the latest offset is kept; without an id, per message."""
+    found: dict[Any, list[Message]] = defaultdict(list)
+    payloads = {one[:3]: json.loads(one.value or b"") for one in messages}
+    for one in messages:
+        found[payloads[one[:3]].get("keen_id") or one[:3]].append(one)
+    events = []
+    for same in found.values():
+        kept = max(same, key=lambda one: (one.offset, one.timestamp, one.partition, one.topic))
+        events.append(Event(kept, payloads[kept[:3]], len(same)))
+    return events
+
+
+def _numbered(items: list[Any] | None) -> Iterable[tuple[int, Any]]:
+    return enumerate(items or [], start=1)
+
+
+def _sequences(event: Event) -> Row:
+    return event.payload.get("sequences") or {}
+
+
+def _questions(event: Event) -> list[Any] | None:
+    return _sequences(event).get("questions")
+
+
+def utc(text: str | None) -> datetime | None:
+    """ISO-8601 in UTC from the year 1600 on, cut to the microsecond; None for any other text."""
+    match = re.fullmatch(r"([0-9-]{10}T[0-9:]{8})(?:\.([0-9]+))?Z", text or "")
+    try:
+        whole = datetime.fromisoformat(match[1]) if match else None
+    except ValueError:
+        return None
+    if match is None or whole is None or whole.year < 1600:
+        return None
+    return whole.replace(microsecond=_microseconds(match[2]))
+
+
+def _unix(text: str | None) -> datetime | None:
+    """Seconds since 1970 with up to ten digits and any fraction, cut to the microsecond."""
+    match = re.fullmatch(r"([0-9]{1,10})(?:\.([0-9]+))?", text or "")
+    if match is None:
+        return None
+    return datetime(1970, 1, 1) + timedelta(seconds=int(match[1]), microseconds=_microseconds(match[2]))
+
+
+def _microseconds(digits: str | None) -> int:
+    return int((digits or "")[:6].ljust(6, "0"))
+
+
+def _attempt(event: Event) -> Row:
+    payload, message = event.payload, event.message
+    counts = _sequences(event).get("counts") or {}
+    total, correct = counts.get("total"), counts.get("correct")
+    started_at = utc(payload.get("started_at"))
+    whole = re.fullmatch(r"([0-9]{1,9})(?:\.0*)?", payload.get("max_attempts") or "")
+    published_at = datetime.fromtimestamp(message.timestamp // 1000, UTC).replace(tzinfo=None)
+    return {
+        "attempt_id": payload.get("user_exam_id"),
+        "event_id": payload.get("keen_id") or None,
+        "exam_id": payload.get("base_exam_id"),
+        "exam_name": payload.get("exam_name"),
+        "started_at": started_at,
+        "received_at": _unix(payload.get("keen_timestamp")),
+        "certification": {"true": True, "false": False}.get(payload.get("certification") or ""),
+        "max_attempts": int(whole[1]) if whole else None,
+        "question_set_id": _sequences(event).get("id"),
+        "question_count": total,
+        **{f"{name}_count": counts.get(name) for name in _COUNTS[1:]},
+        "is_all_correct": counts.get("all_correct"),
+        "score": correct / total if correct is not None and (total or 0) > 0 else None,
+        "message_count": event.count,
+        "kafka_topic": message.topic,
+        "kafka_partition": message.partition,
+        "kafka_offset": message.offset,
+        "kafka_published_at": published_at + timedelta(milliseconds=message.timestamp % 1000),
+        "started_date": started_at.date() if started_at else None,
+    }
+
+
+def _question(event: Event, place: int, question: Row | None) -> Row:
+    there = question or {}
+    options, started_at = there.get("options"), utc(event.payload.get("started_at"))
+    return {
+        "attempt_id": event.payload.get("user_exam_id"),
+        "question_position": place,
+        "question_id": there.get("id"),
+        "result": there.get("user_result"),
+        "is_correct": there.get("user_correct"),
+        "is_incomplete": there.get("user_incomplete"),
+        "is_submitted": there.get("user_submitted"),
+        "option_count": None if options is None else len(options),
+        "started_date": started_at.date() if started_at else None,
+    }
+
+
+def _option(event: Event, place: int, option_place: int, option: Row | None) -> Row:
+    there, started_at = option or {}, utc(event.payload.get("started_at"))
+    return {
+        "attempt_id": event.payload.get("user_exam_id"),
+        "question_position": place,
+        "option_position": option_place,
+        "option_id": there.get("id"),
+        "is_checked": there.get("checked"),
+        "is_correct": None if option is None else there.get("correct") is True,
+        "is_submitted": None if option is None else there.get("submitted") == 1,
+        "clicked_at": utc(there.get("at")),
+        "started_date": started_at.date() if started_at else None,
+    }
+
+
+def _grouped(rows: Iterable[Row], *columns: str) -> Iterable[tuple[tuple[Any, ...], list[Row]]]:
+    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[tuple(row[column] for column in columns)].append(row)
+    return found.items()
+
+
+def _known(rows: list[Row], column: str) -> list[Any]:
+    return [row[column] for row in rows if row[column] is not None]
+
+
+def _of_known(compute: Callable[[list[Any]], Any], rows: list[Row], column: str, least: int = 1) -> Any:
+    """What is computed of the values that are there, None where there are fewer than needed."""
+    values = _known(rows, column)
+    return compute(values) if len(values) >= least else None
+
+
+def _measures(rows: list[Row], *counts: str) -> Row:
+    """What both marts of attempts have in common."""
+    return {
+        "message_count": sum(row["message_count"] for row in rows),
+        "attempt_count": len(rows),
+        "scored_attempt_count": len(_known(rows, "score")),
+        "perfect_attempt_count": sum(row["is_all_correct"] is True for row in rows),
+        **{count: _of_known(sum, rows, count) for count in counts},
+        "score_sum": _of_known(sum, rows, "score"),
+        "mean_score": _of_known(statistics.fmean, rows, "score"),
+    }
+
+
+def _exam(exam: str | None, rows: list[Row]) -> Row:
+    counts = ("question_count", "correct_count", "incorrect_count", "incomplete_count", "unanswered_count")
+    found = _measures(rows, *counts)
+    scored = found["scored_attempt_count"]
+    return {
+        "exam_id": exam,
+        "exam_name": _of_known(max, rows, "exam_name"),
+        **found,
+        "score_deviation": _of_known(statistics.stdev, rows, "score", least=2),
+        "perfect_share": found["perfect_attempt_count"] / scored if scored else None,
+        "first_date": _of_known(min, rows, "started_date"),
+        "last_date": _of_known(max, rows, "started_date"),
+    }
+
+
+def _activity(attempts: list[Row]) -> list[Row]:
+    starts = [{**row, "hour": row["started_at"].hour if row["started_at"] else None} for row in attempts]
+    return [
+        {
+            "started_date": date,
+            "started_hour": hour,
+            **_measures(rows, "question_count", "correct_count", "unanswered_count"),
+        }
+        for (date, hour), rows in _grouped(starts, "started_date", "hour")
+    ]
+
+
+def _question_ranks(attempts: list[Row], questions: list[Row]) -> list[Row]:
+    """Questions belong to the exam of their attempt_id; without one, to none."""
+    exams = {
+        attempt: {name: _of_known(max, rows, name) for name in ("exam_id", "exam_name")}
+        for (attempt,), rows in _grouped(attempts, "attempt_id")
+        if attempt is not None
+    }
+    nothing = {"exam_id": None, "exam_name": None}
+    placed = [{**question, **exams.get(question["attempt_id"], nothing)} for question in questions]
+    found = []
+    for (exam, question), rows in _grouped(placed, "exam_id", "question_id"):
+        results = [row["result"] for row in rows]
+        found.append(
+            {
+                "exam_id": exam,
+                "exam_name": _of_known(max, rows, "exam_name"),
+                "question_id": question,
+                "shown_count": len(rows),
+                "correct_count": results.count("correct"),
+                "incorrect_count": results.count("incorrect"),
+                "incomplete_count": results.count("missed_some"),
+                "unanswered_count": results.count("unanswered"),
+                "correct_share": results.count("correct") / len(rows),
+            }
+        )
+    for _, rows in _grouped(found, "exam_id"):
+        for row in rows:
+            harder = sum(other["correct_share"] < row["correct_share"] for other in rows)
+            row["difficulty_rank"] = 1 + harder
+    return found

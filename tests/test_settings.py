@@ -1,0 +1,187 @@
+"""Settings: which place wins, what is refused and how, and that docs/settings.md lists them all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl import settings
+from etl.errors import EXIT_USAGE, UsageError, WarehouseError
+from etl.settings import PROJECT, Settings
+from etl.stack.servers import PORTS
+
+PAGE = (PROJECT / "docs" / "settings.md").read_text()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files that are read, a home, and no variable of the caller's."""
+    for name in [name for name in os.environ if name.startswith("WAREHOUSE_")]:
+        monkeypatch.delenv(name)
+    files = [tmp_path / "warehouse.toml", tmp_path / "warehouse.local.toml"]
+    monkeypatch.setitem(Settings.model_config, "toml_file", files)
+    monkeypatch.setenv("WAREHOUSE_HOME", str(tmp_path / "home"))
+    yield tmp_path
+
+
+def running(folder: Path, **addresses: str) -> None:
+    """Record a running stack with these addresses."""
+    (folder / "home").mkdir(exist_ok=True)
+    (folder / "home" / "stack.json").write_text(json.dumps({"addresses": addresses}))
+
+
+def refused(**flags: object) -> str:
+    """The one line with which the settings are refused."""
+    with pytest.raises(UsageError) as caught:
+        settings.load(**flags)
+    assert caught.value.exit_code == EXIT_USAGE and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_first_place_that_gives_a_setting_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> str:
+        return settings.load().hive_server
+
+    assert found() == "127.0.0.1:10000"
+    running(folder, hive_server="stack:1")
+    assert found() == "stack:1"
+    (folder / "warehouse.toml").write_text('hive_server = "project:2"\n')
+    assert found() == "project:2"
+    (folder / "warehouse.local.toml").write_text('hive_server = "machine:3"\n')
+    assert found() == "machine:3"
+    monkeypatch.setenv("WAREHOUSE_HIVE_SERVER", "variable:4")
+    assert found() == "variable:4"
+    assert settings.load(hive_server="flag:5").hive_server == "flag:5"
+    assert settings.load(hive_server=None).hive_server == "variable:4"
+
+
+def test_files_of_both_kinds_add_up(folder: Path) -> None:
+    (folder / "warehouse.toml").write_text('topic = "a"\nkey_field = "id"\n')
+    (folder / "warehouse.local.toml").write_text('topic = "b"\n')
+    found = settings.load()
+    assert (found.topic, found.key_field) == ("b", "id")
+
+
+def test_only_the_addresses_that_are_not_set_come_from_the_stack(folder: Path) -> None:
+    running(folder, hive_server="stack:1", webhdfs="http://stack:2")
+    found = settings.load(hive_server="cluster:1")
+    assert (found.hive_server, found.webhdfs) == ("cluster:1", "http://stack:2")
+
+
+def test_the_projects_own_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Settings.model_config, "toml_file", [PROJECT / "warehouse.toml"])
+    found = settings.load()
+    assert found.topic == "assessments" and found.raw_table and found.genuine_blob
+
+
+def test_a_home_is_absolute_whatever_was_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert settings.load(home="there").home == folder / "there"
+    assert settings.load(home="~/there").home == Path.home() / "there"
+
+
+def test_ports_are_json_in_a_flag_as_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load(ports='{"kafka": 1}').ports == {"kafka": 1}
+    monkeypatch.setenv("WAREHOUSE_PORTS", '{"kafka": 2}')
+    assert settings.load().ports == {"kafka": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("topic", "two words"),
+        ("topic", ""),
+        ("topic", "a" * 250),
+        ("raw_table", "raw.assessments; DROP TABLE x"),
+        ("raw_table", "a.b.c"),
+        ("genuine_bytes", "many"),
+        ("bootstrap_servers", "localhost"),
+        ("bootstrap_servers", "a:1,b"),
+        ("webhdfs", "127.0.0.1:9870"),
+        ("webhdfs", "file:///etc:1"),
+        ("hdfs_user", "a b"),
+        ("hive_server", "localhost"),
+        ("hive_server", "jdbc:hive2://a:1"),
+        ("hive_auth", "MAGIC"),
+        ("engine", "pig"),
+        ("ports", '{"kafka": 70000}'),
+        ("ports", '{"kafka": "x"}'),
+        ("ports", "[1]"),
+        ("ports", "nonsense"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = refused(**{name: value})
+    assert f"setting {name}" in line and f"WAREHOUSE_{name.upper()}" in line
+    monkeypatch.setenv(f"WAREHOUSE_{name.upper()}", value)
+    assert name in refused()
+
+
+def test_a_file_that_is_no_toml_is_named_with_its_fault(folder: Path) -> None:
+    (folder / "warehouse.local.toml").write_text("topic = assessments\n")
+    line = refused()
+    assert "settings cannot be read" in line and "line 1" in line and "warehouse.toml" in line
+
+
+def test_an_unknown_setting_in_a_file_is_named(folder: Path) -> None:
+    (folder / "warehouse.toml").write_text('topik = "a"\n')
+    assert "there is no setting topik" in refused()
+
+
+def test_a_record_of_the_stack_that_is_damaged_is_named(folder: Path) -> None:
+    running(folder)
+    for text in ("", "[]", "{}", "{", '{"addresses": 1}'):
+        (folder / "home" / "stack.json").write_text(text)
+        with pytest.raises(WarehouseError, match=r"stack\.json cannot be read"):
+            settings.load()
+
+
+def test_no_secret_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_HIVE_PASSWORD", "s3cret")
+    found = settings.load()
+    assert found.hive_password and found.hive_password.get_secret_value() == "s3cret"
+    shown = [repr(found), str(found), found.model_dump_json(), repr(found.model_dump())]
+    assert not any("s3cret" in text for text in shown)
+    monkeypatch.delenv("WAREHOUSE_HIVE_PASSWORD")
+    (folder / "warehouse.local.toml").write_text("hive_password = 53223\n")  # the quotes were forgotten
+    assert "53223" not in refused() and "hive_password" in refused()
+    (folder / "warehouse.local.toml").write_text('hive_pasword = "s3cret"\n')
+    assert "s3cret" not in refused()
+
+
+def rows(head: str) -> list[list[str]]:
+    """The rows of the page's table that begins with this head."""
+    table = PAGE.partition(f"| {head} |")[2].partition("\n\n")[0]
+    found = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert found
+    return found
+
+
+def test_the_page_lists_every_setting_with_its_default_and_meaning() -> None:
+    def default(name: str) -> str:
+        field = Settings.model_fields[name]
+        if field.default_factory:
+            return "{}" if name == "ports" else "the system user"
+        is_path = isinstance(field.default, Path)
+        return str(field.default.relative_to(PROJECT) if is_path else "" if field.default is None else field.default)
+
+    expected = [
+        [name, f"WAREHOUSE_{name.upper()}", default(name), field.description]
+        for name, field in Settings.model_fields.items()
+    ]
+    assert rows("Setting") == expected
+
+
+def test_the_page_lists_every_port() -> None:
+    assert rows("Port") == [[name, str(port)] for name, port in PORTS.items()]
+
+
+def test_the_page_names_the_values_of_hive_auth() -> None:
+    pattern = str(Settings.model_fields["hive_auth"].metadata[0])
+    for value in re.findall(r"[A-Z]{3,}", pattern):
+        assert f"`{value}`" in PAGE
