@@ -80,6 +80,10 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal | None) and not isinstance(value, bool)
+
+
 def _shown(text: str) -> str:
     def escaped(one: re.Match[str]) -> str:
         code = ord(one[0])
@@ -95,7 +99,7 @@ def _table(result: Result) -> str:
     head = [_shown(name) for name in result.columns]
     cells = [["NULL" if value is None else _shown(_text(value)) for value in row] for row in result.rows]
     widths = [max(cell_len(row[n]) for row in [head, *cells]) for n in range(len(head))]
-    numeric = [all(isinstance(row[n], int | float | Decimal | None) for row in result.rows) for n in range(len(widths))]
+    numeric = [all(_is_number(row[n]) for row in result.rows) for n in range(len(widths))]
 
     def line(row: list[str]) -> str:
         blanks = [" " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]

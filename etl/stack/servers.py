@@ -32,6 +32,13 @@ PORTS = {
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 ROOT = f"hdfs://{NAMESERVICE}/warehouse"
 
+# A client that closes a file asks whether its last block is reported and then sleeps: 400 ms by default, which is
+# nearly all the time that writing many small partitions takes. The delay doubles with each of the retries.
+QUICK_CLOSE = {
+    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 5,
+    "dfs.client.block.write.locateFollowingBlock.retries": 12,
+}
+
 SMALL = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]  # starts fast, on one core
 OPENED = [
     f"--add-opens={module}/{package}=ALL-UNNAMED"
@@ -206,8 +213,8 @@ def hdfs(layout: Layout) -> list[Server]:
         folder / "hdfs-site.xml",
         {
             "dfs.replication": 1,
-            "dfs.namenode.name.dir": f"file://{data}/name",
-            "dfs.datanode.data.dir": f"file://{data}/data",
+            "dfs.namenode.name.dir": (data / "name").as_uri(),
+            "dfs.datanode.data.dir": (data / "data").as_uri(),
             "dfs.namenode.rpc-address": layout.address("namenode"),
             "dfs.namenode.http-address": layout.address("namenode-web"),
             "dfs.datanode.address": layout.address("datanode"),
@@ -216,6 +223,7 @@ def hdfs(layout: Layout) -> list[Server]:
             "dfs.datanode.hostname": HOST,
             "dfs.namenode.safemode.extension": 0,
             "dfs.heartbeat.interval": 1,
+            **QUICK_CLOSE,
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         },
     )
@@ -253,6 +261,7 @@ def client_conf(layout: Layout) -> Path:
             f"dfs.client.failover.proxy.provider.{NAMESERVICE}": "org.apache.hadoop.hdfs.server.namenode.ha."
             "ConfiguredFailoverProxyProvider",
             "dfs.client.failover.max.attempts": 3,
+            **QUICK_CLOSE,
             "dfs.replication": 1,
         },
     )
