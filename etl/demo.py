@@ -12,7 +12,7 @@ from etl.errors import ServerError
 from etl.settings import Settings
 
 NEXT = """
-Ask:      ./warehouse query "SELECT exam_name, messages, mean_score FROM marts.exams ORDER BY messages DESC LIMIT 5"
+Ask:      ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
 Or:       ./warehouse beeline          (any client of the HiveServer2 protocol works: {hive_server})
 Look at:  {reports}/report.html
 Stop:     ./warehouse down

@@ -17,6 +17,11 @@ from etl.stack.servers import PORTS
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The README shows the plain sample: it is read before other tests publish what is wrong."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings of a running stack, which ends with the session."""
@@ -54,3 +59,11 @@ def published(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.write_text(run("generate").stdout)
     run("publish", str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def built(run: Run, published: Path) -> Path:
+    """The sample's file, published, landed and built."""
+    run("land")
+    run("build")
+    return published
