@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -73,7 +74,9 @@ def land(settings: Settings, say: Callable[[str], None]) -> Landed:
         ranges = _ranges(settings, topic, before)
         if not any(row["end_offset"] > row["start_offset"] for row in ranges):
             return Landed(0, [])
-        staging = (FOLDER, f".staging-{socket.gethostname()}")
+        # One folder per loader, which only the holder of this home's lock uses: a dead one's leftover goes here.
+        home = hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:12]
+        staging = (FOLDER, f".staging-{socket.gethostname()}-{home}")
         hdfs.remove(*staging)
         say(f"landing {sum(row['end_offset'] - row['start_offset'] for row in ranges):,} offsets of {topic.name}")
         landed = _stage(settings, f"{settings.warehouse_root}/{'/'.join(staging)}", ranges)

@@ -60,7 +60,7 @@ class Event(NamedTuple):
 
     message: Message
     payload: Row
-    count: int
+    message_count: int
 
 
 def is_accepted(value: bytes | None) -> bool:
@@ -187,7 +187,7 @@ def _attempt(event: Event) -> Row:
         **{f"{name}_count": counts.get(name) for name in _COUNTS[1:]},
         "is_all_correct": counts.get("all_correct"),
         "score": correct / total if correct is not None and (total or 0) > 0 else None,
-        "message_count": event.count,
+        "message_count": event.message_count,
         "kafka_topic": message.topic,
         "kafka_partition": message.partition,
         "kafka_offset": message.offset,
@@ -250,7 +250,7 @@ def _measures(rows: list[Row], *counts: str) -> Row:
         "message_count": sum(row["message_count"] for row in rows),
         "attempt_count": len(rows),
         "scored_attempt_count": len(_known(rows, "score")),
-        "perfect_attempt_count": sum(row["is_all_correct"] is True for row in rows),
+        "perfect_attempt_count": sum(row["is_all_correct"] is True and row["score"] is not None for row in rows),
         **{count: _of_known(sum, rows, count) for count in counts},
         "score_sum": _of_known(sum, rows, "score"),
         "mean_score": _of_known(statistics.fmean, rows, "score"),

@@ -12,7 +12,7 @@ from etl import sqlfile
 from etl.cli import app
 from etl.settings import PROJECT
 
-from .conftest import Run
+from conftest import Run
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))

@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     files = [tmp_path / "warehouse.toml", tmp_path / "warehouse.local.toml"]
     monkeypatch.setitem(Settings.model_config, "toml_file", files)
     monkeypatch.setenv("WAREHOUSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WAREHOUSE_RAW_TABLE", "raw.lines_v1")  # the one that has no default of use
     yield tmp_path
 
 
@@ -74,6 +75,7 @@ def test_only_the_addresses_that_are_not_set_come_from_the_stack(folder: Path) -
 
 
 def test_the_projects_own_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAREHOUSE_RAW_TABLE")
     monkeypatch.setitem(Settings.model_config, "toml_file", [PROJECT / "warehouse.toml"])
     found = settings.load()
     assert found.topic == "assessments" and found.raw_table and found.genuine_blob

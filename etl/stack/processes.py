@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -127,6 +128,10 @@ def up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
 
     Raises WarehouseError naming the server and its log when one does not start.
     """
+    if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
+        raise UsageError(
+            f"HDFS cannot live in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#"
+        )
     with _alone(settings):
         try:
             return _up(settings, say)

@@ -213,8 +213,8 @@ def hdfs(layout: Layout) -> list[Server]:
         folder / "hdfs-site.xml",
         {
             "dfs.replication": 1,
-            "dfs.namenode.name.dir": (data / "name").as_uri(),
-            "dfs.datanode.data.dir": (data / "data").as_uri(),
+            "dfs.namenode.name.dir": f"file://{data}/name",
+            "dfs.datanode.data.dir": f"file://{data}/data",
             "dfs.namenode.rpc-address": layout.address("namenode"),
             "dfs.namenode.http-address": layout.address("namenode-web"),
             "dfs.datanode.address": layout.address("datanode"),

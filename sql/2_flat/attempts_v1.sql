@@ -50,16 +50,18 @@ WITH messages AS (
         kafka_partition,
         kafka_offset,
         kafka_timestamp,
-        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast.
+        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast, nor
+        -- of years before 1600, where the calendars of the engines part.
         CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
             '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
-            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z$)'
+            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
         ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
         -- A message without an id is an event of its own: nothing shows that it repeats another.
         COALESCE(
-            NULLIF(payload.keen_id, ''),
+            CONCAT('id ', NULLIF(payload.keen_id, '')),
             CONCAT_WS(
-                ':', kafka_topic, CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
+                ' ', 'at', kafka_topic,
+                CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
             )
         ) AS event_key
     FROM raw.assessments
@@ -92,12 +94,14 @@ SELECT
     -- Unix seconds as text: the whole ones by the calendar, the fraction as it stands, no doubles.
     CAST(CONCAT(
         FROM_UNIXTIME(CAST(
-            REGEXP_EXTRACT(payload.keen_timestamp, '^([0-9]{1,10})([.][0-9]+)?$', 1) AS BIGINT
+            REGEXP_EXTRACT(payload.keen_timestamp, '^([0-9]{1,10})([.][0-9]+)?\\z', 1) AS BIGINT
         )),
         REGEXP_EXTRACT(payload.keen_timestamp, '^[0-9]*(([.][0-9]{1,6})?)', 1)
     ) AS TIMESTAMP) AS received_at,
     CASE payload.certification WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END AS certification,
-    CAST(REGEXP_EXTRACT(payload.max_attempts, '^([0-9]{1,9})([.]0*)?$', 1) AS INT) AS max_attempts,
+    CAST(
+        REGEXP_EXTRACT(payload.max_attempts, '^([0-9]{1,9})([.]0*)?\\z', 1) AS INT
+    ) AS max_attempts,
     payload.sequences.id AS question_set_id,
     payload.sequences.counts.total AS question_count,
     payload.sequences.counts.correct AS correct_count,

@@ -37,16 +37,18 @@ WITH messages AS (
         kafka_partition,
         kafka_offset,
         kafka_timestamp,
-        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast.
+        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast, nor
+        -- of years before 1600, where the calendars of the engines part.
         CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
             '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
-            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z$)'
+            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
         ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
         -- A message without an id is an event of its own: nothing shows that it repeats another.
         COALESCE(
-            NULLIF(payload.keen_id, ''),
+            CONCAT('id ', NULLIF(payload.keen_id, '')),
             CONCAT_WS(
-                ':', kafka_topic, CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
+                ' ', 'at', kafka_topic,
+                CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
             )
         ) AS event_key
     FROM raw.assessments
@@ -85,7 +87,7 @@ SELECT
     END AS is_submitted,
     CAST(REPLACE(REGEXP_EXTRACT(offered.choice.`at`, CONCAT(
         '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
-        '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z$)'
+        '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
     ), 0), 'T', ' ') AS TIMESTAMP) AS clicked_at,
     CAST(events.started_at AS DATE) AS started_date
 FROM

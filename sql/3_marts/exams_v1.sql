@@ -15,7 +15,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.exams_v1 (
     message_count BIGINT COMMENT 'Messages about it, duplicates included',
     attempt_count BIGINT COMMENT 'Attempts at it',
     scored_attempt_count BIGINT COMMENT 'Attempts that have a score',
-    perfect_attempt_count BIGINT COMMENT 'Attempts with every answer correct',
+    perfect_attempt_count BIGINT COMMENT 'Attempts that have a score and every answer correct',
     question_count BIGINT COMMENT 'Questions shown in all attempts',
     correct_count BIGINT COMMENT 'Of these, answered correctly',
     incorrect_count BIGINT COMMENT 'Of these, answered wrongly',
@@ -41,7 +41,7 @@ SELECT
     SUM(message_count) AS message_count,
     COUNT(*) AS attempt_count,
     COUNT(score) AS scored_attempt_count,
-    SUM(CASE WHEN is_all_correct THEN 1 ELSE 0 END) AS perfect_attempt_count,
+    SUM(CASE WHEN is_all_correct AND score IS NOT NULL THEN 1 ELSE 0 END) AS perfect_attempt_count,
     SUM(question_count) AS question_count,
     SUM(correct_count) AS correct_count,
     SUM(incorrect_count) AS incorrect_count,
@@ -50,7 +50,9 @@ SELECT
     ROUND(SUM(score), 9) AS score_sum,
     ROUND(AVG(score), 9) AS mean_score,
     ROUND(STDDEV_SAMP(score), 9) AS score_deviation,
-    SUM(CASE WHEN is_all_correct THEN 1 ELSE 0 END) / COUNT(score) AS perfect_share,
+    (
+        SUM(CASE WHEN is_all_correct AND score IS NOT NULL THEN 1 ELSE 0 END) / COUNT(score)
+    ) AS perfect_share,
     MIN(started_date) AS first_date,
     MAX(started_date) AS last_date
 FROM flat.attempts

@@ -9,7 +9,7 @@
 CREATE DATABASE IF NOT EXISTS marts;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS marts.questions_v1 (
-    exam_id STRING COMMENT 'The exam, NULL where the attempt names none',
+    exam_id STRING COMMENT 'The exam, NULL where the attempt names none or has no id',
     exam_name STRING COMMENT 'Its name, the last of the alphabet where it has had several',
     question_id STRING COMMENT 'The question, NULL where the message has none in its place',
     shown_count BIGINT COMMENT 'How often it was shown',

@@ -1,0 +1,219 @@
+"""The command line: what goes wrong is one line that names the thing and the next step; help has examples that work."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from etl import cli, settings
+from etl.settings import PROJECT
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+CLOSED = {  # where no server is
+    "WAREHOUSE_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "WAREHOUSE_WEBHDFS": "http://127.0.0.1:1",
+    "WAREHOUSE_HIVE_SERVER": "127.0.0.1:1",
+    "WAREHOUSE_METASTORE": "thrift://127.0.0.1:1",
+    "WAREHOUSE_SPARK": "sc://127.0.0.1:1",
+}
+COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+
+
+def start(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command line, in this process, where there is no server and on a home of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WAREHOUSE_")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", {**kept, **CLOSED, "WAREHOUSE_HOME": str(home)})
+        patch.setattr(sys, "argv", ["warehouse", *words])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        patch.setattr(cli, "state", {"flags": {}, "debug": False})
+        patch.chdir(PROJECT)
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as caught:
+            cli.main()
+    code = caught.value.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def told(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line of an error."""
+    assert done.returncode == code and done.stdout == "", (done.returncode, done.stdout, done.stderr)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warehouse: ") and "Traceback" not in line and "unexpected" not in line, line
+    return line
+
+
+WRONG = {  # what is typed: what the line must name, and the next step in it
+    "nonsense": ("nonsense", "--help"),
+    "land --fast": ("--fast", "--help"),
+    "publish": ("FILE", "--help"),
+    "publish missing.json": ("missing.json", "name a file"),
+    "publish --topic 'bad name!' -": ("bad name!", "WAREHOUSE_TOPIC"),
+    "--set topic=bad/name land": ("bad/name", "WAREHOUSE_TOPIC"),
+    "--set nope=1 status": ("nope", "docs/settings.md"),
+    "--set nope status": ("nope", "write name=value"),
+    "--set hive_server=here query 'SELECT 1'": ("hive_server", "WAREHOUSE_HIVE_SERVER"),
+    "--set 'ports={\"kafkka\":1}' up": ("kafkka", "known are kafka"),
+    "generate --attempts -1": ("-1", "give 0 or more"),
+    "generate --attempts many": ("--attempts", "--help"),
+    "generate --seed x": ("--seed", "--help"),
+    "query": ("SQL", "./warehouse query"),
+    "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
+    "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
+    "query -f missing.sql": ("missing.sql", "name a SQL file"),
+    "query \"SELECT 'a\"": ("cannot be read", "quote"),
+    "query 'SELECT ${day}'": ("${day}", "declare it"),
+    "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
+    "query 'SELECT 1' --hivevar day": ("day", "name=value"),
+    "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
+    "query -f sql/2_flat/attempts_v1.sql --hivevar warehouse_root=\"a'b\"": ("a'b", "of type text"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", WRONG)
+def test_what_is_typed_wrong_ends_with_code_2(typed: str, tmp_path: Path) -> None:
+    named, step = WRONG[typed]
+    line = told(start(tmp_path, *shlex.split(typed)), 2)
+    assert named in line and step in line, line
+
+
+AWAY = {
+    "land": "127.0.0.1:1",
+    "build": "WAREHOUSE_HIVE_SERVER",
+    "plan": "WAREHOUSE_HIVE_SERVER",
+    "validate": "127.0.0.1:1",
+    "report": "WAREHOUSE_HIVE_SERVER",
+    "query 'SELECT 1'": "WAREHOUSE_HIVE_SERVER",
+    "publish -": "WAREHOUSE_BOOTSTRAP_SERVERS",
+}
+
+
+@pytest.mark.parametrize("typed", AWAY)
+def test_a_server_that_is_away_is_named_with_what_starts_it(typed: str, tmp_path: Path) -> None:
+    line = told(start(tmp_path, *shlex.split(typed), stdin="{}\n"), 1)
+    assert "127.0.0.1:1" in line and AWAY[typed] in line and "./warehouse up" in line, line
+
+
+def test_status_and_doctor_tell_each_server_that_is_away(tmp_path: Path) -> None:
+    done = start(tmp_path, "status")
+    assert done.returncode == 1 and done.stdout.count("does not answer") == 6 and done.stderr == ""
+    done = start(tmp_path, "doctor")
+    assert done.returncode == 1 and done.stdout.count("FAULT") == 6 and done.stderr == "6 faults\n"
+
+
+def test_down_without_a_stack_ends_nothing(tmp_path: Path) -> None:
+    done = start(tmp_path, "down")
+    assert (done.returncode, done.stderr) == (0, "ended 0 servers\n")
+
+
+def test_no_command_shows_the_help(tmp_path: Path) -> None:
+    done = start(tmp_path)
+    assert done.returncode == 2 and done.stdout.startswith("Usage: ./warehouse") and done.stderr == ""
+
+
+def test_debug_shows_the_trace_and_keeps_line_and_code(tmp_path: Path) -> None:
+    done = start(tmp_path, "--debug", "query")
+    assert done.returncode == 2 and done.stderr.startswith("Traceback")
+    assert done.stderr.splitlines()[-1].startswith("warehouse: give either one SQL text")
+
+
+def test_a_fault_of_the_program_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("one\ntwo")
+
+    monkeypatch.setattr(settings, "load", broken)
+    monkeypatch.setattr(sys, "argv", ["warehouse", "land"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "warehouse: unexpected ZeroDivisionError: one two; see --debug\n"
+
+
+def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
+    given = {**os.environ, "WAREHOUSE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    command = f"{shlex.quote(sys.executable)} -m etl generate --attempts 4000 | head -n 1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=given, check=False)
+    assert json.loads(done.stdout) and done.stderr == ""
+
+
+# On the running stack
+
+
+def test_an_unknown_table_is_named(run: Run) -> None:
+    done = run("query", "SELECT * FROM flat.nothing", code=1)
+    assert "flat" in told(done, 1) and "nothing" in done.stderr
+    line = told(run("build", "flat.nothing", code=2), 2)
+    assert "no table flat.nothing" in line and "known are flat.attempt" in line
+
+
+def test_what_is_no_sql_is_told_by_the_server_in_one_line(run: Run) -> None:
+    line = told(run("query", "SELEKT 1\nFROM x", code=1), 1)
+    assert "SELEKT 1 FROM x" in line and "syntax" in line.lower()
+
+
+def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
+    line = told(run("--set", "topic=of-nobody", "land", code=1), 1)
+    assert "topic of-nobody" in line and "publish to it first" in line
+
+
+# Help
+
+
+def test_there_are_the_commands_of_the_project() -> None:
+    words = "up down status doctor generate publish land build plan validate report run query beeline demo test"
+    assert " ".join(COMMANDS) == words
+
+
+def example(name: str) -> str:
+    """The example in a command's help."""
+    found = re.fullmatch(r"Example: (\./warehouse .+)", COMMANDS[name].epilog or "")
+    assert found, name
+    return found[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_an_example_that_parses(name: str) -> None:
+    for part in example(name).split(" | "):
+        program, verb, *words = shlex.split(part)
+        assert program == "./warehouse" and verb in COMMANDS
+        COMMANDS[verb].make_context(verb, words)
+    assert name in example(name) and COMMANDS[name].help
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "beeline"])
+def test_help_is_shown_with_its_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        COMMANDS[name].main(["--help"], prog_name=name)
+    assert caught.value.code == 0 and "Example: ./warehouse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["up", "status", "doctor", "generate", "beeline"])
+def test_an_example_runs(name: str, run: Run) -> None:
+    done = run(*shlex.split(example(name))[1:])
+    if name == "generate":
+        assert len([json.loads(line) for line in done.stdout.splitlines()]) == 5
+
+
+@pytest.mark.parametrize("words", [["--help"], ["query", "SELECT 1"]])
+def test_nothing_heavy_is_loaded_that_is_not_needed(words: list[str], tmp_path: Path) -> None:
+    kept = {**os.environ, **CLOSED, "WAREHOUSE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-X", "importtime", "-m", "etl", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=kept, check=False)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "etl.cli" in loaded or "etl" in loaded
+    heavy = {"pyspark", "great_expectations", "pandas", "pyarrow", "altair", "confluent_kafka", "jinja2"}
+    assert not loaded & heavy

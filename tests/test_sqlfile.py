@@ -1,0 +1,233 @@
+"""A SQL file's header, its parameters and its statements; above all, what no value may do."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
+
+from etl import sqlfile
+from etl.errors import UsageError
+from etl.sqlfile import TYPES, SqlFile, checked, split, substitute
+
+TEXT = """\
+-- flat.visits: one row per visit: the last one wins.
+-- Reads: raw.visits, raw.doors
+-- Parameters: root text, landing integer,
+--     build_id identifier, day date
+-- Usage: ./warehouse beeline -f x.sql
+-- a line without a key goes on
+
+CREATE DATABASE IF NOT EXISTS flat;
+-- Not: a header any more
+CREATE EXTERNAL TABLE IF NOT EXISTS flat.visits_v2 (
+    visit_id STRING COMMENT 'Its id; or none',
+    doors ARRAY<STRUCT<name: STRING, open: BOOLEAN>> COMMENT 'Doors',
+    cost DECIMAL(10, 2) COMMENT 'Cost'
+) PARTITIONED BY (build_id STRING COMMENT 'Build', day DATE COMMENT 'Day')
+LOCATION '${root}/flat';
+SELECT '${day}' AS day, ${landing} AS landing FROM flat.visits_v2 WHERE build_id = '${build_id}'
+"""
+VALUES = {"root": "hdfs://here/w", "landing": "7", "build_id": "b1", "day": "2026-02-28"}
+FILE = SqlFile(Path("/sql/2_flat/visits_v2.sql"), TEXT)
+
+
+def with_parameters(line: str) -> SqlFile:
+    return SqlFile(Path("x.sql"), f"-- a.b: c\n-- Parameters: {line}\nSELECT 1")
+
+
+def test_the_header_tells_what_the_file_is() -> None:
+    assert (FILE.name, FILE.title) == ("flat.visits", "one row per visit: the last one wins.")
+    assert (FILE.stage, FILE.table, FILE.version) == ("2_flat", "flat.visits_v2", 2)
+    assert FILE.reads == ["raw.visits", "raw.doors"]
+    assert list(FILE.header) == ["Reads", "Parameters", "Usage"]
+    assert FILE.header["Usage"] == "./warehouse beeline -f x.sql a line without a key goes on"
+
+
+def test_the_digest_is_that_of_the_bytes() -> None:
+    file = sqlfile.files("2_flat")[0]
+    assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
+
+
+def test_parameters_have_a_name_and_a_type() -> None:
+    assert FILE.parameters == {"root": "text", "landing": "integer", "build_id": "identifier", "day": "date"}
+    assert with_parameters("none").parameters == {}
+    assert SqlFile(Path("x.sql"), "SELECT 1").parameters == {}
+
+
+@pytest.mark.parametrize("line", ["landing", "landing number", "a text b text", "a text,", ", a text", "a  b text"])
+def test_a_parameter_line_of_another_form_is_refused(line: str) -> None:
+    with pytest.raises(UsageError, match=r"x\.sql declares parameters as .*types are identifier, integer, date, text"):
+        _ = with_parameters(line).parameters
+
+
+@pytest.mark.parametrize("text", ["", "SELECT 1", "--a.b: c", "-- a: c", "-- A.b: c", "-- a.b:", "\n-- a.b: c"])
+def test_a_file_without_a_title_line_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.sql"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="does not begin with"):
+        SqlFile.read(path)
+    with pytest.raises(UsageError, match="no title line"):
+        _ = SqlFile(path, text).name
+
+
+def test_columns_are_those_of_the_table_then_its_partitions() -> None:
+    assert FILE.columns == [
+        ("visit_id", "string"),
+        ("doors", "array<struct<name:string,open:boolean>>"),
+        ("cost", "decimal(10,2)"),
+        ("build_id", "string"),
+        ("day", "date"),
+    ]
+    assert with_parameters("none").columns == []
+
+
+def test_statements_come_with_their_values() -> None:
+    made, table, asked = FILE.statements(VALUES)
+    assert made == "CREATE DATABASE IF NOT EXISTS flat"
+    assert table.startswith("CREATE EXTERNAL TABLE") and table.endswith("LOCATION 'hdfs://here/w/flat'")
+    assert asked.endswith("SELECT '2026-02-28' AS day, 7 AS landing FROM flat.visits_v2 WHERE build_id = 'b1'")
+
+
+@pytest.mark.parametrize("missing", VALUES)
+def test_a_parameter_that_is_not_given_is_named(missing: str) -> None:
+    given_ = {name: value for name, value in VALUES.items() if name != missing}
+    with pytest.raises(UsageError, match=rf"visits_v2\.sql needs the parameter {missing}; give it, of type \w+"):
+        FILE.statements(given_)
+
+
+def test_a_parameter_that_is_not_declared_is_named() -> None:
+    with pytest.raises(UsageError, match=r"the text uses \$\{who\} without declaring it"):
+        substitute("SELECT '${who}'", {}, {"who": "me"}, "the text")
+
+
+def test_no_value_is_looked_at_twice() -> None:
+    """A value cannot bring a variable in: `$` is refused, and what was put in is not searched again."""
+    assert substitute("${a}${b}", {"a": "identifier", "b": "identifier"}, {"a": "b", "b": "c"}, "x") == "bc"
+
+
+def test_comment_lines_are_left_alone_and_end_where_the_line_ends() -> None:
+    text = "-- ${not_declared} \x0c \x1c \x85 \u2028 still a comment\n    -- ${x}\nSELECT 1"
+    assert substitute(text, {}, {}, "x") == text
+    assert split(text) == ["SELECT 1"]
+
+
+GOOD = {
+    "identifier": ["a", "_", "b20261124T001502Z", "A" * 128],
+    "integer": ["0", "-1", "007", "9" * 18],
+    "date": ["2026-02-28", "2024-02-29", "0001-01-01"],
+    "text": ["", " ", "hdfs://warehouse:8020/a_b-c.d", "ünï", "数", "-- no comment in quotes", "/* nor here */", "{x}"],
+}
+HOSTILE = [
+    "'", "''", "' OR '1'='1", "a'b", '"', 'a"b', "`", "a`b", "\\", "\\'", "a\\", "\\u0027", "\\x27", ";",
+    "a; DROP TABLE raw.assessments_v1", "'; DROP TABLE x; --", "$", "${env:HOME}", "${system:user.name}",
+    "${hiveconf:x}", "${hivevar:x}", "${root}", "$${x}", "${", "a\nb", "\n", "\r", "\r\n-- x", "\t", "\0", "a\0b",
+    "\x07", "\x08", "\x0b", "\x0c", "\x1a", "\x1b[2J", "\x1b]0;title\x07", "\x7f", "\x80", "\x85", "\x9b2J", "\u2028",
+    "\u2029", "\ud800", "\udc27", "x" * 1001,
+]  # fmt: skip
+HOSTILE_BARE = [  # what a value that stands without quotes could add
+    "", " ", "1 OR 1=1", "1 -- x", "1/**/", "a.b", "a b", "a-b", "1)", "(1", "a,b", "1e5", "0x1F", "+1", "1.0", "--1",
+    "\u0661", "\uff11", "\u00b2", "\u2019", "\uff07", "\u02bc", "\u00e9", "a\u200bb", "a\n", "1\n", "2026-02-28\n",
+    "9" * 19, "A" * 129, "2026-02-30", "2026-13-01", "2026-2-3", "2026-02-28 ", "0000-01-01",
+    "2026-02-28T00:00", "\u0662026-02-28", "NULL", "TRUE",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in GOOD.items() for value in values])
+def test_a_value_of_its_type_is_taken_as_it_is(kind: str, value: str) -> None:
+    assert checked("x", kind, value) == value
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_value_is_refused_whatever_its_type(value: str) -> None:
+    for kind in TYPES:
+        with pytest.raises(UsageError, match=f"parameter x cannot be .*; it takes a value of type {kind}") as caught:
+            checked("x", kind, value)
+        assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("value", HOSTILE_BARE)
+def test_a_bare_value_adds_nothing_to_the_statement(value: str) -> None:
+    kinds = ["identifier", "integer", "date"]
+    taken = [kind for kind in kinds if TYPES[kind].fullmatch(value) and _passes(kind, value)]
+    assert taken == (["identifier"] if value in ("NULL", "TRUE") else [])
+
+
+def _passes(kind: str, value: str) -> bool:
+    try:
+        checked("x", kind, value)
+    except UsageError:
+        return False
+    return True
+
+
+ODD = st.text(st.one_of(st.sampled_from("'\"`\\;$-/*{}\n\r\t\0 \u2028\u2019ab1"), st.characters()), max_size=60)
+
+
+@given(value=ODD)
+def test_no_text_ends_the_quotes_it_stands_in(value: str) -> None:
+    for quote in "'\"":
+        if not _passes("text", value):
+            return
+        text = f"SELECT {quote}${{x}}{quote} AS a; SELECT 2"
+        filled = substitute(text, {"x": "text"}, {"x": value}, "x")
+        first, second = split(filled)
+        assert (first, second) == (f"SELECT {quote}{value}{quote} AS a", "SELECT 2")
+        (string,) = [token for token in sqlglot.tokenize(first, read="hive") if token.token_type == TokenType.STRING]
+        assert string.text == value
+
+
+@given(value=st.one_of(ODD, st.from_regex(r"[A-Za-z0-9_-]{1,20}")), kind=st.sampled_from(["identifier", "integer"]))
+def test_a_bare_value_is_one_token(value: str, kind: str) -> None:
+    if _passes(kind, value):
+        sign = kind == "integer" and value.startswith("-")
+        assert len(sqlglot.tokenize(f"SELECT {value}", read="hive")) == (3 if sign else 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (";;  ;\n;", []),
+        ("-- only a comment; or two", []),
+        ("/* only; a comment */", []),
+        ("SELECT 1", ["SELECT 1"]),
+        ("SELECT 1;", ["SELECT 1"]),
+        (" SELECT 1 ;\n\nSELECT 2 ", ["SELECT 1", "SELECT 2"]),
+        ("SELECT ';'; SELECT 2", ["SELECT ';'", "SELECT 2"]),
+        ('SELECT ";"; SELECT 2', ['SELECT ";"', "SELECT 2"]),
+        ("SELECT `a;b`; SELECT 2", ["SELECT `a;b`", "SELECT 2"]),
+        (r"SELECT 'it\'s; it'; SELECT 2", [r"SELECT 'it\'s; it'", "SELECT 2"]),
+        (r"SELECT '\\'; SELECT 2", [r"SELECT '\\'", "SELECT 2"]),
+        ("SELECT 1 -- a; b\n, 2; SELECT 3", ["SELECT 1 -- a; b\n, 2", "SELECT 3"]),
+        ("SELECT /* a; ' b */ 1; SELECT 2", ["SELECT /* a; ' b */ 1", "SELECT 2"]),
+        ("SELECT /*+ BROADCAST(a) */ 1", ["SELECT /*+ BROADCAST(a) */ 1"]),
+        ("SELECT '-- no comment'; SELECT 2", ["SELECT '-- no comment'", "SELECT 2"]),
+        ("SELECT '/*'; SELECT '*/'", ["SELECT '/*'", "SELECT '*/'"]),
+        ("SELECT 'a\nb;'\n;SELECT 2", ["SELECT 'a\nb;'", "SELECT 2"]),
+        ("SELECT '数;ünï'; SELECT 2", ["SELECT '数;ünï'", "SELECT 2"]),
+        ("SELECT 1\r\n;\r\nSELECT 2", ["SELECT 1", "SELECT 2"]),
+    ],
+)
+def test_statements_end_at_a_semicolon_that_is_code(text: str, expected: list[str]) -> None:
+    assert split(text) == expected
+
+
+@pytest.mark.parametrize("text", ["SELECT 'a", 'SELECT "a', "SELECT `a; SELECT 2"])
+def test_a_quote_that_is_not_closed_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match=r"the SQL cannot be read: .*quote that is not closed"):
+        split(text)
+
+
+def test_every_file_of_the_project_is_read_with_its_columns() -> None:
+    values = {"identifier": "b1", "integer": "1", "date": "2026-01-01", "text": "hdfs://here/w"}
+    found = sqlfile.files()
+    assert len({file.name for file in found}) == len(found) > 20
+    for file in found:
+        assert file.statements({name: values[kind] for name, kind in file.parameters.items()})
+        assert bool(file.columns) == (file.version > 0), file.path

