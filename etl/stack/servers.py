@@ -345,6 +345,7 @@ def spark(layout: Layout) -> Server:
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.ansi.enabled": "false",  # Hive's rule: what cannot be cast is NULL
             "spark.sql.shuffle.partitions": 2 * (os.cpu_count() or 2),
+            "spark.sql.sources.parallelPartitionDiscovery.threshold": 1000,  # list a table's days without a job
             "spark.sql.maxConcurrentOutputFileWriters": 200,  # no sort before a write into partitions
             "spark.sql.thriftServer.incrementalCollect": "false",
             "spark.local.dir": layout.folder("tmp"),

@@ -37,8 +37,7 @@ WITH messages AS (
         kafka_partition,
         kafka_offset,
         kafka_timestamp,
-        -- ISO-8601 in UTC, kept to the microsecond. Of any other text nothing is left to cast, nor
-        -- of years before 1600, where the calendars of the engines part.
+        -- ISO-8601 in UTC, to the microsecond, from 1600 on: before, the calendars of engines part.
         CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
             '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
             '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
@@ -46,10 +45,7 @@ WITH messages AS (
         -- A message without an id is an event of its own: nothing shows that it repeats another.
         COALESCE(
             CONCAT('id ', NULLIF(payload.keen_id, '')),
-            CONCAT_WS(
-                ' ', 'at', kafka_topic,
-                CAST(kafka_partition AS STRING), CAST(kafka_offset AS STRING)
-            )
+            CONCAT('at ', kafka_topic, ' ', kafka_partition, ' ', kafka_offset)
         ) AS event_key
     FROM raw.assessments
     WHERE landing <= ${landing}

@@ -3,7 +3,7 @@
 -- Reads: raw.landings, flat.attempts, flat.attempt_questions, flat.question_options, marts.exams
 -- Grain: oddity, the most frequent first
 -- Parameters: none
--- Answer: The most frequent oddity: {occurrences} {oddity}. {treatment}.
+-- Answer: The most frequent are {oddity}: {occurrences}. Treatment: {treatment}.
 -- Assumes: What is odd is judged by what nearly all messages have in common.
 -- Chart: bar x=occurrences y=oddity
 -- Usage: ./warehouse query -f sql/4_reports/data_oddities.sql

@@ -4,7 +4,7 @@
 -- Grain: exam_name, the 10 taken least
 -- Parameters: none
 -- Answer: {exams_taken_as_often} of the exams share the least number of attempts, which is
---     {attempts}; {exam_name} is one.
+--     {attempts}. One of them is {exam_name}.
 -- Assumes: Exams of one name count as one, also where they have two ids. Exams of equal rank stand
 --     in alphabetical order. Exams that nobody took are unknown to the data.
 -- Chart: bar x=attempts y=exam_name

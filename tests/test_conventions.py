@@ -1,0 +1,280 @@
+"""The written rules of sql/ and expectations/, held up by a machine: headers, comments, stages, style, suites."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from etl.settings import PROJECT
+from etl.sqlfile import KEY, TYPES, VARIABLE, SqlFile, files, split
+
+FILES = files()
+TABLES = [file for file in FILES if file.stage != "4_reports"]
+REPORTS = [file for file in FILES if file.stage == "4_reports"]
+# The tables of ops are what validations and builds write down: a suite over them would judge its own notes.
+WITH_SUITE = [file for file in TABLES if file.stage != "0_ops"]
+KEYS = ["Reads", "Writes", "Grain", "Parameters", "Usage"]
+REPORT_KEYS = ["Position", "Reads", "Grain", "Parameters", "Answer", "Assumes", "Chart", "Usage"]
+CHART = re.compile(r"none|(bar|column|line) x=(\w+) y=(\w+)( color=(\w+))?")
+LONGEST, MEDIAN = 130, 60
+
+
+def label(value: object) -> str:
+    """The file's path below sql/ as the id of a test."""
+    return f"{value.stage}/{value.path.name}" if isinstance(value, SqlFile) else str(value)
+
+
+every_file = pytest.mark.parametrize("file", FILES, ids=label)
+every_table = pytest.mark.parametrize("file", TABLES, ids=label)
+every_report = pytest.mark.parametrize("file", REPORTS, ids=label)
+every_suite = pytest.mark.parametrize("file", WITH_SUITE, ids=label)
+
+
+def trees(file: SqlFile) -> list[exp.Expr]:
+    """The statements of a file, parsed, with a word for each parameter."""
+    return [sqlglot.parse_one(text, read="hive") for text in split(VARIABLE.sub("1", file.text))]
+
+
+def created(file: SqlFile, kind: str) -> exp.Create:
+    """The one CREATE of a kind in a file."""
+    (found,) = [tree for tree in trees(file) if isinstance(tree, exp.Create) and tree.kind == kind]
+    return found
+
+
+def read_tables(tree: exp.Expr) -> set[str]:
+    """`database.table` of everything a statement reads."""
+    return {f"{table.db}.{table.name}" for table in tree.find_all(exp.Table) if table.db}
+
+
+def suite_of(file: SqlFile) -> dict[str, Any]:
+    """The expectation suite of a table, as it stands in its file."""
+    path = PROJECT / "expectations" / file.stage / f"{file.path.stem}.json"
+    suite: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return suite
+
+
+@every_file
+def test_header_has_the_keys_of_its_kind_in_order(file: SqlFile) -> None:
+    required = REPORT_KEYS if file in REPORTS else KEYS
+    assert [key for key in file.header if key in required] == required
+    assert all(file.header.values())
+
+
+@every_file
+def test_title_names_the_database_of_the_stage_and_ends_the_sentence(file: SqlFile) -> None:
+    assert file.name.partition(".")[0] == file.stage.partition("_")[2]
+    assert file.title.endswith("?" if file in REPORTS else ".")
+
+
+@every_file
+def test_declared_parameters_are_those_used(file: SqlFile) -> None:
+    code = "\n".join(line for line in file.text.splitlines() if not line.lstrip().startswith("--"))
+    assert set(file.parameters) == set(VARIABLE.findall(code))
+    assert set(file.parameters.values()) <= set(TYPES)
+    assert "${" not in VARIABLE.sub("", file.text), "only the form ${name} is a parameter"
+
+
+@every_file
+def test_usage_names_the_file_and_each_parameter(file: SqlFile) -> None:
+    usage = file.header["Usage"]
+    assert f"-f sql/{file.stage}/{file.path.name}" in usage
+    given = re.findall(r"--hivevar (\w+)=(\S+)", usage)
+    assert {name for name, _ in given} == set(file.parameters)
+    assert all(TYPES[file.parameters[name]].fullmatch(value) for name, value in given)
+
+
+@every_file
+def test_comments_hold_nothing_that_beeline_could_trip_over(file: SqlFile) -> None:
+    texts = [line.partition("--")[2] for line in file.text.splitlines() if line.lstrip().startswith("--")]
+    texts += re.findall(r"COMMENT '([^']*)'", file.text)
+    assert not [text for text in texts if "'" in text or ";" in text]
+
+
+@every_table
+def test_file_table_and_view_have_one_name(file: SqlFile) -> None:
+    table, view = created(file, "TABLE").this, created(file, "VIEW").this
+    table = table.this if isinstance(table, exp.Schema) else table
+    assert file.version > 0
+    assert f"{table.db}.{table.name}" == file.table == f"{file.name}_v{file.version}"
+    assert f"{view.db}.{view.name}" == file.name
+    assert file.header["Writes"] == f"{file.table}, {file.name}"
+    assert f"LOCATION '${{warehouse_root}}/{file.table.replace('.', '/')}'" in file.text
+
+
+@every_table
+def test_table_and_every_column_have_a_comment(file: SqlFile) -> None:
+    create = created(file, "TABLE")
+    columns = [column for column in create.find_all(exp.ColumnDef) if not column.find_ancestor(exp.DataType)]
+    bare = [column.name for column in columns if not column.find(exp.CommentColumnConstraint)]
+    assert columns
+    assert not bare
+    assert create.find(exp.SchemaCommentProperty)
+
+
+@every_file
+def test_grain_names_columns_of_the_table(file: SqlFile) -> None:
+    if file in TABLES:
+        columns = {name for name, _ in file.columns}
+        assert columns & set(re.findall(r"\w+", file.header["Grain"]))
+
+
+@every_file
+def test_select_star_is_for_the_view(file: SqlFile) -> None:
+    stars = [tree for tree in trees(file) for select in tree.find_all(exp.Select) if select.is_star]
+    assert stars == ([created(file, "VIEW")] if file in TABLES else [])
+
+
+@every_file
+def test_a_stage_reads_earlier_stages_by_their_views_and_declares_it(file: SqlFile) -> None:
+    own = {file.name, file.table} if file in TABLES else set()
+    read = {name for tree in trees(file) for name in read_tables(tree)} - own
+    stage_of = {other.name: other.stage for other in TABLES}
+    assert read == set(file.reads)
+    assert read <= set(stage_of), "a view of the project"
+    assert all(stage_of[name] < file.stage for name in read)
+
+
+def test_tables_and_views_are_made_once() -> None:
+    names = [name for file in FILES for name in {file.name, file.table}]
+    assert len(names) == len(set(names))
+
+
+def test_duplicates_are_removed_by_the_same_text_everywhere() -> None:
+    texts = {
+        re.search(r"WITH messages AS \(.*?\n\)\n\nINSERT", file.text, re.DOTALL)
+        for file in FILES
+        if file.stage == "2_flat"
+    }
+    assert len({match and match[0] for match in texts}) == 1
+
+
+@every_report
+def test_report_is_one_select_without_parameters(file: SqlFile) -> None:
+    (tree,) = trees(file)
+    assert isinstance(tree, exp.Select)
+    assert not file.parameters
+
+
+@every_report
+def test_report_answers_and_draws_columns_of_its_result(file: SqlFile) -> None:
+    (tree,) = trees(file)
+    assert isinstance(tree, exp.Select)
+    columns = set(tree.named_selects)
+    assert set(re.findall(r"\{(\w+)\}", file.header["Answer"])) <= columns
+    chart = CHART.fullmatch(file.header["Chart"])
+    assert chart, f"{file.header['Chart']} is no chart"
+    assert {name for name in chart.group(2, 3, 5) if name} <= columns
+
+
+def test_reports_have_their_own_positions() -> None:
+    positions = [int(file.header["Position"]) for file in REPORTS]
+    assert len(positions) == len(set(positions))
+
+
+def test_files_are_short() -> None:
+    lengths = {label(file): len(file.text.splitlines()) for file in FILES}
+    assert statistics.median(lengths.values()) <= MEDIAN
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_sqlfluff_finds_nothing() -> None:
+    command = [sys.executable, "-m", "sqlfluff", "lint", "--disable-progress-bar", "sql"]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    excluded = re.search(r"^exclude_rules = (.*)$", (PROJECT / ".sqlfluff").read_text(), re.MULTILINE)
+    assert excluded and len(excluded[1].split(",")) == 1, "one rule at most, with its reason above it"
+
+
+def test_every_suite_belongs_to_a_table() -> None:
+    suites = {
+        path.relative_to(PROJECT / "expectations").with_suffix("")
+        for path in (PROJECT / "expectations").glob("*/*")
+    }
+    assert suites == {Path(file.stage, file.path.stem) for file in WITH_SUITE}
+
+
+@every_suite
+def test_suite_has_the_name_of_its_table(file: SqlFile) -> None:
+    assert suite_of(file)["name"] == file.table
+
+
+@every_suite
+def test_every_expectation_has_a_reason_and_a_severity(file: SqlFile) -> None:
+    for expectation in suite_of(file)["expectations"]:
+        assert expectation["notes"].strip().endswith("."), expectation
+        assert expectation["severity"] in ("critical", "warning", "info"), expectation
+        query = expectation["kwargs"].get("unexpected_rows_query")
+        assert query is None or expectation["description"].strip(), "a query says in words what is expected"
+
+
+@every_suite
+def test_every_column_has_a_stated_null_rule(file: SqlFile) -> None:
+    stated: set[str] = set()
+    for expectation in suite_of(file)["expectations"]:
+        if expectation["type"] == "expect_column_values_to_not_be_null":
+            stated.add(expectation["kwargs"]["column"])
+        stated |= set(expectation.get("meta", {}).get("null_rule", ()))
+    assert stated == {name for name, _ in file.columns}
+
+
+@every_suite
+def test_expectations_that_join_name_the_batch(file: SqlFile) -> None:
+    """Great Expectations names `{batch}` itself, but not where the query joins: Hive wants a name."""
+    for expectation in suite_of(file)["expectations"]:
+        query = expectation["kwargs"].get("unexpected_rows_query", "{batch}")
+        names = [bool(re.match(r" AS \w+", rest)) for rest in query.split("{batch}")[1:]]
+        assert set(names) == {bool(re.search(r"\bJOIN\b", query))}, query
+
+
+@every_suite
+def test_expectations_read_views_of_the_project(file: SqlFile) -> None:
+    known = {other.name for other in TABLES}
+    for expectation in suite_of(file)["expectations"]:
+        if query := expectation["kwargs"].get("unexpected_rows_query"):
+            tree = sqlglot.parse_one(query.format(batch=file.name), read="hive")
+            assert read_tables(tree) <= known, query
+
+
+@pytest.fixture(scope="module")
+def great_expectations() -> Any:
+    """Great Expectations, which reports nothing to anybody."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+
+        gx.get_context(mode="ephemeral")
+    return gx
+
+
+@every_suite
+def test_great_expectations_takes_the_suite_as_it_is(file: SqlFile, great_expectations: Any) -> None:
+    declared = suite_of(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaded = great_expectations.ExpectationSuite(**declared)
+    assert len(loaded.expectations) == len(declared["expectations"])
+    for expectation, wanted in zip(loaded.expectations, declared["expectations"], strict=True):
+        config = expectation.configuration
+        assert config.type == wanted["type"]
+        assert wanted["kwargs"].keys() <= config.kwargs.keys(), "an argument that it does not know"
+        assert config.severity.value == wanted["severity"]
+
+
+@every_file
+def test_header_keys_are_single_words(file: SqlFile) -> None:
+    """A key of two words would be read as a part of the line above."""
+    header = itertools.takewhile(lambda line: line.startswith("--"), file.text.splitlines()[1:])
+    assert not [line for line in header if re.match(r"-- [A-Z][\w ]*: ", line) and not KEY.match(line)]
