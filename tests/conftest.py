@@ -62,8 +62,14 @@ def published(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(run: Run, published: Path) -> Path:
-    """The sample's file, published, landed and built."""
-    run("land")
-    run("build")
-    return published
+def landed(run: Run, published: Path) -> str:
+    """What the first landing, of just the sample, said."""
+    assert published.exists()
+    return run("land").stderr
+
+
+@pytest.fixture(scope="session")
+def built(run: Run, landed: str) -> str:
+    """What the first build, of just the sample, said."""
+    assert landed
+    return run("build").stderr

@@ -199,8 +199,7 @@ def test_sqlfluff_finds_nothing() -> None:
 
 def test_every_suite_belongs_to_a_table() -> None:
     suites = {
-        path.relative_to(PROJECT / "expectations").with_suffix("")
-        for path in (PROJECT / "expectations").glob("*/*")
+        path.relative_to(PROJECT / "expectations").with_suffix("") for path in (PROJECT / "expectations").glob("*/*")
     }
     assert suites == {Path(file.stage, file.path.stem) for file in WITH_SUITE}
 

@@ -47,15 +47,8 @@ def hive(settings: Settings) -> Iterator[Hive]:
 
 
 @pytest.fixture(scope="module")
-def landed(run: Run, published: Path) -> str:
-    assert published.exists()
-    return run("land").stderr
-
-
-@pytest.fixture(scope="module")
-def sample(run: Run, landed: str) -> str:
-    assert landed
-    return run("build").stderr
+def sample(built: str) -> str:
+    return built
 
 
 def consumed(settings: Settings) -> list[Message]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
+from conftest import Run
 
 from etl import sqlfile
 from etl.cli import app
 from etl.settings import PROJECT
-
-from conftest import Run
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
@@ -52,7 +50,7 @@ def test_names_only_files_that_exist() -> None:
 
 
 @pytest.mark.parametrize(("command", "output"), shown())
-def test_shows_what_the_command_prints(command: str, output: str, run: Run, built: Path) -> None:
+def test_shows_what_the_command_prints(command: str, output: str, run: Run, built: str) -> None:
     assert built
     program, *words = shlex.split(command)
     assert program == "./warehouse"

@@ -357,7 +357,13 @@ def spark(layout: Layout) -> Server:
         "spark",
         ("spark-thrift", "spark-connect"),
         _java(
-            ["-Xmx2g", "-XX:+UseParallelGC", *OPENED, f"-Djava.io.tmpdir={layout.folder('tmp')}"]
+            [
+                "-Xmx2g",
+                "-XX:+UseParallelGC",
+                "-XX:TieredStopAtLevel=1",
+                *OPENED,
+                f"-Djava.io.tmpdir={layout.folder('tmp')}",
+            ]
             + [
                 "-Dio.netty.tryReflectionSetAccessible=true",
                 f"-Dderby.stream.error.file={layout.folder('logs') / 'spark-derby.log'}",
