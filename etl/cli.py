@@ -207,6 +207,9 @@ def report() -> None:
 @app.command(epilog="Example: ./warehouse run")
 def run() -> None:
     """Land, build, validate and report."""
+    from etl.validate import preload
+
+    preload()
     land()
     build(None)
     failed: ExpectationError | None = None
