@@ -190,6 +190,7 @@ def _run(checkpoint: Any) -> list[dict[str, Any]]:
     done = checkpoint.run()
     if not done.success:
         checkpoint.result_format = "BASIC"
+        checkpoint.save()
         done = checkpoint.run()
     (run,) = done.run_results.values()
     return [_row(one) for one in run.results]
