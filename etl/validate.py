@@ -155,8 +155,12 @@ def load(settings: Settings) -> Any:
 
 
 def _checkpoint(settings: Settings, context: Any, table: str, suite: dict[str, Any]) -> Any:
-    """What runs one suite on its table, over a connection of its own so that several can run at once."""
+    """What runs one suite on its table, over a connection of its own so that several can run at once.
+
+    Raises ExpectationError when the table is there but cannot be read, as when its files are lost.
+    """
     import great_expectations as gx
+    from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
     password = settings.hive_password.get_secret_value() if settings.hive_password else None
     arguments = {"auth": settings.hive_auth, "configuration": SESSION[settings.engine], "password": password}
@@ -169,7 +173,13 @@ def _checkpoint(settings: Settings, context: Any, table: str, suite: dict[str, A
             kwargs={"connect_args": arguments},
             create_temp_table=False,
         )
-        asset = source.add_table_asset(table, table_name=name, schema_name=database)
+        try:
+            asset = source.add_table_asset(table, table_name=name, schema_name=database)
+        except TestConnectionError as error:
+            raise ExpectationError(
+                f"{table} cannot be read: {reduced(error)}",
+                f"look for what its files lack: ./warehouse query on {table}",
+            ) from error
         definition = gx.ValidationDefinition(
             name=table,
             data=asset.add_batch_definition_whole_table("whole table"),
