@@ -6,13 +6,10 @@ readers use. Every file of a build reads the same landings.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-
-from filelock import FileLock, Timeout
 
 from etl import land, sqlfile
 from etl.errors import UsageError, WarehouseError
@@ -126,7 +123,7 @@ def build(settings: Settings, tables: Sequence[str], say: Callable[[str], None])
 
     Raises WarehouseError when another build is at work or nothing was landed yet.
     """
-    with _alone(settings), Hive(settings) as hive:
+    with land.alone(settings, "build"), Hive(settings) as hive:
         landing, steps = plan(settings, hive, tables)
         if not landing:
             raise WarehouseError(
@@ -134,16 +131,6 @@ def build(settings: Settings, tables: Sequence[str], say: Callable[[str], None])
             )
         build_id = datetime.datetime.now(datetime.UTC).strftime("b%Y%m%dT%H%M%S%f")
         return [_build_one(settings, hive, step, build_id, landing, say) for step in steps if step.is_due]
-
-
-@contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(settings.home / "build.lock", timeout=0):
-            yield
-    except Timeout:
-        raise WarehouseError("another build is at work here", "wait for it to end and run it again") from None
 
 
 def _build_one(

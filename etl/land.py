@@ -65,7 +65,7 @@ def land(settings: Settings, say: Callable[[str], None]) -> Landed:
 
     Raises WarehouseError when another loader is at work, or the topic is not the one that was landed.
     """
-    with _alone(settings), Hive(settings) as hive:
+    with alone(settings, "land"), Hive(settings) as hive:
         hdfs = Hdfs(settings)
         numbers = publish_landings(settings, hive, hdfs)
         last = max(numbers, default=0)
@@ -92,14 +92,14 @@ def land(settings: Settings, say: Callable[[str], None]) -> Landed:
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """Tell a second loader on this machine at once; between machines the rename decides."""
+def alone(settings: Settings, verb: str) -> Iterator[None]:
+    """Tell a second `verb` on this machine at once; between machines a landing's rename decides."""
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(settings.home / "land.lock", timeout=0):
+        with FileLock(settings.home / f"{verb}.lock", timeout=0):
             yield
     except Timeout:
-        raise WarehouseError("another land is at work here", "wait for it to end and run it again") from None
+        raise WarehouseError(f"another {verb} is at work here", "wait for it to end and run it again") from None
 
 
 def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:

@@ -124,7 +124,7 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
 
 def _refuse_missing(hive: Hive) -> None:
     for database in sorted({table.partition(".")[0] for table, _ in suites()}):
-        there = {row[1] for row in hive.query(f"SHOW TABLES IN {database}").rows} if database != "" else set()
+        there = {row[1] for row in hive.query(f"SHOW TABLES IN {database}").rows}
         for table, _ in suites():
             if table.startswith(f"{database}.") and table.partition(".")[2] not in there:
                 raise ExpectationError(f"{table} is not there", "run ./warehouse build")
