@@ -10,6 +10,7 @@ import datetime
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from etl import land, sqlfile
 from etl.errors import UsageError, WarehouseError
@@ -17,6 +18,9 @@ from etl.hdfs import Hdfs
 from etl.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
+
+if TYPE_CHECKING:
+    from etl.connect import Watch
 
 LEDGER = "ops.builds"
 
@@ -118,12 +122,14 @@ def _refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
     )
 
 
-def build(settings: Settings, tables: Sequence[str], say: Callable[[str], None]) -> list[Built]:
-    """Build what is due, in stage order; returns a ledger row per table built.
+def build(
+    settings: Settings, tables: Sequence[str], say: Callable[[str], None], watch: Watch | None = None
+) -> list[Built]:
+    """Build what is due, in stage order; returns a ledger row per table built. `watch` as for Hive.
 
     Raises WarehouseError when another build is at work or nothing was landed yet.
     """
-    with land.alone(settings, "build"), Hive(settings) as hive:
+    with land.alone(settings, "build"), Hive(settings, watch) as hive:
         landing, steps = plan(settings, hive, tables)
         if not landing:
             raise WarehouseError(

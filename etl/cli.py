@@ -5,10 +5,12 @@ Modules are imported where they are used: Spark and Great Expectations take seco
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -30,6 +32,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 state: dict[str, Any] = {"flags": {}, "debug": False}
 Variables = Annotated[list[str], typer.Option("--hivevar", metavar="NAME=VALUE", help="A declared parameter.")]
+Engine = Annotated[str | None, typer.Option(metavar="spark|hive", help="What runs the SQL.")]
 
 
 def say(text: str) -> None:
@@ -37,9 +40,23 @@ def say(text: str) -> None:
     err.print(text, markup=False)
 
 
-def conf() -> settings.Settings:
-    """The settings of this call."""
-    return settings.load(**state["flags"])
+@contextlib.contextmanager
+def watching() -> Iterator[Callable[[float, float | None], None] | None]:
+    """What shows, to a person at a terminal, how far a statement is; None where nobody watches."""
+    if not err.is_terminal:
+        yield None
+        return
+    with err.status("") as shown:
+
+        def watch(seconds: float, share: float | None) -> None:
+            shown.update(f"{seconds:.0f} s" if share is None else f"{seconds:.0f} s, {share:.0%} done")
+
+        yield watch
+
+
+def conf(engine: str | None = None) -> settings.Settings:
+    """The settings of this call; `engine` is a command's own flag."""
+    return settings.load(**state["flags"] | ({"engine": engine} if engine else {}))
 
 
 def pairs(texts: list[str], what: str) -> dict[str, str]:
@@ -63,18 +80,29 @@ def options(
     """Take what holds for every command."""
     state["debug"] = debug
     flags = pairs(set_, "--set")
+    if "hive_password" in flags:
+        raise UsageError(
+            "a password on the command line can be read by every user of this machine",
+            "set WAREHOUSE_HIVE_PASSWORD in the environment, or hive_password_file",
+        )
     if unknown := set(flags) - set(settings.Settings.model_fields):
         raise UsageError(f"there is no setting {min(unknown)}", "docs/settings.md lists them")
     state["flags"] = flags
 
 
-@app.command(epilog="Example: ./warehouse up")
-def up() -> None:
-    """Start Kafka, HDFS, the Hive metastore and Spark on 127.0.0.1, and wait until all are healthy."""
+@app.command(epilog="Example: ./warehouse up --engine all")
+def up(
+    engine: Annotated[
+        str | None, typer.Option(metavar="spark|hive|all", help="What answers; hive and all start HiveServer2 too.")
+    ] = None,
+) -> None:
+    """Start Kafka, HDFS, the Hive metastore, Spark and, by --engine, HiveServer2 on 127.0.0.1; wait until all are well."""
     from etl.stack import processes
 
+    if engine not in (None, "spark", "hive", "all"):
+        raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
     began = time.monotonic()
-    found = processes.up(conf(), say)
+    found = processes.up(conf(), say, engine)
     say(f"{len(found['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
 
 
@@ -149,21 +177,24 @@ def land() -> None:
 
 
 @app.command(epilog="Example: ./warehouse build flat.attempts")
-def build(tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...")] = None) -> None:
+def build(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...")] = None, engine: Engine = None
+) -> None:
     """Run the SQL files that are due, in stage order; naming tables builds just these."""
     from etl.build import build as run
 
-    built = run(conf(), tables or [], say)
+    with watching() as watch:
+        built = run(conf(engine), tables or [], say, watch)
     say(f"built {len(built)} tables" if built else "every table is up to date")
 
 
 @app.command(epilog="Example: ./warehouse plan")
-def plan() -> None:
+def plan(engine: Engine = None) -> None:
     """Show what build would do, and why; changes no table."""
     from etl import build, query
     from etl.hive import Hive, Result
 
-    given = conf()
+    given = conf(engine)
     with Hive(given) as hive:
         landing, steps = build.plan(given, hive)
     rows: list[tuple[Any, ...]] = [(step.file.name, "build" if step.is_due else "keep", step.why) for step in steps]
@@ -172,11 +203,11 @@ def plan() -> None:
 
 
 @app.command(epilog="Example: ./warehouse validate")
-def validate() -> None:
+def validate(engine: Engine = None) -> None:
     """Run the expectation suites; exit code 3 when a critical one is not met."""
     from etl.validate import validate as run
 
-    show(run(conf(), say))
+    show(run(conf(engine), say))
 
 
 def show(validated: Any) -> None:
@@ -191,12 +222,12 @@ def show(validated: Any) -> None:
 
 
 @app.command(epilog="Example: ./warehouse report")
-def report() -> None:
+def report(engine: Engine = None) -> None:
     """Answer the questions of sql/4_reports as one HTML page and one Markdown file."""
     from etl.hive import Hive
     from etl.report import report as run
 
-    given = conf()
+    given = conf(engine)
     with Hive(given) as hive:
         done = run(given, hive.query)
     for answer in done.answers:
@@ -205,19 +236,19 @@ def report() -> None:
 
 
 @app.command(epilog="Example: ./warehouse run")
-def run() -> None:
+def run(engine: Engine = None) -> None:
     """Land, build, validate and report."""
     from etl.validate import preload
 
     preload()
     land()
-    build(None)
+    build(None, engine)
     failed: ExpectationError | None = None
     try:
-        validate()
+        validate(engine)
     except ExpectationError as error:
         failed = error  # the report is what people look at to see why
-    report()
+    report(engine)
     if failed:
         raise failed
 
@@ -228,6 +259,7 @@ def query(
     file: Annotated[Path | None, typer.Option("-f", "--file", help="Run a SQL file instead.")] = None,
     form: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
     hivevar: Variables = [],  # noqa: B006
+    engine: Engine = None,
 ) -> None:
     """Ask in SQL; the rows go to standard output, and nothing else does."""
     from etl import query as verb
@@ -235,26 +267,28 @@ def query(
     if form not in ("table", "csv", "json"):
         raise UsageError(f"--format cannot be {form!r}", "give table, csv or json")
     statements = verb.read(statement, file, pairs(hivevar, "--hivevar"))
-    print(verb.formatted(verb.query(conf(), statements), form))
+    with watching() as watch:
+        result = verb.query(conf(engine), statements, watch)
+    print(verb.formatted(result, form))
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     epilog='Example: ./warehouse beeline -e "SHOW DATABASES"',
 )
-def beeline(context: typer.Context) -> None:
+def beeline(context: typer.Context, engine: Engine = None) -> None:
     """Run the real beeline on the warehouse, with beeline's own arguments."""
     from etl.stack import client
 
-    raise typer.Exit(client.beeline(conf(), context.args))
+    raise typer.Exit(client.beeline(conf(engine), context.args))
 
 
 @app.command(epilog="Example: ./warehouse demo")
-def demo() -> None:
+def demo(engine: Engine = None) -> None:
     """Start the stack and take the synthetic sample the whole way: publish, land, build, validate, report."""
     from etl import demo as verb
 
-    verb.demo(conf, say, run)
+    verb.demo(lambda: conf(engine), say, lambda: run(engine))
 
 
 @app.command(

@@ -39,7 +39,7 @@ def demo(conf: Callable[[], Settings], say: Callable[[str], None], run: Callable
         say(f"acknowledged {_publish_sample(settings):,} synthetic messages")
     say("3. land, build, validate, report")
     run()
-    print(NEXT.format(hive_server=settings.hive_server, reports=settings.reports))
+    print(NEXT.format(hive_server=settings.sql_server, reports=settings.reports))
     say(f"done in {time.monotonic() - began:.0f} s; the stack is up")
 
 

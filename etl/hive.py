@@ -1,23 +1,20 @@
-"""The HiveServer2 protocol by PyHive: one connection, statements that can be cancelled, errors in one line."""
+"""Asks a server that speaks the HiveServer2 protocol: statements in, rows or an error in one line out."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import re
-import time
-from collections.abc import Callable
+import ssl
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etl.errors import ServerError, WarehouseError
 from etl.settings import Settings
 
-# Pinned for every session, so that both engines and every user's defaults give the same rows.
-SESSION = {
-    "spark": {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"},
-}
-SLOWEST_POLL = 0.2
+if TYPE_CHECKING:
+    from etl.connect import Watch
+
 CAUSE = re.compile(r"(?:[\w$.]+(?:Exception|Error): )+")
 
 
@@ -38,35 +35,37 @@ class Result:
 
 
 class Hive:
-    """An open session on a server that speaks the HiveServer2 protocol; a context manager."""
+    """An open session on the engine of the settings, which speaks the HiveServer2 protocol; a context manager."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
+        """Open it; `watch` is called while a statement runs, with its seconds and the share that is done if known.
+
+        Raises ServerError when no server answers, or it refuses the session.
+        """
         from pyhive import hive
-        from thrift.transport.TTransport import TTransportException
+        from thrift.Thrift import TException
 
-        logging.getLogger("thrift").setLevel(logging.CRITICAL)  # what fails is raised, not also logged
-        host, _, port = settings.hive_server.rpartition(":")
-        self.address = settings.hive_server
-        password = settings.hive_password.get_secret_value() if settings.hive_password else None
+        from etl.connect import Connection
+
+        self._watch = watch
+        self.address = f"{settings.engine} at {settings.sql_server}"
+        name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
         try:
-            self._connection = hive.connect(
-                host=host or "127.0.0.1",
-                port=int(port),
-                username=settings.hive_user,
-                password=password,
-                auth=settings.hive_auth,
-            )
-        except (TTransportException, OSError, EOFError) as error:
+            self._connection = Connection(settings)
+        except ssl.SSLError as error:
             raise ServerError(
-                f"no HiveServer2 protocol at {self.address}: {reduced(error)}",
-                "start it with ./warehouse up or set WAREHOUSE_HIVE_SERVER",
+                f"no encrypted session with {self.address}: {reduced(error)}",
+                "look at WAREHOUSE_HIVE_TLS_CA, and whether the server speaks TLS",
+            ) from error
+        except (TException, OSError, EOFError) as error:
+            raise ServerError(
+                f"no HiveServer2 protocol from {self.address}: {reduced(error)}",
+                f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
             ) from error
         except hive.Error as error:
             raise ServerError(
                 f"{self.address} refused the session: {reduced(error)}", "see ./warehouse status"
             ) from error
-        for name, value in SESSION[settings.engine].items():
-            self.query(f"SET {name}={value}")
 
     def __enter__(self) -> Hive:
         return self
@@ -78,46 +77,26 @@ class Hive:
 
     def close(self) -> None:
         """Close the session; a server that is gone is no error here."""
-        try:
+        with contextlib.suppress(Exception):
             self._connection.close()
-        except Exception:
-            self.address += " (gone)"
 
-    def query(self, statement: str, watch: Callable[[float], None] | None = None) -> Result:
-        """Run one statement and fetch all of its rows; `watch` is called with the seconds so far.
+    def query(self, statement: str) -> Result:
+        """Run one statement and fetch all of its rows.
 
         Raises StatementError with the server's cause in one line, ServerError when the server goes away; the
-        statement is never sent twice. An interrupt cancels the statement on the server.
+        statement is never sent twice. An interrupt or a deadline cancels the statement on the server.
         """
         from pyhive import hive
-        from TCLIService.ttypes import TOperationState as State
         from thrift.Thrift import TException
 
         cursor = self._connection.cursor()
-        began = time.monotonic()
+        cursor.watch = self._watch
         try:
-            cursor.execute(statement, async_=True)
-            pause = 0.005
-            while (status := cursor.poll()).operationState in (
-                State.INITIALIZED_STATE,
-                State.PENDING_STATE,
-                State.RUNNING_STATE,
-            ):
-                time.sleep(pause)
-                pause = min(pause * 1.5, SLOWEST_POLL)
-                if watch:
-                    watch(time.monotonic() - began)
-            if status.operationState != State.FINISHED_STATE:
-                raise StatementError(
-                    f"{self.address} could not run `{_short(statement)}`: {reduced(status.errorMessage or 'no cause')}"
-                )
+            cursor.execute(statement)
             if cursor.description is None:
                 return Result()
             names = [column[0].rpartition(".")[2] for column in cursor.description]
             return Result(names, cursor.fetchall())
-        except KeyboardInterrupt:
-            cursor.cancel()
-            raise
         except hive.Error as error:
             raise StatementError(f"{self.address} could not run `{_short(statement)}`: {reduced(error)}") from error
         except (TException, OSError, EOFError) as error:
@@ -126,14 +105,8 @@ class Hive:
                 "see ./warehouse status, then run it again",
             ) from error
         finally:
-            _close(cursor)
-
-
-def _close(cursor: Any) -> None:
-    try:
-        cursor.close()
-    except Exception:
-        return  # the session is gone, and what failed was raised already
+            with contextlib.suppress(Exception):  # the session may be gone, and what failed was raised already
+                cursor.close()
 
 
 def _short(statement: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.cells import cell_len
@@ -18,6 +18,9 @@ from etl import sqlfile
 from etl.errors import UsageError
 from etl.hive import Hive, Result
 from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from etl.connect import Watch
 
 # What a terminal would obey, and marks that turn or hide the text beside them.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -41,15 +44,15 @@ def read(statement: str | None, path: Path | None, values: Mapping[str, str]) ->
         text, parameters = statement or "", {}
     if unknown := set(values) - set(parameters):
         raise UsageError(f"{path or 'the query'} declares no parameter {min(unknown)}", "leave --hivevar out for it")
-    found = sqlfile.split(sqlfile.substitute(text, parameters, values, str(path or "the query")))
+    found = sqlfile.statements(text, parameters, values, str(path or "the query"))
     if not found:
         raise UsageError("there is no statement to run", 'such as ./warehouse query "SELECT 1"')
     return found
 
 
-def query(settings: Settings, statements: list[str]) -> Result:
-    """Run the statements in one session; the last one's rows."""
-    with Hive(settings) as hive:
+def query(settings: Settings, statements: list[str], watch: Watch | None = None) -> Result:
+    """Run the statements in one session; the last one's rows. `watch` as for Hive."""
+    with Hive(settings, watch) as hive:
         *before, last = statements
         for statement in before:
             hive.query(statement)

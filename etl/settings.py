@@ -26,6 +26,7 @@ from etl.errors import UsageError, WarehouseError
 PROJECT = Path(__file__).resolve().parent.parent
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$"
 ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
+USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -54,12 +55,22 @@ class Settings(BaseSettings):
         default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS"
     )
     metastore: str = Field("thrift://127.0.0.1:9083", description="the Hive metastore (`status` only)")
-    hive_server: str = Field("127.0.0.1:10000", pattern=rf"^{ADDRESS}$", description="HiveServer2 protocol: host:port")
-    hive_user: str = Field(default_factory=getpass.getuser, description="user of the HiveServer2 session")
-    hive_auth: str = Field("NONE", pattern="^(NONE|NOSASL|LDAP|KERBEROS)$", description="its authentication")
+    spark: str = Field("sc://127.0.0.1:15002", description="Spark Connect address, or a Spark master: for `land`")
+
+    engine: str = Field("spark", pattern="^(spark|hive)$", description="what runs the SQL: spark or hive")
+    spark_thrift: str = Field("127.0.0.1:10000", pattern=rf"^{ADDRESS}$", description="Spark's Thrift Server")
+    hiveserver2: str = Field("127.0.0.1:10001", pattern=rf"^{ADDRESS}$", description="HiveServer2, binary transport")
+    hive_user: str = Field(default_factory=getpass.getuser, pattern=USER, description="user of the SQL session")
+    hive_auth: str = Field("NONE", pattern="^(NONE|NOSASL|LDAP|KERBEROS)$", description="how the SQL session logs in")
     hive_password: SecretStr | None = Field(None, description="its password, for LDAP")
-    spark: str = Field("sc://127.0.0.1:15002", description="Spark Connect address, or a Spark master")
-    engine: str = Field("spark", pattern="^(spark)$", description="what runs the SQL files")
+    hive_password_file: Path | None = Field(None, description="a file that holds the password instead")
+    hive_kerberos_service: str = Field("hive", pattern=USER, description="first part of the server's principal")
+    hive_tls: bool = Field(False, description="whether the SQL session is encrypted by TLS")
+    hive_tls_ca: Path | None = Field(None, description="PEM file of who signs the server's certificate")
+    hive_tls_verify: bool = Field(True, description="whether the server's certificate must be good")
+    hive_connect_seconds: float = Field(30, gt=0, description="how long a SQL session may take to open")
+    hive_silence_seconds: float = Field(120, gt=0, description="how long the SQL server may leave a call unanswered")
+    hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
 
     ports: dict[str, Port] = Field(default_factory=dict, description="ports of the local stack, by name")
 
@@ -86,6 +97,26 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags first, then the environment, then the files."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def sql_server(self) -> str:
+        """Address of the engine: a server that speaks the HiveServer2 protocol."""
+        return self.hiveserver2 if self.engine == "hive" else self.spark_thrift
+
+    def password(self) -> str:
+        """The password of the SQL session, from its setting or its file; UsageError where there is none."""
+        if self.hive_password is not None:
+            return self.hive_password.get_secret_value()
+        if self.hive_password_file is None:
+            raise UsageError(
+                f"hive_auth {self.hive_auth} wants a password", "set WAREHOUSE_HIVE_PASSWORD or hive_password_file"
+            )
+        try:
+            return self.hive_password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"the password cannot be read from {self.hive_password_file}: {error}", "mend hive_password_file"
+            ) from error
 
     @property
     def stack_file(self) -> Path:
@@ -132,7 +163,7 @@ def _refusal(error: ValidationError) -> UsageError:
 def _of_stack(settings: Settings) -> dict[str, Any]:
     """The addresses of the local stack, where it was started and nothing else was set."""
     try:
-        local = json.loads(settings.stack_file.read_text())["addresses"]
+        local = json.loads(settings.stack_file.read_text())["settings"]
         return {name: local[name] for name in local if name not in settings.model_fields_set}
     except (FileNotFoundError, NotADirectoryError):
         return {}

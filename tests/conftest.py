@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from messages import ACCEPTED, REJECTED, publish, text
 
 from etl import settings as settings_module
 from etl.settings import PROJECT, Settings
 from etl.stack import processes
-from etl.stack.servers import PORTS
+from etl.stack.layout import PORTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -30,7 +31,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("warehouse")
     free = settings_module.load(home=home, ports={name: 0 for name in PORTS})
     try:
-        processes.up(free, print)
+        processes.up(free, print, "all")
         yield settings_module.load(home=home)
     finally:
         processes.down(free)
@@ -73,3 +74,20 @@ def built(run: Run, landed: str) -> str:
     """What the first build, of just the sample, said."""
     assert landed
     return run("build").stderr
+
+
+@pytest.fixture(scope="session")
+def unlanded(settings: Settings, built: str) -> int:
+    """The nasty messages are published, behind the sample that is built."""
+    assert built
+    publish(settings, *map(text, ACCEPTED), *(one for one, _ in REJECTED))
+    return len(ACCEPTED) + len(REJECTED)
+
+
+@pytest.fixture(scope="session")
+def nasty(run: Run, unlanded: int) -> str:
+    """They are landed and built; what the landing said."""
+    assert unlanded
+    landed = run("land").stderr
+    run("build")
+    return landed

@@ -23,7 +23,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CLOSED = {  # where no server is
     "WAREHOUSE_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "WAREHOUSE_WEBHDFS": "http://127.0.0.1:1",
-    "WAREHOUSE_HIVE_SERVER": "127.0.0.1:1",
+    "WAREHOUSE_SPARK_THRIFT": "127.0.0.1:1",
+    "WAREHOUSE_HIVESERVER2": "127.0.0.1:1",
     "WAREHOUSE_METASTORE": "thrift://127.0.0.1:1",
     "WAREHOUSE_SPARK": "sc://127.0.0.1:1",
 }
@@ -64,7 +65,11 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "--set topic=bad/name land": ("bad/name", "WAREHOUSE_TOPIC"),
     "--set nope=1 status": ("nope", "docs/settings.md"),
     "--set nope status": ("nope", "write name=value"),
-    "--set hive_server=here query 'SELECT 1'": ("hive_server", "WAREHOUSE_HIVE_SERVER"),
+    "--set spark_thrift=here query 'SELECT 1'": ("spark_thrift", "WAREHOUSE_SPARK_THRIFT"),
+    "--set engine=duck query 'SELECT 1'": ("duck", "WAREHOUSE_ENGINE"),
+    "query --engine duck 'SELECT 1'": ("duck", "WAREHOUSE_ENGINE"),
+    "up --engine duck": ("--engine", "spark, hive or all"),
+    "--set hive_password=s3cret query 'SELECT 1'": ("command line", "WAREHOUSE_HIVE_PASSWORD"),
     "--set 'ports={\"kafkka\":1}' up": ("kafkka", "known are kafka"),
     "generate --attempts -1": ("-1", "give 0 or more"),
     "generate --attempts many": ("--attempts", "--help"),
@@ -91,11 +96,12 @@ def test_what_is_typed_wrong_ends_with_code_2(typed: str, tmp_path: Path) -> Non
 
 AWAY = {
     "land": "127.0.0.1:1",
-    "build": "WAREHOUSE_HIVE_SERVER",
-    "plan": "WAREHOUSE_HIVE_SERVER",
+    "build": "WAREHOUSE_SPARK_THRIFT",
+    "plan": "WAREHOUSE_SPARK_THRIFT",
     "validate": "127.0.0.1:1",
-    "report": "WAREHOUSE_HIVE_SERVER",
-    "query 'SELECT 1'": "WAREHOUSE_HIVE_SERVER",
+    "report": "WAREHOUSE_SPARK_THRIFT",
+    "query 'SELECT 1'": "WAREHOUSE_SPARK_THRIFT",
+    "query --engine hive 'SELECT 1'": "up --engine hive or set WAREHOUSE_HIVESERVER2",
     "publish -": "WAREHOUSE_BOOTSTRAP_SERVERS",
 }
 

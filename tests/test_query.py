@@ -133,8 +133,8 @@ def test_a_file_is_read_with_its_parameters(tmp_path: Path) -> None:
         ("SELECT ${a}", None, {}, r"the query uses \$\{a\} without declaring it"),
         ("SELECT 1", None, {"a": "1"}, "the query declares no parameter a"),
         (None, "-- a.b: c\nSELECT 1", {"a": "1"}, r"x\.sql declares no parameter a"),
-        (None, "-- a.b: c\n-- Parameters: a date\nSELECT ${a}", {}, r"x\.sql needs the parameter a; .* type date"),
-        (None, "-- a.b: c\n-- Parameters: a date\nSELECT ${a}", {"a": "x"}, "parameter a cannot be 'x'"),
+        (None, "-- a.b: c\n-- Parameters: a date\nSELECT '${a}'", {}, r"x\.sql needs the parameter a; .* type date"),
+        (None, "-- a.b: c\n-- Parameters: a date\nSELECT '${a}'", {"a": "x"}, "parameter a cannot be 'x'"),
         (None, "-- a.b: c\n-- Parameters: a thing\nSELECT ${a}", {"a": "x"}, "declares parameters as 'a thing'"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from etl import settings
 from etl.errors import EXIT_USAGE, UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
-from etl.stack.servers import PORTS
+from etl.stack.layout import PORTS
 
 PAGE = (PROJECT / "docs" / "settings.md").read_text()
 
@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def running(folder: Path, **addresses: str) -> None:
     """Record a running stack with these addresses."""
     (folder / "home").mkdir(exist_ok=True)
-    (folder / "home" / "stack.json").write_text(json.dumps({"addresses": addresses}))
+    (folder / "home" / "stack.json").write_text(json.dumps({"settings": addresses}))
 
 
 def refused(**flags: object) -> str:
@@ -46,19 +46,19 @@ def refused(**flags: object) -> str:
 
 def test_the_first_place_that_gives_a_setting_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> str:
-        return settings.load().hive_server
+        return settings.load().hiveserver2
 
-    assert found() == "127.0.0.1:10000"
-    running(folder, hive_server="stack:1")
+    assert found() == "127.0.0.1:10001"
+    running(folder, hiveserver2="stack:1")
     assert found() == "stack:1"
-    (folder / "warehouse.toml").write_text('hive_server = "project:2"\n')
+    (folder / "warehouse.toml").write_text('hiveserver2 = "project:2"\n')
     assert found() == "project:2"
-    (folder / "warehouse.local.toml").write_text('hive_server = "machine:3"\n')
+    (folder / "warehouse.local.toml").write_text('hiveserver2 = "machine:3"\n')
     assert found() == "machine:3"
-    monkeypatch.setenv("WAREHOUSE_HIVE_SERVER", "variable:4")
+    monkeypatch.setenv("WAREHOUSE_HIVESERVER2", "variable:4")
     assert found() == "variable:4"
-    assert settings.load(hive_server="flag:5").hive_server == "flag:5"
-    assert settings.load(hive_server=None).hive_server == "variable:4"
+    assert settings.load(hiveserver2="flag:5").hiveserver2 == "flag:5"
+    assert settings.load(hiveserver2=None).hiveserver2 == "variable:4"
 
 
 def test_files_of_both_kinds_add_up(folder: Path) -> None:
@@ -69,9 +69,9 @@ def test_files_of_both_kinds_add_up(folder: Path) -> None:
 
 
 def test_only_the_addresses_that_are_not_set_come_from_the_stack(folder: Path) -> None:
-    running(folder, hive_server="stack:1", webhdfs="http://stack:2")
-    found = settings.load(hive_server="cluster:1")
-    assert (found.hive_server, found.webhdfs) == ("cluster:1", "http://stack:2")
+    running(folder, hiveserver2="stack:1", webhdfs="http://stack:2")
+    found = settings.load(hiveserver2="cluster:1")
+    assert (found.hiveserver2, found.webhdfs) == ("cluster:1", "http://stack:2")
 
 
 def test_the_projects_own_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +107,8 @@ def test_ports_are_json_in_a_flag_as_in_the_environment(monkeypatch: pytest.Monk
         ("webhdfs", "127.0.0.1:9870"),
         ("webhdfs", "file:///etc:1"),
         ("hdfs_user", "a b"),
-        ("hive_server", "localhost"),
-        ("hive_server", "jdbc:hive2://a:1"),
+        ("hiveserver2", "localhost"),
+        ("hiveserver2", "jdbc:hive2://a:1"),
         ("hive_auth", "MAGIC"),
         ("engine", "pig"),
         ("ports", '{"kafka": 70000}'),
@@ -137,10 +137,29 @@ def test_an_unknown_setting_in_a_file_is_named(folder: Path) -> None:
 
 def test_a_record_of_the_stack_that_is_damaged_is_named(folder: Path) -> None:
     running(folder)
-    for text in ("", "[]", "{}", "{", '{"addresses": 1}'):
+    for text in ("", "[]", "{}", "{", '{"settings": 1}'):
         (folder / "home" / "stack.json").write_text(text)
         with pytest.raises(WarehouseError, match=r"stack\.json cannot be read"):
             settings.load()
+
+
+def test_the_engine_of_the_stack_is_the_default_and_says_which_server_is_asked(folder: Path) -> None:
+    assert (settings.load().engine, settings.load().sql_server) == ("spark", "127.0.0.1:10000")
+    running(folder, engine="hive", hiveserver2="stack:1", spark_thrift="stack:2")
+    assert (settings.load().engine, settings.load().sql_server) == ("hive", "stack:1")
+    assert settings.load(engine="spark").sql_server == "stack:2"
+
+
+def test_a_password_comes_from_its_setting_or_its_file(folder: Path) -> None:
+    file = folder / "secret"
+    file.write_text("from the file ü \n")
+    given = settings.load(hive_auth="LDAP", hive_password_file=file)
+    assert given.password() == "from the file ü "
+    assert settings.load(hive_password="1st", hive_password_file=file).password() == "1st"  # noqa: S106
+    with pytest.raises(UsageError, match="hive_auth LDAP wants a password; set WAREHOUSE_HIVE_PASSWORD"):
+        settings.load(hive_auth="LDAP").password()
+    with pytest.raises(UsageError, match=r"the password cannot be read from .*nowhere"):
+        settings.load(hive_password_file=folder / "nowhere").password()
 
 
 def test_no_secret_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +22,9 @@ import pytest
 from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
-from etl.stack import health, parts, processes, servers
+from etl.stack import health, parts, probes, processes, servers
+from etl.stack.layout import PORTS, Layout, Server
 from etl.stack.processes import Process
-from etl.stack.servers import PORTS, Layout, Server
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -133,7 +134,7 @@ def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "lock").write_text("\n".join(rows))
     monkeypatch.setattr(parts, "LOCK", tmp_path / "lock")
     monkeypatch.setattr(parts, "SHARE", tmp_path / "share")
-    monkeypatch.setattr(parts, "_trust_store", lambda _: [])
+    monkeypatch.setattr(parts, "_trust", lambda _: [])
     (tmp_path / "share").mkdir()
     return tmp_path / "share"
 
@@ -258,7 +259,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sett
 
     def make(command: list[str], is_healthy: Callable[[], bool] = lambda: True) -> Settings:
         only = Server("only", ("kafka",), command, is_healthy)
-        monkeypatch.setattr(servers, "all_servers", lambda _: [only])
+        monkeypatch.setattr(servers, "all_servers", lambda *_: [only])
         monkeypatch.setattr(parts, "ensure_jars", lambda _: None)
         return settings_module.load(home=tmp_path, ports={name: 0 for name in PORTS})
 
@@ -282,7 +283,7 @@ def test_down_spares_a_process_that_began_at_another_time(small: Callable[..., S
     try:
         began = psutil.Process(foreign.pid).create_time()
         row = {"name": "only", "pid": foreign.pid, "began": began - 100}
-        given.stack_file.write_text(json.dumps({"ports": {}, "addresses": {}, "processes": [row]}))
+        given.stack_file.write_text(json.dumps({"ports": {}, "settings": {}, "processes": [row]}))
         assert processes.down(given) == []
         assert foreign.poll() is None
         assert Process("only", foreign.pid, began).handle() is not None
@@ -352,6 +353,23 @@ def test_a_home_in_which_hdfs_cannot_live_is_refused(tmp_path: Path, name: str) 
     assert not (tmp_path / name).exists()
 
 
+@pytest.mark.parametrize(("engine", "default"), [("spark", "spark"), ("hive", "hive"), ("all", "spark")])
+def test_the_engine_that_was_started_is_the_default_of_the_stack(
+    small: Callable[..., Settings], engine: str, default: str
+) -> None:
+    given = small(SLEEPER)
+    processes.up(given, print, engine)
+    assert settings_module.load(home=given.home).engine == default
+    processes.down(given)
+    assert settings_module.load(home=given.home).engine == "spark"
+
+
+def test_only_hive_and_all_start_hiveserver2(tmp_path: Path) -> None:
+    layout = Layout(settings_module.load(home=tmp_path), PORTS)
+    started = {engine: [one.name for one in servers.all_servers(layout, engine)] for engine in ("spark", "hive", "all")}
+    assert started["hive"] == started["all"] == [*started["spark"], "hiveserver2"]
+
+
 def test_two_at_once_are_refused(small: Callable[..., Settings]) -> None:
     given = small(SLEEPER)
     with processes._alone(given), pytest.raises(WarehouseError, match="another up or down is at work"):
@@ -369,7 +387,7 @@ def test_a_server_is_not_led_elsewhere_by_the_users_variables(monkeypatch: pytes
 
 @pytest.mark.parametrize("address", ["", "nowhere", "a:b", "127.0.0.1:99999", ":", "127.0.0.1:1"])
 def test_an_address_that_cannot_be_asked_is_not_well(address: str) -> None:
-    assert not servers.is_listening(address)
+    assert not probes.is_listening(address)
 
 
 # The real stack
@@ -388,14 +406,15 @@ def test_every_server_listens_on_this_machine_alone(settings: Settings) -> None:
 def test_status_shows_every_server_well_with_its_process(settings: Settings, run: Run) -> None:
     pids = {str(one.pid) for one in processes.read(settings)["processes"].values()}
     rows = [line.split() for line in run("status").stdout.splitlines()[2:-1]]
-    assert [row[0] for row in rows] == ["kafka", "namenode", "datanode", "metastore", "hive-server", "spark-connect"]
+    engines = ["spark-connect", "spark-thrift", "hiveserver2"]
+    assert [row[0] for row in rows] == ["kafka", "namenode", "datanode", "metastore", *engines]
     assert {row[2] for row in rows} == pids and {row[3] for row in rows} == {"healthy"}
 
 
 def test_doctor_finds_no_fault(run: Run) -> None:
     done = run("doctor")
     assert "FAULT" not in done.stdout and done.stderr.strip() == "0 faults"
-    assert len(done.stdout.splitlines()) == 11
+    assert len(done.stdout.splitlines()) == 12
 
 
 def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> None:
@@ -403,7 +422,13 @@ def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> N
     began = time.monotonic()
     done = run("up")
     assert time.monotonic() - began < 10
-    assert done.stderr.startswith("5 servers are healthy") and settings.stack_file.read_bytes() == before
+    assert done.stderr.startswith("6 servers are healthy") and settings.stack_file.read_bytes() == before
+
+
+def test_the_page_of_hiveserver2_is_up(settings: Settings) -> None:
+    port = processes.read(settings)["ports"]["hiveserver2-web"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+        assert b"HiveServer2" in page.read()
 
 
 def test_another_stack_is_refused_a_port_that_was_set_and_is_taken(settings: Settings, tmp_path: Path) -> None:
@@ -420,7 +445,7 @@ def test_status_of_servers_elsewhere_says_that_they_are_not_ours(settings: Setti
 
 
 def test_status_without_servers_fails(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, {name: 1 for name in PORTS})
+    layout = Layout(settings_module.load(home=tmp_path), {name: 1 for name in PORTS})
     rows = health.status(settings_module.load(home=tmp_path, **layout.addresses))
     assert {row[3] for row in rows} == {"does not answer"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -9,21 +10,26 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from etl.settings import Settings
-from etl.stack import parts, processes, servers
+from etl.stack import parts, probes, processes
 
 
 def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
     """Per server its address in the settings and the question that proves it well."""
     spark = urlsplit(settings.spark)
     asked: dict[str, tuple[str, Callable[[], bool]]] = {
-        "kafka": (settings.bootstrap_servers, lambda: servers.kafka_answers(settings.bootstrap_servers)),
-        "namenode": (settings.webhdfs, lambda: servers.hdfs_answers(settings.webhdfs, "Version")),
-        "datanode": (settings.webhdfs, lambda: servers.hdfs_answers(settings.webhdfs)),
-        "metastore": (settings.metastore, lambda: servers.is_listening(urlsplit(settings.metastore).netloc)),
-        "hive-server": (settings.hive_server, lambda: _answers(settings)),
+        "kafka": (settings.bootstrap_servers, lambda: probes.kafka_answers(settings.bootstrap_servers)),
+        "namenode": (settings.webhdfs, lambda: probes.hdfs_answers(settings.webhdfs, "Version")),
+        "datanode": (settings.webhdfs, lambda: probes.hdfs_answers(settings.webhdfs)),
+        "metastore": (settings.metastore, lambda: probes.is_listening(urlsplit(settings.metastore).netloc)),
     }
     if spark.scheme == "sc":
-        asked["spark-connect"] = (settings.spark, lambda: servers.is_listening(spark.netloc))
+        asked["spark-connect"] = (settings.spark, lambda: probes.is_listening(spark.netloc))
+    local = processes.read(settings)["processes"]
+    engines = {"spark": "spark-thrift", "hive": "hiveserver2"}
+    for engine, server in engines.items():  # of two engines the one that is used, and the other where `up` started it
+        if engine == settings.engine or server.removesuffix("-thrift") in local:
+            chosen = settings.model_copy(update={"engine": engine})
+            asked[server] = (chosen.sql_server, functools.partial(_answers, chosen))
     return asked
 
 
@@ -41,7 +47,7 @@ def _answers(settings: Settings) -> bool:
 def status(settings: Settings) -> list[tuple[Any, ...]]:
     """(server, address, process id or where it runs, healthy or not) of every server."""
     local = processes.read(settings)["processes"]
-    runs_in = {"hive-server": "spark", "spark-connect": "spark"}
+    runs_in = {"spark-thrift": "spark", "spark-connect": "spark"}
     rows = []
     for name, (address, question) in checks(settings).items():
         process = local.get(runs_in.get(name, name))

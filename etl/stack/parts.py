@@ -46,9 +46,9 @@ class Jar(NamedTuple):
         return SHARE / self.part / f"{self.artifact}-{self.version}.jar"
 
 
-def locked() -> list[Jar]:
-    """The jars of jars.lock."""
-    rows = (line.split() for line in LOCK.read_text().splitlines())
+def locked(lock: Path | None = None) -> list[Jar]:
+    """The jars of jars.lock, or of another file of its form."""
+    rows = (line.split() for line in (lock or LOCK).read_text().splitlines())
     return [Jar(part, *_coordinates(name), sha256) for part, name, sha256 in rows]
 
 
@@ -104,18 +104,26 @@ def java() -> Path:
     return installed[0]
 
 
-def _trust_store(folder: Path) -> list[str]:
-    """Java options that make Ivy trust the certificates that Python trusts (a proxy's included)."""
-    context = ssl.create_default_context()
+def trust_store(folder: Path, authorities: Path | None = None) -> tuple[Path, str]:
+    """Make a Java trust store of the certificates of a PEM file, or of those that Python trusts (a proxy's included).
+
+    Returns its path and its password, which is no secret: Java wants one.
+    """
+    context = ssl.create_default_context(cafile=authorities)
     with warnings.catch_warnings():  # some old roots have serial numbers that newer rules forbid
         warnings.simplefilter("ignore")
         certificates = [x509.load_der_x509_certificate(der) for der in context.get_ca_certs(binary_form=True)]
-    if not certificates:
-        return []
-    store = folder / "trust.p12"
-    password = "public"  # noqa: S105 (certificates are no secret, but Java wants a password)
+    store, password = folder / "trust.p12", "public"
     entries = [pkcs12.PKCS12Certificate(one, str(n).encode()) for n, one in enumerate(certificates)]
     store.write_bytes(pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(password.encode())))
+    return store, password
+
+
+def _trust(folder: Path) -> list[str]:
+    """Java options that make Ivy trust the certificates that Python trusts; none where Python knows of none."""
+    if not ssl.create_default_context().get_ca_certs():
+        return []
+    store, password = trust_store(folder)
     return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={password}"]
 
 
@@ -145,6 +153,15 @@ def _fetch(jars: list[Jar], folder: Path, trust: list[str]) -> str:
     return run.stdout + run.stderr if run.returncode else ""
 
 
+def fetch(jars: list[Jar]) -> str:
+    """Fetch jars, side by side and unchecked; returns what Ivy complained about."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(FETCHERS) as pool:
+        folder = Path(name)
+        trust = _trust(folder)
+        slices = [jars[n::FETCHERS] for n in range(FETCHERS) if jars[n::FETCHERS]]
+        return "\n".join(pool.map(lambda n: _fetch(slices[n], folder / str(n), trust), range(len(slices))))
+
+
 def ensure_jars(say: Callable[[str], None]) -> None:
     """Fetch every jar of jars.lock that is not there and prove its bytes.
 
@@ -160,16 +177,12 @@ def ensure_jars(say: Callable[[str], None]) -> None:
         jar.path.unlink(missing_ok=True)
     java()  # here, not first in eight threads at once: it may have to be installed
     say(f"fetching {len(missing)} jars of the servers, 390 MB in all (once, about two minutes)")
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(FETCHERS) as pool:
-        folder = Path(name)
-        trust = _trust_store(folder)
-        slices = [missing[n::FETCHERS] for n in range(FETCHERS) if missing[n::FETCHERS]]
-        said = list(pool.map(lambda n: _fetch(slices[n], folder / str(n), trust), range(len(slices))))
+    said = fetch(missing)
     lost = [jar for jar in missing if not is_genuine(jar)]
     if lost:
         log = SHARE / "fetch.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("\n".join(said))
+        log.write_text(said)
         raise WarehouseError(
             f"{len(lost)} of {len(jars)} jars could not be fetched, the first is {lost[0].artifact}-{lost[0].version}",
             f"check the network and the disk, then run it again (log: {log})",

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.settings import Settings
 from etl.stack import parts, servers
-from etl.stack.servers import HOST, PORTS, Layout, Server
+from etl.stack.layout import HOST, PORTS, Layout, Server
 
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -49,18 +49,19 @@ class Process:
 
 
 def read(settings: Settings) -> dict[str, Any]:
-    """What `up` recorded: {"ports": {...}, "addresses": {...}, "processes": {name: Process}}."""
+    """What `up` recorded: {"ports": {...}, "settings": {...}, "processes": {name: Process}}."""
     if not settings.stack_file.exists():
-        return {"ports": {}, "addresses": {}, "processes": {}}
+        return {"ports": {}, "settings": {}, "processes": {}}
     state: dict[str, Any] = json.loads(settings.stack_file.read_text())
     state["processes"] = {row["name"]: Process(**row) for row in state["processes"]}
     return state
 
 
-def _write(settings: Settings, layout: Layout, processes: dict[str, Process]) -> None:
+def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
+    settings = layout.settings
     state = {
         "ports": dict(layout.ports),
-        "addresses": layout.addresses,
+        "settings": {**layout.addresses, "engine": settings.engine if engine == "all" else engine},
         "processes": [asdict(process) for process in processes.values()],
     }
     draft = settings.stack_file.with_suffix(".tmp")
@@ -123,8 +124,11 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
+def up(settings: Settings, say: Callable[[str], None], engine: str | None = None) -> dict[str, Any]:
     """Start every server that is not running, all side by side, and wait until all are healthy.
+
+    `engine` is what answers: spark, hive (HiveServer2, from then on the stack's default) or all; that of the
+    settings where it is not given.
 
     Raises WarehouseError naming the server and its log when one does not start.
     """
@@ -134,12 +138,12 @@ def up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
         )
     with _alone(settings):
         try:
-            return _up(settings, say)
+            return _up(settings, say, engine or settings.engine)
         except OSError as error:
             raise WarehouseError(f"the stack could not be started in {settings.home}: {error}") from error
 
 
-def _up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
+def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
     running = {name: one for name, one in read(settings)["processes"].items() if one.handle()}
     before = read(settings)["ports"]
     if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
@@ -147,15 +151,16 @@ def _up(settings: Settings, say: Callable[[str], None]) -> dict[str, Any]:
             f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
         )
     parts.ensure_jars(say)
-    layout = Layout(settings.home, choose_ports(settings, before if running else {}))
+    layout = Layout(settings, choose_ports(settings, before if running else {}))
     if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
         shutil.rmtree(layout.folder("tmp"))
-    wanted = servers.all_servers(layout)
+    wanted = servers.all_servers(layout, engine)
     missing = [server for server in wanted if server.name not in running]
     _format(layout, [server for server in missing if server.format], say)
+    _write(layout, engine, running)
     for server in missing:
         running[server.name] = _start(layout, server)
-        _write(settings, layout, running)
+        _write(layout, engine, running)
     if missing:
         moved = [f"{name} {port}" for name, port in layout.ports.items() if port != PORTS[name]]
         say(f"starting {', '.join(server.name for server in missing)}")

@@ -1,36 +1,16 @@
-"""What each embedded server is: its ports, its settings files, the Java command that runs it, its health."""
+"""What each embedded server is: its settings files, the Java command that runs it, its health."""
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import escape
 
 from etl.settings import PROJECT
 from etl.stack import parts
-
-HOST = "127.0.0.1"
-PORTS = {
-    "kafka": 9092,
-    "kafka-controller": 9093,
-    "namenode": 8020,
-    "namenode-web": 9870,
-    "datanode": 9866,
-    "datanode-web": 9864,
-    "datanode-ipc": 9867,
-    "metastore": 9083,
-    "spark-thrift": 10000,
-    "spark-connect": 15002,
-}
-NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
-ROOT = f"hdfs://{NAMESERVICE}/warehouse"
+from etl.stack.layout import HOST, NAMESERVICE, Layout, Server, java, write_log4j, write_properties, write_xml
+from etl.stack.probes import hdfs_answers, is_listening, kafka_answers, web_answers
 
 # A client that closes a file asks whether its last block is reported and then sleeps: 400 ms by default, which is
 # nearly all the time that writing many small partitions takes. The delay doubles with each of the retries.
@@ -52,127 +32,12 @@ OPENED = [
 ]
 
 
-@dataclass(frozen=True)
-class Server:
-    """One process of the stack."""
-
-    name: str
-    ports: tuple[str, ...]  # names in PORTS; the first is the one users meet
-    command: list[str]
-    is_healthy: Callable[[], bool]
-    format: list[list[str]] = field(default_factory=list)  # run once, before the first start
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the stack lives: its folder and its ports by name."""
-
-    home: Path
-    ports: Mapping[str, int]
-
-    def address(self, name: str) -> str:
-        """host:port of a port's name."""
-        return f"{HOST}:{self.ports[name]}"
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """The settings that make every command meet this stack."""
-        return {
-            "bootstrap_servers": self.address("kafka"),
-            "warehouse_root": ROOT,
-            "webhdfs": f"http://{self.address('namenode-web')}",
-            "metastore": f"thrift://{self.address('metastore')}",
-            "hive_server": self.address("spark-thrift"),
-            "spark": f"sc://{self.address('spark-connect')}",
-        }
-
-    def folder(self, *names: str) -> Path:
-        """A folder of the stack, made when missing."""
-        path = self.home.joinpath(*names)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-
-def _java(options: list[str], classes: list[str | Path], main: str, *arguments: str | Path) -> list[str]:
-    path = os.pathsep.join(str(entry) for entry in classes)
-    utc = ["-Duser.timezone=UTC", "-Dfile.encoding=UTF-8", "-Djava.net.preferIPv4Stack=true"]
-    return [str(parts.java()), *options, *utc, "-cp", path, main, *map(str, arguments)]
-
-
-def _xml(path: Path, properties: Mapping[str, Any]) -> None:
-    rows = "".join(
-        f"  <property><name>{escape(name)}</name><value>{escape(str(value))}</value></property>\n"
-        for name, value in properties.items()
-    )
-    path.write_text(f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n')
-
-
-def _properties(path: Path, properties: Mapping[str, Any]) -> None:
-    path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
-
-
-def _log4j(folder: Path) -> None:
-    _properties(
-        folder / "log4j2.properties",
-        {
-            "rootLogger.level": "warn",
-            "rootLogger.appenderRef.stderr.ref": "stderr",
-            "appender.stderr.type": "Console",
-            "appender.stderr.name": "stderr",
-            "appender.stderr.target": "SYSTEM_ERR",
-            "appender.stderr.layout.type": "PatternLayout",
-            "appender.stderr.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c: %m%n",
-        },
-    )
-
-
-def is_listening(address: str) -> bool:
-    """Whether something accepts connections at host:port."""
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), timeout=2):
-            return True
-    except (OSError, ValueError, OverflowError):  # no server, or no such address
-        return False
-
-
-def kafka_answers(bootstrap_servers: str) -> bool:
-    """Whether a broker answers with its metadata."""
-    from confluent_kafka.admin import AdminClient
-
-    quiet: dict[str, str | int | float | bool] = {
-        "bootstrap.servers": bootstrap_servers,
-        "log_level": 0,
-        "socket.timeout.ms": 2000,
-    }
-    try:
-        return bool(AdminClient(quiet, logger=None).list_topics(timeout=2).brokers)
-    except Exception:
-        return False
-
-
-def hdfs_answers(webhdfs: str, field_name: str = "LiveNodes") -> bool:
-    """Whether the NameNode answers, is out of safe mode, and (for LiveNodes) has a DataNode."""
-    import json
-
-    query = f"{webhdfs}/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo"
-    try:
-        with urllib.request.urlopen(query, timeout=2) as answer:  # noqa: S310
-            info = json.load(answer)["beans"][0]
-    except (OSError, ValueError, LookupError):
-        return False
-    if field_name == "LiveNodes":
-        return not info["Safemode"] and bool(json.loads(info["LiveNodes"]))
-    return field_name in info
-
-
 def kafka(layout: Layout) -> Server:
     """A broker that is its own KRaft controller."""
     folder = layout.folder("conf", "kafka")
-    _log4j(folder)
+    write_log4j(folder)
     properties = folder / "server.properties"
-    _properties(
+    write_properties(
         properties,
         {
             "process.roles": "broker,controller",
@@ -193,23 +58,31 @@ def kafka(layout: Layout) -> Server:
     classes: list[str | Path] = [folder, parts.SHARE / "kafka" / "*"]
     options = ["-Xmx512m", *SMALL]
     cluster = uuid.uuid5(uuid.NAMESPACE_URL, "warehouse").hex[:22]
-    made = _java(options, classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
+    made = java(options, classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
     return Server(
         "kafka",
         ("kafka", "kafka-controller"),
-        _java(options, classes, "kafka.Kafka", properties),
+        java(options, classes, "kafka.Kafka", properties),
         lambda: kafka_answers(layout.address("kafka")),
         format=[[*made, "--ignore-formatted"]],
     )
 
 
 def hdfs(layout: Layout) -> list[Server]:
-    """NameNode and DataNode, with permissions enforced; the user who starts them is HDFS's superuser."""
+    """NameNode and DataNode, with permissions enforced; the user they run as is HDFS's superuser."""
     folder = layout.folder("conf", "hdfs")
-    _log4j(folder)
-    _xml(folder / "core-site.xml", {"fs.defaultFS": f"hdfs://{layout.address('namenode')}"})
+    write_log4j(folder)
+    write_xml(
+        folder / "core-site.xml",
+        {
+            "fs.defaultFS": f"hdfs://{layout.address('namenode')}",
+            # Hive acts as a proxy of its own user for that user, and HDFS must allow even this.
+            f"hadoop.proxyuser.{layout.user}.hosts": "*",
+            f"hadoop.proxyuser.{layout.user}.groups": "*",
+        },
+    )
     data = layout.folder("data", "hdfs")
-    _xml(
+    write_xml(
         folder / "hdfs-site.xml",
         {
             "dfs.replication": 1,
@@ -234,25 +107,32 @@ def hdfs(layout: Layout) -> list[Server]:
     namenode = Server(
         "namenode",
         ("namenode", "namenode-web"),
-        _java(options, classes, f"{package}.namenode.NameNode"),
+        java(options, classes, f"{package}.namenode.NameNode"),
         lambda: hdfs_answers(web, "Version"),
-        format=[_java(options, classes, f"{package}.namenode.NameNode", "-format", "-nonInteractive")],
+        format=[java(options, classes, f"{package}.namenode.NameNode", "-format", "-nonInteractive")],
+        environment=_as_user(layout),
     )
     datanode = Server(
         "datanode",
         ("datanode", "datanode-web", "datanode-ipc"),
-        _java(options, classes, f"{package}.datanode.DataNode"),
+        java(options, classes, f"{package}.datanode.DataNode"),
         lambda: hdfs_answers(web),
+        environment=_as_user(layout),
     )
     return [namenode, datanode]
 
 
+def _as_user(layout: Layout) -> dict[str, str]:
+    """What makes a Java program be the warehouse's user on an HDFS that asks for no password."""
+    return {"HADOOP_USER_NAME": layout.user}
+
+
 def client_conf(layout: Layout) -> Path:
-    """The settings folder that the metastore, Spark and beeline share."""
+    """The settings folder that the metastore, Spark and HiveServer2 share."""
     folder = layout.folder("conf", "client")
-    _log4j(folder)
-    _xml(folder / "core-site.xml", {"fs.defaultFS": f"hdfs://{NAMESERVICE}"})
-    _xml(
+    write_log4j(folder)
+    write_xml(folder / "core-site.xml", {"fs.defaultFS": f"hdfs://{NAMESERVICE}"})
+    write_xml(
         folder / "hdfs-site.xml",
         {
             "dfs.nameservices": NAMESERVICE,
@@ -265,12 +145,12 @@ def client_conf(layout: Layout) -> Path:
             "dfs.replication": 1,
         },
     )
-    _xml(
+    write_xml(
         folder / "hive-site.xml",
         {
             "hive.metastore.uris": f"thrift://{layout.address('metastore')}",
-            "hive.metastore.warehouse.dir": f"{ROOT}/managed",
-            "hive.metastore.warehouse.external.dir": f"{ROOT}/external",
+            "hive.metastore.warehouse.dir": f"{layout.root}/managed",
+            "hive.metastore.warehouse.external.dir": f"{layout.root}/external",
             "hive.metastore.connect.retries": 60,  # Spark starts beside the metastore and waits for it
             "hive.metastore.client.connect.retry.delay": "1s",
             "hive.stats.column.autogather": "false",
@@ -285,17 +165,17 @@ def client_conf(layout: Layout) -> Path:
 def metastore(layout: Layout) -> Server:
     """The Hive metastore service on embedded Derby."""
     folder = layout.folder("conf", "metastore")
-    _log4j(folder)
+    write_log4j(folder)
     for name in ("core-site.xml", "hdfs-site.xml"):
         (folder / name).write_text((client_conf(layout) / name).read_text())
     database = layout.folder("data") / "metastore"
-    _xml(
+    write_xml(
         folder / "metastore-site.xml",
         {
             "metastore.thrift.uris": f"thrift://{layout.address('metastore')}",
             "metastore.thrift.bind.host": HOST,
-            "metastore.warehouse.dir": f"{ROOT}/managed",
-            "metastore.warehouse.external.dir": f"{ROOT}/external",
+            "metastore.warehouse.dir": f"{layout.root}/managed",
+            "metastore.warehouse.external.dir": f"{layout.root}/external",
             "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={database};create=true",
             "javax.jdo.option.ConnectionDriverName": "org.apache.derby.jdbc.EmbeddedDriver",
             "datanucleus.schema.autoCreateAll": "true",
@@ -310,7 +190,7 @@ def metastore(layout: Layout) -> Server:
     return Server(
         "metastore",
         ("metastore",),
-        _java(
+        java(
             ["-Xmx512m", *SMALL, *OPENED, derby],
             classes,
             "org.apache.hadoop.hive.metastore.HiveMetaStore",
@@ -318,6 +198,7 @@ def metastore(layout: Layout) -> Server:
             str(layout.ports["metastore"]),
         ),
         lambda: is_listening(layout.address("metastore")),
+        environment=_as_user(layout),
     )
 
 
@@ -326,7 +207,7 @@ def spark(layout: Layout) -> Server:
     folder = client_conf(layout)
     properties = folder / "spark.properties"
     jars = parts.SHARE / "spark"
-    _properties(
+    write_properties(
         properties,
         {
             "spark.master": f"local[{os.cpu_count()}]",
@@ -341,7 +222,7 @@ def spark(layout: Layout) -> Server:
             "spark.sql.hive.metastore.version": "4.0.1",
             "spark.sql.hive.metastore.jars": "path",
             "spark.sql.hive.metastore.jars.path": f"file://{parts.SHARE}/hive/*.jar",
-            "spark.sql.warehouse.dir": f"{ROOT}/managed",
+            "spark.sql.warehouse.dir": f"{layout.root}/managed",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.ansi.enabled": "false",  # Hive's rule: what cannot be cast is NULL
             "spark.sql.shuffle.partitions": 2 * (os.cpu_count() or 2),
@@ -356,7 +237,7 @@ def spark(layout: Layout) -> Server:
     return Server(
         "spark",
         ("spark-thrift", "spark-connect"),
-        _java(
+        java(
             [
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
@@ -375,6 +256,7 @@ def spark(layout: Layout) -> Server:
         ),
         lambda: is_listening(thrift) and is_listening(connect),
         environment={
+            **_as_user(layout),
             "HADOOP_CONF_DIR": str(folder),
             "SPARK_CONF_DIR": str(folder),
             "SPARK_HOME": str(parts.pyspark_jars().parent),
@@ -385,6 +267,58 @@ def spark(layout: Layout) -> Server:
     )
 
 
-def all_servers(layout: Layout) -> list[Server]:
-    """The whole stack, in the order in which it is stopped backwards."""
-    return [kafka(layout), *hdfs(layout), metastore(layout), spark(layout)]
+def hiveserver2(layout: Layout) -> Server:
+    """HiveServer2 with Tez inside its own process, without YARN, and its web page."""
+    shared, folder = client_conf(layout), layout.folder("conf", "hiveserver2")
+    write_log4j(folder)
+    scratch = layout.folder("tmp", "hive")
+    write_xml(
+        folder / "hiveserver2-site.xml",
+        {
+            "hive.execution.engine": "tez",
+            "tez.local.mode": "true",
+            "tez.ignore.lib.uris": "true",
+            "tez.runtime.optimize.local.fetch": "true",
+            # One task at a time in this process, whoever asks: tasks share Hive's IOContextMap, and with two of them
+            # counts came out wrong without a word, or queries failed. So one task in a Tez session, and one session
+            # that all users take turns with.
+            "tez.am.inline.task.execution.max-tasks": 1,
+            "hive.server2.tez.initialize.default.sessions": "true",
+            "hive.server2.tez.default.queues": "default",
+            "hive.server2.tez.sessions.per.default.queue": 1,
+            "hive.server2.tez.sessions.custom.queue.allowed": "false",
+            "mapreduce.framework.name": "local",
+            "hive.exec.submit.local.task.via.child": "false",
+            "hive.server2.thrift.port": layout.ports["hiveserver2"],
+            "hive.server2.webui.host": HOST,
+            "hive.server2.webui.port": layout.ports["hiveserver2-web"],
+            "hive.server2.sleep.interval.between.start.attempts": "1s",  # it starts beside HDFS and the metastore
+            "hive.server2.max.start.attempts": 60,
+            "hive.server2.async.exec.async.compile": "true",  # a statement can be cancelled while it is compiled
+            "hive.server2.materializedviews.registry.impl": "DUMMY",  # there are none, and looking takes seconds
+            "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
+            "hive.exec.scratchdir": f"{layout.root}/.hive",
+            "hive.exec.local.scratchdir": scratch,
+            "hive.downloaded.resources.dir": scratch / "resources",
+            "hive.server2.logging.operation.log.location": scratch / "operations",
+        },
+    )
+    classes: list[str | Path] = [folder, shared, parts.SHARE / "hive" / "*"]
+    options = ["-Xmx2g", "-XX:+UseParallelGC", *OPENED, f"-Djava.io.tmpdir={layout.folder('tmp')}"]
+    derby = f"-Dderby.stream.error.file={layout.folder('logs') / 'hiveserver2-derby.log'}"
+    return Server(
+        "hiveserver2",
+        ("hiveserver2", "hiveserver2-web"),
+        java([*options, derby], classes, "org.apache.hive.service.server.HiveServer2"),
+        lambda: is_listening(layout.address("hiveserver2")) and web_answers(layout.address("hiveserver2-web")),
+        environment={**_as_user(layout), "HADOOP_CONF_DIR": str(shared)},
+    )
+
+
+def all_servers(layout: Layout, engine: str) -> list[Server]:
+    """The stack for an engine (spark, hive or all), in the order in which it is stopped backwards.
+
+    Spark is part of each: it is what lands the messages.
+    """
+    answering = [spark(layout)] if engine == "spark" else [spark(layout), hiveserver2(layout)]
+    return [kafka(layout), *hdfs(layout), metastore(layout), *answering]

@@ -1,0 +1,175 @@
+"""A PyHive connection made from the settings: TLS, login, calls that end in time, statements that can be cancelled.
+
+PyHive alone waits for ever and has no TLS on the binary transport. Here a socket of ours carries its protocol.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import thrift_sasl
+from pyhive import hive
+from TCLIService import TCLIService
+from TCLIService.ttypes import TCancelOperationReq, TOperationState
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.transport.TSocket import TSocket
+from thrift.transport.TTransport import TBufferedTransport, TTransportBase
+
+from etl.errors import UsageError
+from etl.settings import Settings
+
+# Pinned for every session, so that both engines and every user's defaults give the same rows. Variables are put in
+# here, checked (etl/sqlfile.py): a server would put in its own environment for `${env:...}`.
+SESSION = {
+    "spark": {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "false",
+        "spark.sql.parser.escapedStringLiterals": "false",
+        "spark.sql.variable.substitute": "false",
+    },
+    "hive": {
+        "hive.local.time.zone": "UTC",
+        "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
+        "hive.resultset.use.unique.column.names": "false",
+        "hive.exec.dynamic.partition.mode": "nonstrict",
+        "hive.exec.max.dynamic.partitions": "100000",
+        "hive.exec.max.dynamic.partitions.pernode": "100000",
+        "hive.variable.substitute": "false",
+    },
+}
+WORKING = (TOperationState.INITIALIZED_STATE, TOperationState.PENDING_STATE, TOperationState.RUNNING_STATE)
+SLOWEST_POLL = 0.2
+CANCEL_SECONDS = 10.0
+
+Watch = Callable[[float, "float | None"], None]  # seconds so far, the share that is done where the server tells
+
+logging.getLogger("thrift").setLevel(logging.CRITICAL)  # what fails is raised, not also logged
+
+
+class Socket(TSocket):  # type: ignore[misc]
+    """A socket on which no read or write takes longer than `allow` says, encrypted where a context is given."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port)
+        self._context = context
+
+    def open(self) -> None:
+        """Connect and, with a context, shake hands: the certificate must be that of the host."""
+        super().open()
+        if self._context is not None:
+            self.handle: Any = self._context.wrap_socket(self.handle, server_hostname=self.host)
+
+    def allow(self, seconds: float) -> None:
+        """Set how long a single read or write may take."""
+        self.setTimeout(max(seconds, 0.001) * 1000)
+
+
+class Connection(hive.Connection):  # type: ignore[misc]
+    """A session; its cursors keep the deadlines of the settings and cancel what they give up.
+
+    Raises pyhive's errors, those of thrift's transport, OSError and EOFError; UsageError for settings that lack
+    something.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.socket, transport = _transport(settings)
+        self.socket.allow(settings.hive_connect_seconds)
+        # Without this prefix Spark ignores what a session is opened with.
+        pinned = {f"set:hiveconf:{name}": value for name, value in SESSION[settings.engine].items()}
+        super().__init__(username=settings.hive_user, configuration=pinned, thrift_transport=transport)
+
+    def cursor(self, *arguments: Any, **options: Any) -> Cursor:
+        """A cursor that waits no longer than it may."""
+        return Cursor(self, *arguments, **options)
+
+    def cancel(self, operation: Any) -> None:
+        """Cancel a statement over a connection of its own: this one may be in the middle of an answer."""
+        socket, transport = _transport(self.settings)
+        socket.allow(CANCEL_SECONDS)
+        with contextlib.closing(transport):
+            transport.open()
+            TCLIService.Client(TBinaryProtocol(transport)).CancelOperation(TCancelOperationReq(operation))
+
+
+class Overdue(hive.OperationalError):  # type: ignore[misc]
+    """A statement that ran longer than it may; it was cancelled."""
+
+
+class Cursor(hive.Cursor):  # type: ignore[misc]
+    """A cursor that sends a statement once, waits for it and cancels it on the server when it stops waiting."""
+
+    watch: Watch | None = None
+    _operationHandle: Any  # PyHive's name
+
+    def execute(self, operation: str, parameters: Any = None, **_: Any) -> None:
+        """Run one statement.
+
+        Raises OperationalError when it fails, Overdue when it takes longer than `hive_query_seconds`, TimeoutError
+        when the server says nothing for `hive_silence_seconds`.
+        """
+        settings: Settings = self._connection.settings
+        self._connection.socket.allow(settings.hive_silence_seconds)
+        try:
+            super().execute(operation, parameters, async_=True)
+            self._wait(settings.hive_query_seconds)
+        except Overdue:
+            self.cancel()
+            raise
+        except (KeyboardInterrupt, TimeoutError):
+            # Perhaps in the middle of an answer: this connection is lost, and to close it ends the session as well.
+            handle, self._operationHandle = self._operationHandle, None
+            self._connection.socket.close()
+            if handle is not None:
+                with contextlib.suppress(Exception):
+                    self._connection.cancel(handle)
+            raise
+
+    def _wait(self, limit: float) -> None:
+        began, pause = time.monotonic(), 0.005
+        while (status := self.poll()).operationState in WORKING:
+            seconds = time.monotonic() - began
+            if seconds > limit:
+                raise Overdue(f"it ran longer than {limit:g} s and was cancelled; hive_query_seconds allows more")
+            if self.watch:
+                progress = status.progressUpdateResponse
+                self.watch(seconds, progress.progressedPercentage if progress else None)
+            time.sleep(pause)
+            pause = min(pause * 1.5, SLOWEST_POLL)
+        if status.operationState != TOperationState.FINISHED_STATE:
+            raise hive.OperationalError(status.errorMessage or "the server gives no cause")
+        if status.hasResultSet is not None:  # HiveServer2 knows it only once the statement is compiled
+            self._operationHandle.hasResultSet = status.hasResultSet
+
+
+def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
+    """The socket to the engine of the settings and what speaks SASL over it; neither is open."""
+    host, _, port = settings.sql_server.rpartition(":")
+    socket = Socket(host.strip("[]"), int(port), _context(settings) if settings.hive_tls else None)
+    if settings.hive_auth == "NOSASL":
+        return socket, TBufferedTransport(socket)
+    if settings.hive_auth == "KERBEROS":
+        mechanism, known = "GSSAPI", {"service": settings.hive_kerberos_service}
+    else:
+        password = settings.password() if settings.hive_auth == "LDAP" else "none"  # any text but the empty one
+        mechanism, known = "PLAIN", {"username": settings.hive_user, "password": password}
+    return socket, thrift_sasl.TSaslClientTransport(
+        lambda: hive.get_pure_sasl_client(socket.host, mechanism, **known), mechanism, socket
+    )
+
+
+def _context(settings: Settings) -> ssl.SSLContext:
+    """TLS with certificates that must be good, by the system's authorities or those of `hive_tls_ca`."""
+    try:
+        context = ssl.create_default_context(cafile=settings.hive_tls_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"setting hive_tls_ca cannot be {settings.hive_tls_ca}: {error}", "name a PEM file") from error
+    if not settings.hive_tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,95 @@
+"""What the tables hold, beside the independent computation over the same messages."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from oracle import Message, tables
+
+from etl.hive import Hive
+from etl.settings import Settings
+
+TABLES = (
+    "flat.attempts",
+    "flat.attempt_questions",
+    "flat.question_options",
+    "marts.exams",
+    "marts.questions",
+    "marts.daily_activity",
+)
+
+
+def consumed(settings: Settings) -> list[Message]:
+    """Every message of the topic, with its coordinates."""
+    consumer = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": "end-to-end"})
+    try:
+        topic = consumer.list_topics(settings.topic, 10).topics[settings.topic]
+        ends = {
+            one: consumer.get_watermark_offsets(TopicPartition(settings.topic, one), 10) for one in topic.partitions
+        }
+        consumer.assign([TopicPartition(settings.topic, one, ends[one][0]) for one in ends])
+        expected = sum(end - first for first, end in ends.values())
+        found: list[Message] = []
+        deadline = time.monotonic() + 30
+        while len(found) < expected and time.monotonic() < deadline:
+            for one in consumer.consume(2000, 0.5):
+                partition, offset = one.partition(), one.offset()
+                assert one.error() is None and partition is not None and offset is not None
+                found.append(Message(settings.topic, partition, offset, one.timestamp()[1], one.value()))
+        assert len(found) == expected
+        return found
+    finally:
+        consumer.close()
+
+
+def rows(hive: Hive, table: str) -> list[dict[str, Any]]:
+    """The rows that readers see, without the build that wrote them."""
+    found = hive.query(f"SELECT * FROM {table}").dictionaries()
+    return [{name: value for name, value in row.items() if name != "build_id"} for row in found]
+
+
+def plain(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Dates as the HiveServer2 protocol gives them: as text."""
+    return [
+        {name: str(value) if type(value) is datetime.date else value for name, value in row.items()} for row in some
+    ]
+
+
+def in_order(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sorted by all that is exact."""
+
+    def key(row: dict[str, Any]) -> list[str]:
+        return [repr(row[name]) for name in sorted(row) if not isinstance(row[name], float)]
+
+    return sorted(some, key=key)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(one == other) and type(one) is type(other)
+
+
+def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    """Row for row and column for column; doubles to 1e-9."""
+    differences = [
+        {
+            name: (row.get(name), other.get(name))
+            for name in {**row, **other}
+            if not is_same(row.get(name), other.get(name))
+        }
+        for row, other in zip(in_order(actual), in_order(plain(expected)), strict=False)
+    ]
+    different = [one for one in differences if one]
+    assert not different, f"{len(different)} rows differ (actual, expected), as {different[:3]}"
+    assert len(actual) == len(expected)
+
+
+def assert_tables_are_right(settings: Settings, hive: Hive) -> None:
+    expected = tables(consumed(settings))
+    for table in TABLES:
+        assert_same(rows(hive, table), expected[table])
