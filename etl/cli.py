@@ -96,7 +96,7 @@ def up(
         str | None, typer.Option(metavar="spark|hive|all", help="What answers; hive and all start HiveServer2 too.")
     ] = None,
 ) -> None:
-    """Start Kafka, HDFS, the Hive metastore, Spark and, by --engine, HiveServer2 on 127.0.0.1; wait until all are well."""
+    """Start Kafka, HDFS, the metastore, Spark and, by --engine, HiveServer2 on 127.0.0.1; wait until all are well."""
     from etl.stack import processes
 
     if engine not in (None, "spark", "hive", "all"):

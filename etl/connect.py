@@ -34,6 +34,7 @@ SESSION = {
     },
     "hive": {
         "hive.local.time.zone": "UTC",
+        "hive.default.nulls.last": "false",
         "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
         "hive.resultset.use.unique.column.names": "false",
         "hive.exec.dynamic.partition.mode": "nonstrict",

@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import hashlib
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -212,7 +213,7 @@ def _stage(settings: Settings, staging: str, ranges: list[dict[str, Any]]) -> di
         found = seen.get
     except PySparkException as error:
         raise ServerError(
-            f"Spark could not land {settings.topic}: {str(error).splitlines()[0][:300]}",
+            f"Spark could not land {settings.topic}: {_cause(error)}",
             "see ./warehouse status",
         ) from error
     finally:
@@ -224,6 +225,13 @@ def _stage(settings: Settings, staging: str, ranges: list[dict[str, Any]]) -> di
         }
         for row in ranges
     }
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, of Spark's many lines: the last that names an error of Python, else the first that says much."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return (named[-1] if named else lines[0])[:300]
 
 
 def _messages(spark: SparkSession, settings: Settings, ranges: list[dict[str, Any]]) -> DataFrame:

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS"
     )
     metastore: str = Field("thrift://127.0.0.1:9083", description="the Hive metastore (`status` only)")
-    spark: str = Field("sc://127.0.0.1:15002", description="Spark Connect address, or a Spark master: for `land`")
+    spark: str = Field("sc://127.0.0.1:15002", description="what lands: a Spark Connect address, or a Spark master")
 
     engine: str = Field("spark", pattern="^(spark|hive)$", description="what runs the SQL: spark or hive")
     spark_thrift: str = Field("127.0.0.1:10000", pattern=rf"^{ADDRESS}$", description="Spark's Thrift Server")

@@ -1,4 +1,8 @@
-"""One stack of real servers for the whole test session, on free ports, in a folder of its own."""
+"""One stack of real servers for the whole test session, in a folder of its own.
+
+It has other ports, another HDFS root and another user than the defaults, and the sample comes in by `remote`, which
+knows of it by settings alone: so everything here rehearses a cluster (tests/test_rehearsal.py).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,13 @@ from etl.stack import processes
 from etl.stack.layout import PORTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"
+FIRST = ["test_readme.py", "test_rehearsal.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README shows the plain sample: it is read before other tests publish what is wrong."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """The README and the rehearsal show the plain sample: they come before other tests publish what is wrong."""
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     for name in [name for name in os.environ if name.startswith("WAREHOUSE_") and name != "WAREHOUSE_VENV"]:
         del os.environ[name]
     home = tmp_path_factory.mktemp("warehouse")
-    free = settings_module.load(home=home, ports={name: 0 for name in PORTS})
+    free = settings_module.load(home=home, ports={name: 0 for name in PORTS}, warehouse_root=ROOT, hdfs_user=USER)
     try:
         processes.up(free, print, "all")
         yield settings_module.load(home=home)
@@ -37,14 +43,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         processes.down(free)
 
 
-@pytest.fixture(scope="session")
-def run(settings: Settings) -> Run:
-    """`run("land")` runs ./warehouse on that stack, as a user would; `code` is the exit code to expect."""
+def runner(variables: dict[str, str]) -> Run:
+    """What runs ./warehouse as a user with these variables would; `code` is the exit code to expect."""
 
     def call(*words: str, code: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home), "NO_COLOR": "1"}
+        environment = {**os.environ, **variables, "NO_COLOR": "1"}
         raw = subprocess.run(
-            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=300, check=False
+            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=400, check=False
         )
         done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
         assert done.returncode == code, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -54,26 +59,45 @@ def run(settings: Settings) -> Run:
 
 
 @pytest.fixture(scope="session")
-def published(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(settings: Settings) -> Run:
+    """`run("land")` runs ./warehouse at the home of the stack."""
+    return runner({"WAREHOUSE_HOME": str(settings.home)})
+
+
+@pytest.fixture(scope="session")
+def cluster(settings: Settings) -> dict[str, str]:
+    """The variables of docs/cluster.md that make the stack a cluster somewhere else."""
+    given = {**processes.read(settings)["settings"], "hive_user": USER}
+    return {f"WAREHOUSE_{name.upper()}": value for name, value in given.items()}
+
+
+@pytest.fixture(scope="session")
+def remote(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """`remote("land")` runs ./warehouse at an empty home, where only settings say where the servers are."""
+    return runner({"WAREHOUSE_HOME": str(tmp_path_factory.mktemp("remote")), **cluster})
+
+
+@pytest.fixture(scope="session")
+def published(remote: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample's file, published; the topic holds just its messages."""
     path = tmp_path_factory.mktemp("sample") / "sample.json"
-    path.write_text(run("generate").stdout)
-    run("publish", str(path))
+    path.write_text(remote("generate").stdout)
+    remote("publish", str(path))
     return path
 
 
 @pytest.fixture(scope="session")
-def landed(run: Run, published: Path) -> str:
+def landed(remote: Run, published: Path) -> str:
     """What the first landing, of just the sample, said."""
     assert published.exists()
-    return run("land").stderr
+    return remote("land").stderr
 
 
 @pytest.fixture(scope="session")
-def built(run: Run, landed: str) -> str:
+def built(remote: Run, landed: str) -> str:
     """What the first build, of just the sample, said."""
     assert landed
-    return run("build").stderr
+    return remote("build").stderr
 
 
 @pytest.fixture(scope="session")

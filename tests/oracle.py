@@ -265,7 +265,7 @@ def _exam(exam: str | None, rows: list[Row]) -> Row:
         "exam_id": exam,
         "exam_name": _of_known(max, rows, "exam_name"),
         **found,
-        "score_deviation": _of_known(statistics.stdev, rows, "score", least=2),
+        "score_deviation": _of_known(lambda scores: round(statistics.stdev(scores), 6), rows, "score", least=2),
         "perfect_share": found["perfect_attempt_count"] / scored if scored else None,
         "first_date": _of_known(min, rows, "started_date"),
         "last_date": _of_known(max, rows, "started_date"),

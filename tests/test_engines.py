@@ -100,18 +100,24 @@ def test_the_ledger_says_which_engine_built(sessions: dict[str, Hive]) -> None:
 # Time zones
 
 
+BEFORE_10000 = {  # PyHive cannot read what a zone in the east makes of the last day
+    "flat.attempts": "(SELECT * FROM flat.attempts WHERE started_date IS NULL OR started_date < '9999-12-31') AS a"
+}
+
+
 @pytest.mark.usefixtures("found")
-@pytest.mark.parametrize(("engine", "zone"), itertools.product(ENGINES, ZONES[1:]))
+@pytest.mark.parametrize(("engine", "zone"), list(itertools.product(ENGINES, ZONES[1:])))
 def test_a_session_in_another_zone_reads_the_same_but_for_timestamps_of_spark(
     engine: str, zone: str, settings: Settings, sessions: dict[str, Hive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one difference that is left: Spark shows a TIMESTAMP in the zone of its session, Hive as it stands."""
     monkeypatch.setitem(connect.SESSION[engine], ZONE[engine], zone)
     with Hive(on(settings, engine)) as elsewhere:
-        for table in TABLES:
+        for table in (BEFORE_10000.get(table, table) for table in TABLES):
             expected = rows(sessions[engine], table)
             if engine == "spark":
                 expected = [{name: _moved(value, zone) for name, value in row.items()} for row in expected]
+            assert len(expected) > 100
             assert exact(rows(elsewhere, table)) == exact(expected), table
 
 
@@ -122,15 +128,24 @@ def _moved(value: Any, zone: str) -> Any:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_hive_builds_the_same_in_a_session_of_any_zone(
-    zone: str, settings: Settings, found: dict[tuple[str, str, str], list[str]], monkeypatch: pytest.MonkeyPatch
+def test_hive_builds_the_same_in_a_session_of_any_zone_but_for_times_that_come_as_numbers(
+    zone: str, settings: Settings, sessions: dict[str, Hive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """FROM_UNIXTIME speaks in the zone of the session: one reason why every session is in UTC."""
     monkeypatch.setitem(connect.SESSION["hive"], ZONE["hive"], zone)
+    numbers = {"received_at", "kafka_published_at"}
     with Hive(on(settings, "hive")) as hive:
-        assert built_in(hive, settings, "flat.attempts") == found["flat.attempts", "spark", "spark"]
+        made = built_in(hive, settings, "flat.attempts")
+    there = rows(sessions["hive"], "flat.attempts")
+    assert exact(_without(made, numbers)) == exact(_without(there, numbers))
+    assert (exact(made) == exact(there)) == (zone == "UTC")
 
 
-def built_in(hive: Hive, settings: Settings, table: str) -> list[str]:
+def _without(some: list[dict[str, Any]], names: set[str]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in names} for row in some]
+
+
+def built_in(hive: Hive, settings: Settings, table: str) -> list[dict[str, Any]]:
     """The rows that a session gives a table, in a build that readers never see."""
     (file,) = [file for file in sqlfile.files("[23]_*") if file.name == table]
     newest = hive.query("SELECT MAX(landing) FROM raw.landings").rows[0][0]
@@ -139,7 +154,7 @@ def built_in(hive: Hive, settings: Settings, table: str) -> list[str]:
         if "CREATE OR REPLACE VIEW" not in statement:
             hive.query(statement)
     made = hive.query(f"SELECT * FROM {file.table} WHERE build_id = 'in_another_zone'").dictionaries()
-    return exact([{name: value for name, value in row.items() if name != "build_id"} for row in made])
+    return _without(made, {"build_id"})
 
 
 # One writes, the other reads
@@ -187,7 +202,7 @@ def test_hive_counts_what_spark_wrote_over_its_own_rows(settings: Settings, sess
 def test_every_expectation_finds_the_same_on_both_engines(run: Run, sessions: dict[str, Hive]) -> None:
     said = []
     for engine in ENGINES:
-        run("validate", "--engine", engine, code=3)  # the nasty messages break rules
+        assert "warning: " in run("validate", "--engine", engine).stderr  # the nasty messages break rules
         columns = "table_name, expectation, column_name, severity, is_met, observed"
         newest = "(SELECT MAX(run_id) AS run_id FROM ops.expectation_results)"
         asked = f"SELECT {columns} FROM ops.expectation_results AS results JOIN {newest} AS newest"

@@ -157,6 +157,7 @@ def client_conf(layout: Layout) -> Path:
             "hive.server2.thrift.bind.host": HOST,
             "hive.server2.thrift.port": layout.ports["spark-thrift"],
             "hive.server2.enable.doAs": "false",
+            "hive.server2.long.polling.timeout": "500ms",  # a client that shows progress or a deadline hears that often
         },
     )
     return folder
@@ -296,6 +297,7 @@ def hiveserver2(layout: Layout) -> Server:
             "hive.server2.max.start.attempts": 60,
             "hive.server2.async.exec.async.compile": "true",  # a statement can be cancelled while it is compiled
             "hive.server2.materializedviews.registry.impl": "DUMMY",  # there are none, and looking takes seconds
+            "hive.default.nulls.last": "false",  # as Spark orders
             "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
             "hive.exec.scratchdir": f"{layout.root}/.hive",
             "hive.exec.local.scratchdir": scratch,
