@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+TYPER_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 state: dict[str, Any] = {"flags": {}, "debug": False}
 Variables = Annotated[list[str], typer.Option("--hivevar", metavar="NAME=VALUE", help="A declared parameter.")]
 Engine = Annotated[str | None, typer.Option(metavar="spark|hive", help="What runs the SQL.")]
@@ -331,6 +332,8 @@ def main() -> None:
             fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)
         kind = type(error).__name__
         fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
+    if code == TYPER_INTERRUPTED:
+        fail("interrupted", errors.EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 

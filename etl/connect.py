@@ -6,17 +6,22 @@ PyHive alone waits for ever and has no TLS on the binary transport. Here a socke
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import ssl
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
 
 import thrift_sasl
+from puresasl import QOP
 from pyhive import hive
+from pyhive.sasl_compat import PureSASLClient
 from TCLIService import TCLIService
 from TCLIService.ttypes import TCancelOperationReq, TOperationState
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TBufferedTransport, TTransportBase
 
@@ -45,7 +50,7 @@ SESSION = {
 }
 WORKING = (TOperationState.INITIALIZED_STATE, TOperationState.PENDING_STATE, TOperationState.RUNNING_STATE)
 SLOWEST_POLL = 0.2
-CANCEL_SECONDS = 10.0
+CANCEL_SECONDS = 5.0  # to hear of it; the server goes on cancelling without a listener
 
 Watch = Callable[[float, "float | None"], None]  # seconds so far, the share that is done where the server tells
 
@@ -70,6 +75,29 @@ class Socket(TSocket):  # type: ignore[misc]
         self.setTimeout(max(seconds, 0.001) * 1000)
 
 
+class Sasl(PureSASLClient):  # type: ignore[misc]
+    """SASL as thrift_sasl asks for it. PyHive's own takes wrap for unwrap, which only `auth` does not notice."""
+
+    def start(self, mechanism: str) -> tuple[bool, str, bytes | None]:
+        """Begin; what goes wrong, such as a ticket that is missing, is told by `getError`."""
+        try:
+            started: tuple[bool, str, bytes | None] = super().start(mechanism)
+        except Exception as error:  # kerberos.GSSError: its module may not be there
+            causes = [one[0] for one in error.args if isinstance(one, tuple)] or [str(error)]
+            self.error = causes[-1]
+            return False, mechanism, None
+        return started
+
+    def encode(self, message: bytes) -> tuple[bool, bytes]:
+        """Seal a message where that was agreed on; a sealed one has its length in front."""
+        sealed = self.wrap(message)
+        return True, message if self.qop == QOP.AUTH else struct.pack(">I", len(sealed)) + sealed
+
+    def decode(self, frame: bytes) -> tuple[bool, bytes]:
+        """Open a sealed message, whose length stands in front."""
+        return True, self.unwrap(frame[4:])
+
+
 class Connection(hive.Connection):  # type: ignore[misc]
     """A session; its cursors keep the deadlines of the settings and cancel what they give up.
 
@@ -81,9 +109,11 @@ class Connection(hive.Connection):  # type: ignore[misc]
         self.settings = settings
         self.socket, transport = _transport(settings)
         self.socket.allow(settings.hive_connect_seconds)
+        self.limit = settings.hive_connect_seconds  # of a statement; PyHive runs one to open the session
         # Without this prefix Spark ignores what a session is opened with.
         pinned = {f"set:hiveconf:{name}": value for name, value in SESSION[settings.engine].items()}
         super().__init__(username=settings.hive_user, configuration=pinned, thrift_transport=transport)
+        self.limit = settings.hive_query_seconds
 
     def cursor(self, *arguments: Any, **options: Any) -> Cursor:
         """A cursor that waits no longer than it may."""
@@ -111,24 +141,23 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
     def execute(self, operation: str, parameters: Any = None, **_: Any) -> None:
         """Run one statement.
 
-        Raises OperationalError when it fails, Overdue when it takes longer than `hive_query_seconds`, TimeoutError
-        when the server says nothing for `hive_silence_seconds`.
+        Raises OperationalError when it fails, Overdue when it takes longer than `hive_query_seconds`, and the errors
+        of the transport when the server goes away or says nothing for `hive_silence_seconds`.
         """
-        settings: Settings = self._connection.settings
-        self._connection.socket.allow(settings.hive_silence_seconds)
+        self._connection.socket.allow(self._connection.settings.hive_silence_seconds)
         try:
             super().execute(operation, parameters, async_=True)
-            self._wait(settings.hive_query_seconds)
+            self._wait(self._connection.limit)
         except Overdue:
             self.cancel()
             raise
-        except (KeyboardInterrupt, TimeoutError):
+        except (KeyboardInterrupt, TException, OSError, EOFError):
             # Perhaps in the middle of an answer: this connection is lost, and to close it ends the session as well.
             handle, self._operationHandle = self._operationHandle, None
-            self._connection.socket.close()
             if handle is not None:
                 with contextlib.suppress(Exception):
                     self._connection.cancel(handle)
+            self._connection.socket.close()
             raise
 
     def _wait(self, limit: float) -> None:
@@ -155,13 +184,13 @@ def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
     if settings.hive_auth == "NOSASL":
         return socket, TBufferedTransport(socket)
     if settings.hive_auth == "KERBEROS":
+        if importlib.util.find_spec("kerberos") is None:
+            raise UsageError("hive_auth KERBEROS needs the Python package pykerberos", "install it (docs/cluster.md)")
         mechanism, known = "GSSAPI", {"service": settings.hive_kerberos_service}
     else:
         password = settings.password() if settings.hive_auth == "LDAP" else "none"  # any text but the empty one
         mechanism, known = "PLAIN", {"username": settings.hive_user, "password": password}
-    return socket, thrift_sasl.TSaslClientTransport(
-        lambda: hive.get_pure_sasl_client(socket.host, mechanism, **known), mechanism, socket
-    )
+    return socket, thrift_sasl.TSaslClientTransport(lambda: Sasl(socket.host, **known), mechanism, socket)
 
 
 def _context(settings: Settings) -> ssl.SSLContext:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from etl.connect import Watch
 
 CAUSE = re.compile(r"(?:[\w$.]+(?:Exception|Error): )+")
+HUNG_UP, TOO_LONG = 4, 6  # of thrift's TTransportException: what another protocol looks like
 
 
 class StatementError(WarehouseError):
@@ -49,19 +50,10 @@ class Hive:
 
         self._watch = watch
         self.address = f"{settings.engine} at {settings.sql_server}"
-        name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
         try:
             self._connection = Connection(settings)
-        except ssl.SSLError as error:
-            raise ServerError(
-                f"no encrypted session with {self.address}: {reduced(error)}",
-                "look at WAREHOUSE_HIVE_TLS_CA, and whether the server speaks TLS",
-            ) from error
         except (TException, OSError, EOFError) as error:
-            raise ServerError(
-                f"no HiveServer2 protocol from {self.address}: {reduced(error)}",
-                f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
-            ) from error
+            raise _not_opened(settings, self.address, error) from error
         except hive.Error as error:
             raise ServerError(
                 f"{self.address} refused the session: {reduced(error)}", "see ./warehouse status"
@@ -109,6 +101,29 @@ class Hive:
                 cursor.close()
 
 
+def _not_opened(settings: Settings, address: str, error: Exception) -> ServerError:
+    """What an error of the socket or of the login means, and which settings it is about."""
+    cause = reduced(error)
+    if isinstance(error, ssl.SSLError):
+        step = "look at hive_tls_ca and hive_tls_verify, and whether the server speaks TLS"
+        return ServerError(f"no encrypted session with {address}: {cause}", step)
+    if login := re.match(r"Bad status: [34] \(b?['\"]?(.*?)['\"]?\)$|Could not start SASL: (.*)", cause):
+        step = {
+            "LDAP": "look at hive_user and the password, and at hive_auth",
+            "KERBEROS": "look at klist, kinit if it has no ticket, and at hive_kerberos_service and hive_auth",
+        }.get(settings.hive_auth, "look at hive_auth: it must be what the server wants")
+        who = "" if settings.hive_auth == "KERBEROS" else f" of {settings.hive_user}"
+        return ServerError(f"{address} refused the login{who} by {settings.hive_auth}: {login[1] or login[2]}", step)
+    if isinstance(error, EOFError) or getattr(error, "type", None) in (HUNG_UP, TOO_LONG):
+        step = f"look at hive_auth and hive_tls, or start it with ./warehouse up --engine {settings.engine}"
+        return ServerError(f"no HiveServer2 protocol from {address}: {cause}", step)
+    name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
+    return ServerError(
+        f"no HiveServer2 protocol from {address}: {cause}",
+        f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
+    )
+
+
 def _short(statement: str) -> str:
     text = " ".join(statement.split())
     return text if len(text) <= 80 else f"{text[:79]}…"
@@ -117,6 +132,7 @@ def _short(statement: str) -> str:
 def reduced(error: BaseException | str) -> str:
     """The cause in a server's error, which may be a whole Java trace, in one line of at most 400 characters."""
     first = error.args[0] if isinstance(error, BaseException) and error.args else error
+    first = getattr(error, "strerror", None) or first  # an OSError begins with its number
     text = str(
         getattr(getattr(first, "status", None), "errorMessage", None) or getattr(first, "message", None) or first
     )

@@ -52,7 +52,10 @@ def _address(settings: Settings, folder: Path) -> str:
 
 
 def _password_file(settings: Settings, folder: Path) -> list[str]:
+    password = settings.password()
+    if re.search(r"\s", password) or password[:1] + password[-1:] in ("''", '""'):  # beeline splits it and unquotes it
+        raise UsageError("beeline takes no password with blanks or within quotation marks", "use ./warehouse query")
     path = folder / "password"
     with contextlib.closing(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8")) as file:
-        file.write(settings.password())
+        file.write(password)
     return ["-w", str(path)]

@@ -278,6 +278,8 @@ def hiveserver2(layout: Layout) -> Server:
         {
             "hive.execution.engine": "tez",
             "tez.local.mode": "true",
+            "tez.local.mode.without.network": "true",  # else Tez listens on every address, to talk to itself
+            "tez.am.tez-ui.webservice.enable": "false",
             "tez.ignore.lib.uris": "true",
             "tez.runtime.optimize.local.fetch": "true",
             # One task at a time in this process, whoever asks: tasks share Hive's IOContextMap, and with two of them
