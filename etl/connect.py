@@ -19,7 +19,7 @@ from puresasl import QOP
 from pyhive import hive
 from pyhive.sasl_compat import PureSASLClient
 from TCLIService import TCLIService
-from TCLIService.ttypes import TCancelOperationReq, TOperationState
+from TCLIService.ttypes import TCancelOperationReq, TCloseOperationReq, TOperationState
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
@@ -99,7 +99,7 @@ class Sasl(PureSASLClient):  # type: ignore[misc]
 
 
 class Connection(hive.Connection):  # type: ignore[misc]
-    """A session; its cursors keep the deadlines of the settings and cancel what they give up.
+    """A session; its cursors keep the deadlines of the settings and cancel what they give up, which ends the session.
 
     Raises pyhive's errors, those of thrift's transport, OSError and EOFError; UsageError for settings that lack
     something.
@@ -120,12 +120,18 @@ class Connection(hive.Connection):  # type: ignore[misc]
         return Cursor(self, *arguments, **options)
 
     def cancel(self, operation: Any) -> None:
-        """Cancel a statement over a connection of its own: this one may be in the middle of an answer."""
+        """Cancel a statement over a connection of its own: this one may be in the middle of an answer.
+
+        Spark still starts the jobs of a statement that it was planning just then; to close it cancels these as well.
+        """
         socket, transport = _transport(self.settings)
         socket.allow(CANCEL_SECONDS)
         with contextlib.closing(transport):
             transport.open()
-            TCLIService.Client(TBinaryProtocol(transport)).CancelOperation(TCancelOperationReq(operation))
+            client = TCLIService.Client(TBinaryProtocol(transport))
+            client.CancelOperation(TCancelOperationReq(operation))
+            time.sleep(1)
+            client.CloseOperation(TCloseOperationReq(operation))
 
 
 class Overdue(hive.OperationalError):  # type: ignore[misc]
@@ -148,10 +154,7 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
         try:
             super().execute(operation, parameters, async_=True)
             self._wait(self._connection.limit)
-        except Overdue:
-            self.cancel()
-            raise
-        except (KeyboardInterrupt, TException, OSError, EOFError):
+        except (KeyboardInterrupt, Overdue, TException, OSError, EOFError):
             # Perhaps in the middle of an answer: this connection is lost, and to close it ends the session as well.
             handle, self._operationHandle = self._operationHandle, None
             if handle is not None:

@@ -76,7 +76,8 @@ class Hive:
         """Run one statement and fetch all of its rows.
 
         Raises StatementError with the server's cause in one line, ServerError when the server goes away; the
-        statement is never sent twice. An interrupt or a deadline cancels the statement on the server.
+        statement is never sent twice. An interrupt or a deadline cancels the statement on the server and ends the
+        session.
         """
         from pyhive import hive
         from thrift.Thrift import TException

@@ -278,7 +278,9 @@ def hiveserver2(layout: Layout) -> Server:
         {
             "hive.execution.engine": "tez",
             "tez.local.mode": "true",
-            "tez.local.mode.without.network": "true",  # else Tez listens on every address, to talk to itself
+            # Else Tez listens on every address, to talk to itself, and runs for anybody who talks to it. The price: a
+            # statement that is cancelled ends when the DAG that it runs has ended.
+            "tez.local.mode.without.network": "true",
             "tez.am.tez-ui.webservice.enable": "false",
             "tez.ignore.lib.uris": "true",
             "tez.runtime.optimize.local.fetch": "true",
