@@ -34,8 +34,8 @@ from cryptography.x509.oid import NameOID
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from etl.settings import Settings
-from etl.stack import parts, processes, servers
-from etl.stack.layout import HOST, Layout, write_xml
+from etl.stack import engines, parts, processes
+from etl.stack.layout import HOST, SMALL, Layout, write_xml
 
 LOCK = Path(__file__).with_name("jars.lock")
 PEOPLE = "ou=people,dc=example,dc=org"
@@ -131,7 +131,7 @@ def gateway() -> Iterator[JavaGateway]:
     port, token, process = launch_gateway(
         jarpath=str(py4j),
         classpath=os.pathsep.join([*(str(jar.path) for jar in jars), f"{parts.SHARE}/hive/*"]),
-        javaopts=["-Xmx128m", *servers.SMALL, "-Dfile.encoding=UTF-8"],
+        javaopts=["-Xmx128m", *SMALL, "-Dfile.encoding=UTF-8"],
         java_path=str(parts.java()),
         die_on_exit=True,
         enable_auth=True,
@@ -229,7 +229,7 @@ def hiveserver2(
     """
     ports = {**processes.read(stack)["ports"], "hiveserver2": free_port(), "hiveserver2-web": free_port()}
     layout = Layout(stack.model_copy(update={"home": home}), ports)
-    server = servers.hiveserver2(layout)
+    server = engines.hiveserver2(layout)
     conf, shared = layout.folder("conf", "hiveserver2"), layout.folder("conf", "client")
     own = {
         "hive.server2.max.start.attempts": 1,  # what it stands on is there already

@@ -21,8 +21,8 @@ from messages import attempt, publish, text
 from etl import connect, sqlfile
 from etl.hive import Hive, StatementError
 from etl.settings import Settings
-from etl.stack import servers
-from etl.stack.layout import Layout
+from etl.stack import engines
+from etl.stack.layout import PORTS, Layout
 
 pytestmark = pytest.mark.usefixtures("nasty")
 
@@ -240,7 +240,7 @@ def test_beeline_runs_every_file_on_hive_too(run: Run, settings: Settings, sessi
 
 def test_hiveserver2_runs_one_task_at_a_time(settings: Settings, tmp_path: Any) -> None:
     """Two tasks in its process once gave wrong counts without a word: the settings that keep it at one are these."""
-    servers.hiveserver2(Layout(settings.model_copy(update={"home": tmp_path}), dict.fromkeys(connect_ports(), 1)))
+    engines.hiveserver2(Layout(settings.model_copy(update={"home": tmp_path}), PORTS))
     site = (tmp_path / "conf/hiveserver2/hiveserver2-site.xml").read_text()
     for name, value in {
         "tez.am.inline.task.execution.max-tasks": "1",
@@ -249,12 +249,6 @@ def test_hiveserver2_runs_one_task_at_a_time(settings: Settings, tmp_path: Any) 
         "hive.server2.tez.sessions.custom.queue.allowed": "false",
     }.items():
         assert f"<name>{name}</name><value>{value}</value>" in site
-
-
-def connect_ports() -> list[str]:
-    from etl.stack.layout import PORTS
-
-    return list(PORTS)
 
 
 def test_three_users_of_hiveserver2_at_once_each_get_the_right_answer(

@@ -29,6 +29,14 @@ PORTS = {
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 
+# A client that closes a file asks whether its last block is reported and then sleeps: 400 ms by default, which is
+# nearly all the time that writing many small partitions takes. The delay doubles with each of the retries.
+QUICK_CLOSE = {
+    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 5,
+    "dfs.client.block.write.locateFollowingBlock.retries": 12,
+}
+SMALL = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]  # starts fast, on one core
+
 
 @dataclass(frozen=True)
 class Server:
@@ -53,6 +61,11 @@ class Layout:
     def user(self) -> str:
         """Who the servers are on HDFS: its superuser, and the owner of the warehouse."""
         return self.settings.hdfs_user
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes a Java program be that user, on an HDFS that asks for no password."""
+        return {"HADOOP_USER_NAME": self.user}
 
     @property
     def root(self) -> str:

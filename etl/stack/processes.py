@@ -127,8 +127,7 @@ def _alone(settings: Settings) -> Iterator[None]:
 def up(settings: Settings, say: Callable[[str], None], engine: str | None = None) -> dict[str, Any]:
     """Start every server that is not running, all side by side, and wait until all are healthy.
 
-    `engine` is what answers: spark, hive (HiveServer2, from then on the stack's default) or all; that of the
-    settings where it is not given.
+    `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all.
 
     Raises WarehouseError naming the server and its log when one does not start.
     """
