@@ -164,15 +164,17 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
             raise
 
     def _wait(self, limit: float) -> None:
-        began, pause = time.monotonic(), 0.005
+        began = asked = time.monotonic()
+        pause = 0.005
         while (status := self.poll()).operationState in WORKING:
-            seconds = time.monotonic() - began
-            if seconds > limit:
+            now = time.monotonic()
+            if now - began > limit:
                 raise Overdue(f"it ran longer than {limit:g} s and was cancelled; hive_query_seconds allows more")
             if self.watch:
                 progress = status.progressUpdateResponse
-                self.watch(seconds, progress.progressedPercentage if progress else None)
-            time.sleep(pause)
+                self.watch(now - began, progress.progressedPercentage if progress else None)
+            time.sleep(max(0.0, pause - (now - asked)))  # none after a server that answers only when there is news
+            asked = time.monotonic()
             pause = min(pause * 1.5, SLOWEST_POLL)
         if status.operationState != TOperationState.FINISHED_STATE:
             raise hive.OperationalError(status.errorMessage or "the server gives no cause")

@@ -112,6 +112,7 @@ def failures(run: Run, code: int = 3) -> list[str]:
     return [line.split(": ")[1] for line in lines if line.startswith("critical: ")]
 
 
+@pytest.mark.long  # tests/test_rehearsal.py sees it at each run of the tests
 @pytest.mark.usefixtures("sample")
 def test_the_sample_meets_every_critical_expectation(run: Run) -> None:
     assert failures(run, code=0) == []
