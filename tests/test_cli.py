@@ -83,7 +83,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
     "query 'SELECT 1' --hivevar day": ("day", "name=value"),
     "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
-    "query -f sql/2_flat/attempts_v1.sql --hivevar warehouse_root=x --hivevar landing=\"a'b\"": ("a'b", "of type integer"),
+    "query -f sql/2_flat/attempts_v1.sql --hivevar warehouse_root=x --hivevar landing=1;2": ("1;2", "of type integer"),
 }  # fmt: skip
 
 
