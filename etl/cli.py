@@ -10,15 +10,18 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from etl import errors, settings
 from etl.errors import ExpectationError, UsageError, WarehouseError
+
+if TYPE_CHECKING:
+    from etl.connect import Watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +45,7 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def watching() -> Iterator[Callable[[float, float | None], None] | None]:
+def watching() -> Iterator[Watch | None]:
     """What shows, to a person at a terminal, how far a statement is; None where nobody watches."""
     if not err.is_terminal:
         yield None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
@@ -56,6 +55,6 @@ def _password_file(settings: Settings, folder: Path) -> list[str]:
     if re.search(r"\s", password) or password[:1] + password[-1:] in ("''", '""'):  # beeline splits it and unquotes it
         raise UsageError("beeline takes no password with blanks or within quotation marks", "use ./warehouse query")
     path = folder / "password"
-    with contextlib.closing(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8")) as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
         file.write(password)
     return ["-w", str(path)]

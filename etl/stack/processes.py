@@ -128,7 +128,6 @@ def up(settings: Settings, say: Callable[[str], None], engine: str | None = None
     """Start every server that is not running, all side by side, and wait until all are healthy.
 
     `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all.
-
     Raises WarehouseError naming the server and its log when one does not start.
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
