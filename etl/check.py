@@ -1,12 +1,12 @@
-"""One Kafka message in, its line for a raw table out: accepted as it is, or rejected with the reason.
+"""One Kafka message in, a verdict out: accepted as it is, or rejected with the reason.
 
 A message is accepted when both JsonSerDes that read the raw table later (Spark's and Hive's: different
 programs on different Jacksons) are sure to read it, and to read the same. So it must be UTF-8 without a
 byte order mark, strict JSON (RFC 8259), an object, and fit the type of the table's payload column, which is
 the contract; any field may be missing or null. Beyond that:
 
-- Unknown fields are kept and are no reason to reject, unless they would reach a column all the same: Hive
-  finds a field in any case, by `_col7`, and by position (`"7"`).
+- Unknown fields are kept, recorded, and are no reason to reject, unless they would reach a column all the
+  same: Hive finds a field in any case, by `_col7`, and by position (`"7"`).
 - Of a field given twice the last counts, as for every reader, but each must fit: Spark's reads them all.
 - Integers have no fraction and no exponent and fit their width: Spark's reader cuts `1.5` and fails on 2^63,
   Hive's turns 2^63 into a negative number.
@@ -20,8 +20,6 @@ This module is pickled by value into Spark's Python workers: the standard librar
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from typing import Annotated, Any, NamedTuple
@@ -29,14 +27,15 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 MESSAGE_BYTES = 20_000_000
-BASE64_BYTES = 15_000_000  # as base64, 20,000,000 characters
 NAME_BYTES = 50_000
 NUMBER_LENGTH = 1_000
 LEVELS = 100
 PATH_LENGTH = 500
+UNKNOWN_FIELDS = 20  # recorded of one message
+EXAMPLE_LENGTH = 200
 
-Place = tuple[str, int, int, int]  # topic, partition, offset, timestamp in milliseconds
 Path = tuple[Any, ...]  # () or (the path to the parent, a name or an index)
+Unknown = dict[tuple[int, str], tuple[Path, Any]]  # by the struct that does not name it (its id) and its name
 
 _INTEGERS = {"byte": 8, "short": 16, "integer": 32, "long": 64}  # by width
 _WORDS = {"int": "integer", "str": "string", "bool": "boolean", "float": "number"}
@@ -46,10 +45,15 @@ _LATE_HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}[^\\]{0,5}\Z")
 
 
 class Accepted(NamedTuple):
-    """A message that fits: the one line to land and, where that is not the message itself, the exact text."""
+    """A message that fits: it on one line, its exact text where that is another, (path, example) of unknown fields."""
 
     payload_text: str
     original: str | None
+    unknown: tuple[tuple[str, str], ...] = ()
+
+
+class _Number(str):
+    """The text of a number, which may be too large for any type."""
 
 
 class Rejected(NamedTuple):
@@ -67,7 +71,7 @@ class Contract:
         self._shape = _shape(struct)
         self._tolerant = msgspec.json.Decoder(_type(struct, "$", False)).decode
         self._strict = msgspec.json.Decoder(_type(struct, "$", True)).decode
-        self._parts = json.JSONDecoder(object_pairs_hook=tuple, parse_int=len, parse_float=len).decode
+        self._parts = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number).decode
         # A name in a map and a double can be too long for Jackson: with them every message takes the long way.
         self._is_bounded = '"map"' not in struct_json and '"double"' not in struct_json
 
@@ -81,15 +85,16 @@ class Contract:
         if len(value) > MESSAGE_BYTES:
             return Rejected(f"{len(value):,} bytes, more than the {MESSAGE_BYTES:,} that Hive reads")
         try:
-            text = value.decode()
+            text, unknown = value.decode(), Unknown()
             if not (self._is_bounded and self._is_known(value)):
                 self._tolerant(value)
-                _walk(self._parts(text), self._shape)
+                _walk(self._parts(text), self._shape, unknown)
         except (ValueError, RecursionError) as error:  # every error of msgspec is a ValueError
             return Rejected(_reason(error, value))
+        found = tuple((_text(path, True), _json(item)[:EXAMPLE_LENGTH]) for path, item in unknown.values())
         if "\n" in text or "\r" in text:  # strict JSON has them only where they mean nothing
-            return Accepted(text.replace("\n", " ").replace("\r", " "), text)
-        return Accepted(text, None)
+            return Accepted(text.replace("\n", " ").replace("\r", " "), text, found)
+        return Accepted(text, None, found)
 
     def _is_known(self, value: bytes) -> bool:
         """Whether the message is strict JSON that fits and holds no unknown field: the quick way for most."""
@@ -106,51 +111,6 @@ def contract(struct_json: str) -> Contract:
     Raises ValueError naming the field whose type no JSON value fits exactly on both engines.
     """
     return Contract(struct_json)
-
-
-def line_accepted(place: Place, accepted: Accepted) -> str:
-    """Return a line of the raw table: the coordinates, the message itself, and `original` where it differs."""
-    original = "null" if accepted.original is None else _quoted(accepted.original)
-    return f'{_head(place)},"payload":{accepted.payload_text},"original":{original}}}'
-
-
-def message_of(line: str) -> bytes:
-    """Return the exact bytes of the message in a line that `line_accepted` made.
-
-    They are `original` where there is one; else what stands between the first `,"payload":` (before it are
-    only a topic and numbers) and the last `,"original":` (behind it is only null).
-    """
-    payload, _, original = line.partition(',"payload":')[2].rpartition(',"original":')
-    return payload.encode() if original == "null}" else str(json.loads(original[:-1])).encode()
-
-
-def line_rejected(place: Place, reason: str, value: bytes | None, key: bytes | None) -> str:
-    """Return a line of the table of rejected messages: the coordinates, the reason and the exact bytes.
-
-    Hive reads no string that could hold a message beyond 15,000,000 bytes; of one the reason keeps the sha256.
-    """
-    if value is not None and len(value) > BASE64_BYTES:
-        digest = hashlib.sha256(value).hexdigest()
-        reason += f" (only in Kafka: {len(value):,} bytes, sha256 {digest}, are too many for this table)"
-    found = f'"message_base64":{_base64(value)},"key_base64":{_base64(key)}'
-    return f'{_head(place)},"reason":{_quoted(reason)},{found}}}'
-
-
-def _head(place: Place) -> str:
-    topic, partition, offset, timestamp = place
-    return (
-        f'{{"kafka_topic":{_quoted(topic)},"kafka_partition":{partition}'
-        f',"kafka_offset":{offset},"kafka_timestamp":{timestamp}'
-    )
-
-
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
-def _base64(value: bytes | None) -> str:
-    fits = value is not None and len(value) <= BASE64_BYTES
-    return f'"{base64.b64encode(value or b"").decode()}"' if fits else "null"
 
 
 def _type(node: Any, path: str, is_strict: bool) -> Any:
@@ -181,21 +141,24 @@ def _shape(node: Any) -> Any:
     return [_shape(node.get("elementType", node.get("valueType")))] if kind in ("array", "map") else None
 
 
-def _walk(value: Any, shape: Any, path: Path = (), level: int = 1) -> None:
-    """Raise ValueError at what a JsonSerDe could not read in a message that fits.
+def _walk(value: Any, shape: Any, unknown: Unknown, path: Path = (), level: int = 1) -> None:
+    """Raise ValueError at what a JsonSerDe could not read in a message that fits; collect what is unknown.
 
-    An object comes as a tuple of pairs, so that each of a repeated name is looked at; a number as its length.
+    An object comes as a tuple of pairs, so that each of a repeated name is looked at.
     """
     if isinstance(value, tuple | list) and level > LEVELS:
         raise RecursionError
     if isinstance(value, tuple):
         for name, item in value:
-            _walk(item, _below(name, shape, path), (path, name), level + 1)
+            below = _below(name, shape, path)
+            _walk(item, below, unknown, (path, name), level + 1)
+            if isinstance(shape, dict) and name.lower() not in shape and len(unknown) < UNKNOWN_FIELDS:
+                unknown.setdefault((id(shape), name), ((path, name), item))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _walk(item, shape[0] if shape else None, (path, index), level + 1)
-    elif type(value) is int and value > NUMBER_LENGTH:
-        raise ValueError(f"number of {value:,} characters, more than {NUMBER_LENGTH:,}, at {_text(path)}")
+            _walk(item, shape[0] if shape else None, unknown, (path, index), level + 1)
+    elif isinstance(value, _Number) and len(value) > NUMBER_LENGTH:
+        raise ValueError(f"number of {len(value):,} characters, more than {NUMBER_LENGTH:,}, at {_text(path)}")
 
 
 def _below(name: str, shape: Any, path: Path) -> Any:
@@ -219,14 +182,26 @@ def _is_position(name: str, count: int) -> bool:
     return _INTERNAL_NAME.fullmatch(name) is not None
 
 
-def _text(path: Path) -> str:
-    """Write a path as msgspec does: `$.sequences.questions[0]`, with the middle left out of a very long one."""
+def _text(path: Path, is_general: bool = False) -> str:
+    """Write a path as msgspec does: `$.sequences.questions[0]`, with the middle left out of a very long one.
+
+    A general one stands for all elements of an array: `$.sequences.questions[]`.
+    """
     steps: list[str] = []
     while path:
         path, step = path
-        steps.append(f"[{step}]" if isinstance(step, int) else f".{step[:60]}")
+        steps.append(f".{step[:60]}" if isinstance(step, str) else "[]" if is_general else f"[{step}]")
     text = "$" + "".join(reversed(steps))
     return text if len(text) <= PATH_LENGTH else f"{text[:240]} ... {text[-240:]}"
+
+
+def _json(value: Any) -> str:
+    """Write a part of a message as JSON again, numbers as they came."""
+    if isinstance(value, tuple):
+        return "{" + ",".join(f"{_json(name)}:{_json(item)}" for name, item in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return value if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
 
 
 def _reason(error: Exception, value: bytes) -> str:

@@ -172,12 +172,44 @@ def publish(source: Annotated[str, typer.Argument(metavar="FILE|-")], topic: str
 
 
 @app.command(epilog="Example: ./warehouse land")
-def land() -> None:
+def land(
+    accept_loss: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PARTITION:FIRST-LAST", help="Offsets that Kafka lost and that may be missing (repeatable)."
+        ),
+    ] = [],  # noqa: B006
+) -> None:
     """Land what is new in Kafka: raw JSON tables on HDFS, each message exactly once."""
     from etl.land import land as run
 
-    landed = run(conf(), say)
+    landed = run(conf(), say, accept_loss)
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
+
+
+@app.command(epilog="Example: ./warehouse rejected")
+def rejected(message: Annotated[str | None, typer.Argument(metavar="[PARTITION:OFFSET]")] = None) -> None:
+    """Show the rejected messages by reason; write the one that is named, byte for byte, to standard output."""
+    from etl import query
+    from etl import rejected as verb
+    from etl.hive import Hive
+
+    with Hive(conf()) as hive:
+        if message is None:
+            print(query.formatted(verb.by_reason(hive), "table"))
+            return
+        found = verb.message(hive, message)
+    sys.stdout.buffer.write(found or b"")
+    say("a tombstone: it has no value" if found is None else f"{len(found):,} bytes")
+
+
+@app.command(epilog="Example: ./warehouse replay")
+def replay() -> None:
+    """Land the rejected messages that fit by now, as after a change of the contract; each once."""
+    from etl.replay import replay as run
+
+    done = run(conf(), say)
+    say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are rejected still")
 
 
 @app.command(epilog="Example: ./warehouse build flat.attempts")

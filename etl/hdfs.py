@@ -21,7 +21,7 @@ class Hdfs:
         address = urlsplit(settings.webhdfs)
         self.address = address.netloc
         self.root = PurePosixPath(urlsplit(settings.warehouse_root).path or "/")
-        self.files = fsspec.filesystem(
+        self.filesystem = fsspec.filesystem(
             "webhdfs",
             host=address.hostname,
             port=address.port or 9870,
@@ -40,6 +40,13 @@ class Hdfs:
             return sorted(PurePosixPath(one).name for one in self._call("ls", self.path(*folder), detail=False))
         except FileNotFoundError:
             return []
+
+    def files(self, *folder: str) -> list[tuple[str, int]]:
+        """(path below the folder, bytes) of every file in it, sorted; hidden ones (`_...`, `....`) are left out."""
+        root = self.path(*folder)
+        found = self._call("find", root, detail=True).values()
+        paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
+        return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
 
     def put_rows(self, rows: list[dict[str, Any]], *path: str) -> None:
         """Write rows as JSON lines into a new file, seen whole or not at all."""
@@ -76,7 +83,7 @@ class Hdfs:
 
     def _call(self, verb: str, *arguments: Any, **options: Any) -> Any:
         try:
-            return getattr(self.files, verb)(*arguments, **options)
+            return getattr(self.filesystem, verb)(*arguments, **options)
         except requests.ConnectionError as error:
             raise ServerError(
                 f"HDFS does not answer at {self.address}",

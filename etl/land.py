@@ -11,26 +11,21 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import json
-import re
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from etl import check, kafka, sqlfile
-from etl.errors import ExpectationError, ServerError, WarehouseError
+from etl import contract, kafka, offsets, spark, sqlfile
+from etl.errors import UsageError, WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.settings import Settings
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
-
-ACCEPTED, REJECTED, LANDINGS = "assessments", "rejected_messages", "landings"
+LANDINGS = "landings"
 FOLDER = "landings"  # HDFS folder of all landings, beside the tables'
 
 
@@ -41,55 +36,131 @@ class Landed:
     landing: int
     partitions: list[dict[str, Any]]
 
+    def total(self, column: str) -> int:
+        """The sum of a count over the Kafka partitions."""
+        return sum(row[column] for row in self.partitions)
+
     @property
     def accepted(self) -> int:
         """Messages that fit the contract."""
-        return sum(row["accepted_count"] for row in self.partitions)
-
-    @property
-    def spans(self) -> str:
-        """The offsets landed, in words, behind a comma; empty when there were none."""
-        return "".join(
-            f", offsets {row['start_offset']}-{row['end_offset'] - 1} of partition {row['kafka_partition']}"
-            for row in self.partitions
-            if row["end_offset"] > row["start_offset"]
-        )
+        return self.total("accepted_count")
 
     @property
     def rejected(self) -> int:
         """Messages kept in raw.rejected_messages."""
-        return sum(row["rejected_count"] for row in self.partitions)
+        return self.total("rejected_count")
+
+    @property
+    def spans(self) -> str:
+        """The offsets landed, in words, behind a comma; empty when there were none."""
+        spans = "".join(
+            f", offsets {row['start_offset']}-{row['end_offset'] - 1} of partition {row['kafka_partition']}"
+            for row in self.partitions
+            if row["end_offset"] > row["start_offset"]
+        )
+        notes = {"hold no message": self.total("absent_count"), "were lost in Kafka": self.total("lost_count")}
+        return spans + "".join(f"; {count:,} offsets {what}" for what, count in notes.items() if count)
 
 
-def land(settings: Settings, say: Callable[[str], None]) -> Landed:
-    """Land everything between the end of the newest landing and the end of the topic.
+@dataclass(frozen=True)
+class Loader:
+    """Who may add the next landing, `number`; `before` are the rows of the newest one."""
 
-    Raises WarehouseError when another loader is at work, or the topic is not the one that was landed.
+    settings: Settings
+    hive: Hive
+    hdfs: Hdfs
+    number: int
+    before: list[dict[str, Any]]
+    identity: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def _prefix(self) -> str:
+        """What the staging folders of this home begin with; behind it stands the identity of a loader."""
+        home = hashlib.sha256(str(self.settings.home.resolve()).encode()).hexdigest()[:12]
+        return f".staging-{socket.gethostname()}-{home}-"
+
+    @property
+    def folder(self) -> tuple[str, str]:
+        """The staging folder, which no other loader uses: a killed one's job may still be writing to its own."""
+        return FOLDER, self._prefix + self.identity
+
+    @property
+    def staging(self) -> str:
+        """The address of the staging folder, for Spark."""
+        return f"{self.settings.warehouse_root}/{'/'.join(self.folder)}"
+
+    def clean(self) -> None:
+        """Remove what killed loaders of this home left; whoever holds the lock knows that they are dead."""
+        for name in self.hdfs.names(FOLDER):
+            if name.startswith(self._prefix):
+                spark.end(self.settings, name.removeprefix(self._prefix))
+                self.hdfs.remove(FOLDER, name)
+
+    def commit(self, rows: list[dict[str, Any]]) -> Landed:
+        """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
+        files = [{"path": path, "bytes": size} for path, size in self.hdfs.files(*self.folder)]
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        known = {"contract": contract.newest().table, "landed_at": now}
+        rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
+        self.hdfs.put_rows(rows, *self.folder, f"table={LANDINGS}", "landing.json")
+        if not self.hdfs.rename_new(self.folder, (FOLDER, f"landing={self.number}")):
+            raise WarehouseError(
+                f"another loader landed landing {self.number} first; nothing of this one was kept",
+                "run it again",
+            )
+        publish_landings(self.settings, self.hive, self.hdfs)
+        return Landed(self.number, rows)
+
+
+@contextlib.contextmanager
+def loading(settings: Settings) -> Iterator[Loader]:
+    """Be the one loader of this home.
+
+    Raises WarehouseError when another one is at work.
     """
     with alone(settings, "land"), Hive(settings) as hive:
         hdfs = Hdfs(settings)
-        numbers = publish_landings(settings, hive, hdfs)
-        last = max(numbers, default=0)
-        before = _manifest(hdfs, last)
+        last = max(publish_landings(settings, hive, hdfs), default=0)
+        loader = Loader(settings, hive, hdfs, last + 1, manifest(hdfs, last))
+        loader.clean()
+        yield loader
+
+
+def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequence[str] = ()) -> Landed:
+    """Land everything between the end of the newest landing and the end of the topic.
+
+    Raises WarehouseError when another loader is at work, or the topic is not the one that was landed, and
+    ExpectationError for offsets that Kafka has lost, but for those that are named, as in 0:100-199.
+    """
+    accepted = offsets.gaps_of(accepted_losses)
+    with loading(settings) as loader:
         topic = kafka.describe(settings)
-        ranges = _ranges(settings, topic, before)
-        if not any(row["end_offset"] > row["start_offset"] for row in ranges):
+        ranges = offsets.ranges(topic, loader.before, accepted)
+        length = sum(row["end_offset"] - row["start_offset"] for row in ranges)
+        if not length and not accepted:
             return Landed(0, [])
-        # One folder per loader, which only the holder of this home's lock uses: a dead one's leftover goes here.
-        home = hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:12]
-        staging = (FOLDER, f".staging-{socket.gethostname()}-{home}")
-        hdfs.remove(*staging)
-        say(f"landing {sum(row['end_offset'] - row['start_offset'] for row in ranges):,} offsets of {topic.name}")
-        landed = _stage(settings, f"{settings.warehouse_root}/{'/'.join(staging)}", ranges)
-        rows = [{**row, **landed.get(row["kafka_partition"], NOTHING)} for row in ranges]
-        hdfs.put_rows(rows, *staging, f"table={LANDINGS}", "landing.json")
-        if not hdfs.rename_new(staging, (FOLDER, f"landing={last + 1}")):
-            raise WarehouseError(
-                f"another loader landed landing {last + 1} first; nothing of this one was kept",
-                "run ./warehouse land again",
-            )
-        publish_landings(settings, hive, hdfs)
-        return Landed(last + 1, rows)
+        say(f"landing {length:,} offsets of {topic.name}")
+        counts: dict[tuple[int, str], int] = {}
+        if length:
+            task = f"land {topic.name} of Kafka at {settings.bootstrap_servers}"
+            with spark.session(settings, loader.identity, task) as session:
+                lines = spark.checked(session, spark.messages(session, settings, ranges))
+                counts = spark.write(lines, loader.staging, [row["kafka_partition"] for row in ranges])
+            offsets.refuse_another(kafka.describe(settings), ranges)  # Spark knows the topic by its name alone
+        return loader.commit([_counted(row, counts) for row in ranges])
+
+
+def _counted(row: dict[str, Any], counts: dict[tuple[int, str], int]) -> dict[str, Any]:
+    """A range with the counts of what was landed of it."""
+    accepted, rejected = (counts.get((row["kafka_partition"], table), 0) for table in (spark.ACCEPTED, spark.REJECTED))
+    absent = row["end_offset"] - row["start_offset"] - accepted - rejected
+    return {
+        **row,
+        "accepted_count": accepted,
+        "rejected_count": rejected,
+        "absent_count": absent,
+        "replayed_offsets": [],
+    }
 
 
 @contextlib.contextmanager
@@ -108,175 +179,53 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
 
     Returns the numbers of all landings. A loader that died between its rename and here is mended by the next.
     """
-    raw = {file.path.stem: file for file in sqlfile.files("1_raw")}
-    for file in raw.values():
-        for statement in file.statements({"warehouse_root": settings.warehouse_root}):
+    newest, views = contract.newest(), {}
+    raw = sorted(sqlfile.files("1_raw"), key=lambda file: file.version)
+    for file in raw:
+        *tables, views[file.name] = file.statements({"warehouse_root": settings.warehouse_root})
+        for statement in tables:
             hive.query(statement)
     numbers = [int(name.removeprefix("landing=")) for name in hdfs.names(FOLDER) if name.startswith("landing=")]
-    for file in raw.values():
-        known = {row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows}
+    for file in raw:
         folder = file.name.partition(".")[2]
-        missing = [
-            f"PARTITION (landing = {number}) LOCATION "
-            f"'{settings.warehouse_root}/{FOLDER}/landing={number}/table={folder}'"
-            for number in sorted(numbers)
-            if f"landing={number}" not in known
+        known = {row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows}
+        missing = [number for number in sorted(numbers) if f"landing={number}" not in known]
+        if file.table == newest.table:
+            _refuse_unfit(settings, hdfs, missing)
+        places = [
+            f"PARTITION (landing = {number}) "
+            f"LOCATION '{settings.warehouse_root}/{FOLDER}/landing={number}/table={folder}'"
+            for number in missing
         ]
-        if missing:
-            hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {' '.join(missing)}")
+        if places:
+            hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {' '.join(places)}")
+    for view in views.values():  # last, so that a reader of a new version's finds every landing in it
+        hive.query(view)
     return numbers
 
 
-def _manifest(hdfs: Hdfs, landing: int) -> list[dict[str, Any]]:
+def _refuse_unfit(settings: Settings, hdfs: Hdfs, landings: Sequence[int]) -> None:
+    """Raise UsageError where a message that landed under an older contract does not fit the newest one.
+
+    Its unknown field may be one that a new version names, with a type that is not the message's.
+    """
+    table = contract.newest().table
+    rows = {number: manifest(hdfs, number) for number in landings}
+    older = [
+        f"{settings.warehouse_root}/{FOLDER}/landing={number}/table={spark.ACCEPTED}"
+        for number, found in rows.items()
+        if found[0]["contract"] != table and any(row["accepted_count"] for row in found)
+    ]
+    if not older:
+        return
+    with spark.session(settings, str(uuid.uuid4()), f"check what was landed against {table}") as session:
+        for partition, offset, reason in spark.unfit(session, older):
+            raise UsageError(
+                f"message {partition}:{offset} was landed, but does not fit {table}: {reason}",
+                "give the new field the type that landed messages have, or another name",
+            )
+
+
+def manifest(hdfs: Hdfs, landing: int) -> list[dict[str, Any]]:
     """The rows of raw.landings that a landing holds."""
     return hdfs.rows(FOLDER, f"landing={landing}", f"table={LANDINGS}", "landing.json") if landing else []
-
-
-NOTHING = {"accepted_count": 0, "rejected_count": 0}
-
-
-def _ranges(settings: Settings, topic: kafka.Topic, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """From where to where each Kafka partition is to be read, as rows of raw.landings.
-
-    Raises WarehouseError for a topic that was made anew, ExpectationError for offsets that Kafka has lost.
-    """
-    ends = {row["kafka_partition"]: row["end_offset"] for row in before}
-    if before and before[0]["topic_id"] != topic.id:
-        raise WarehouseError(
-            f"topic {topic.name} is not the one landed so far: its id is {topic.id}, not {before[0]['topic_id']}",
-            "its offsets began anew; land it into another WAREHOUSE_WAREHOUSE_ROOT",
-        )
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    rows = []
-    for partition, (first, end) in sorted(topic.offsets.items()):
-        start = ends.get(partition, first)
-        if start < first or end < start:
-            raise ExpectationError(
-                f"partition {partition} of {topic.name} holds offsets {first} to {end}, "
-                f"but landing goes on at {start}: messages were lost in Kafka",
-                "find out what removed them before landing on",
-            )
-        rows.append(
-            {
-                "kafka_topic": settings.topic,
-                "topic_id": topic.id,
-                "kafka_partition": partition,
-                "start_offset": start,
-                "end_offset": end,
-                "landed_at": now,
-            }
-        )
-    return rows
-
-
-def session(settings: Settings) -> SparkSession:
-    """A Spark session: a Connect client for `sc://`, else a driver of its own on that master.
-
-    Raises ServerError when it cannot be had.
-    """
-    from pyspark.sql import SparkSession
-
-    if not settings.spark.startswith("sc://"):
-        return SparkSession.builder.master(settings.spark).appName("warehouse land").enableHiveSupport().getOrCreate()
-    address = settings.spark.removeprefix("sc://").partition("/")[0]
-    try:
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), timeout=10).close()
-        return SparkSession.builder.remote(settings.spark).getOrCreate()
-    except (OSError, ValueError) as error:
-        raise ServerError(
-            f"no Spark Connect server at {address}: {error}",
-            "start it with ./warehouse up or set WAREHOUSE_SPARK",
-        ) from error
-
-
-def _stage(settings: Settings, staging: str, ranges: list[dict[str, Any]]) -> dict[int, dict[str, int]]:
-    """Write the checked messages of the ranges below `staging`; returns the counts per Kafka partition."""
-    from pyspark.errors import PySparkException
-    from pyspark.sql import Observation, functions
-
-    spark = session(settings)
-    try:
-        messages = _messages(spark, settings, ranges)
-        payload = spark.table(settings.raw_table).schema["payload"].dataType.json()
-        lines = messages.mapInArrow(_checker(payload), "`table` STRING, line STRING, kafka_partition INT")
-        seen = Observation()
-        counts = [
-            functions.count_if(
-                (functions.col("kafka_partition") == row["kafka_partition"]) & (functions.col("table") == table)
-            ).alias(f"{row['kafka_partition']} {table}")
-            for row in ranges
-            for table in (ACCEPTED, REJECTED)
-        ]
-        counted = lines.observe(seen, *counts).select("table", "line")
-        counted.write.partitionBy("table").option("compression", "gzip").text(staging)
-        found = seen.get
-    except PySparkException as error:
-        raise ServerError(
-            f"Spark could not land {settings.topic}: {_cause(error)}",
-            "see ./warehouse status",
-        ) from error
-    finally:
-        spark.stop()
-    return {
-        row["kafka_partition"]: {
-            "accepted_count": found[f"{row['kafka_partition']} {ACCEPTED}"],
-            "rejected_count": found[f"{row['kafka_partition']} {REJECTED}"],
-        }
-        for row in ranges
-    }
-
-
-def _cause(error: Exception) -> str:
-    """What went wrong, of Spark's many lines: the last that names an error of Python, else the first that says much."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
-    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
-    return (named[-1] if named else lines[0])[:300]
-
-
-def _messages(spark: SparkSession, settings: Settings, ranges: list[dict[str, Any]]) -> DataFrame:
-    """The messages of the ranges as Spark reads them from Kafka; a lost one is an error."""
-
-    def offsets(end: str) -> str:
-        return json.dumps({settings.topic: {str(row["kafka_partition"]): row[end] for row in ranges}})
-
-    return (
-        spark.read.format("kafka")
-        .option("kafka.bootstrap.servers", settings.bootstrap_servers)
-        .option("subscribe", settings.topic)
-        .option("startingOffsets", offsets("start_offset"))
-        .option("endingOffsets", offsets("end_offset"))
-        .option("kafka.isolation.level", "read_committed")
-        .option("failOnDataLoss", "true")
-        .option("minPartitions", 4)
-        .load()
-        .selectExpr("topic", "partition", "offset", "UNIX_MILLIS(timestamp) AS timestamp", "key", "value")
-    )
-
-
-def _checker(payload: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What runs in Spark's Python workers: messages in, lines of the raw tables out."""
-    from pyspark import cloudpickle
-
-    cloudpickle.register_pickle_by_value(check)  # the workers need msgspec, but not this project
-
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        contract = check.contract(payload)
-        for batch in batches:
-            tables, lines = [], []
-            for *place, key, value in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                found, where = contract.check(value), tuple(place)
-                if isinstance(found, check.Accepted):
-                    tables.append(ACCEPTED)
-                    lines.append(check.line_accepted(where, found))
-                else:
-                    tables.append(REJECTED)
-                    lines.append(check.line_rejected(where, found.reason, value, key))
-            yield pa.RecordBatch.from_arrays(
-                [pa.array(tables, pa.string()), pa.array(lines, pa.string()), batch.column(1)],
-                names=["table", "line", "kafka_partition"],
-            )
-
-    return run

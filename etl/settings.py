@@ -24,7 +24,6 @@ from pydantic_settings import (
 from etl.errors import UsageError, WarehouseError
 
 PROJECT = Path(__file__).resolve().parent.parent
-IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$"
 ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -40,7 +39,6 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT / ".warehouse", description="where the local stack and the reports live")
     topic: str = Field("assessments", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="the Kafka topic")
     key_field: str = Field("", description="the member of a message that becomes its Kafka key")
-    raw_table: str = Field("", pattern=IDENTIFIER, description="the raw JSON table whose DDL is the contract")
     genuine_bytes: int = Field(0, description="length of the published file")
     genuine_blob: str = Field("", description="git blob id of the published file")
 

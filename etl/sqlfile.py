@@ -239,3 +239,8 @@ def split(text: str) -> list[str]:
 def files(stages: str = "[0-9]_*") -> list[SqlFile]:
     """The files of the stages that match, in stage order."""
     return [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
+
+
+def versions(name: str) -> list[SqlFile]:
+    """The files of what readers know by one name, the newest version last."""
+    return sorted((file for file in files() if file.name == name), key=lambda file: file.version)

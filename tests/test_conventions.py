@@ -143,7 +143,9 @@ def test_a_stage_reads_earlier_stages_by_their_views_and_declares_it(file: SqlFi
     stage_of = {other.name: other.stage for other in TABLES}
     assert read == set(file.reads)
     assert read <= set(stage_of), "a view of the project"
-    assert all(stage_of[name] < file.stage for name in read)
+    # The account of the landings is what a view of raw may be told by that a row has moved on.
+    own_stage = {"raw.landings"} if file.stage == "1_raw" else set()
+    assert all(stage_of[name] < file.stage for name in read - own_stage)
 
 
 def test_tables_and_views_are_made_once() -> None:

@@ -51,11 +51,11 @@ def test_either_engine_answers(engine: str, remote: Run) -> None:
 @pytest.mark.usefixtures("built")
 def test_everything_lies_under_that_root_and_belongs_to_that_user(settings: Settings) -> None:
     hdfs = Hdfs(settings)
-    assert ROOT.endswith(str(hdfs.root)) and "warehouse" not in hdfs.files.ls("/", detail=False)
+    assert ROOT.endswith(str(hdfs.root)) and "warehouse" not in hdfs.filesystem.ls("/", detail=False)
     assert {"landings", "raw", "flat", "marts", "ops"} <= {name.removesuffix("_v1") for name in hdfs.names()}
     owners = {
         entry["owner"]
-        for folder, _, entries in hdfs.files.walk(str(hdfs.root), detail=True)
+        for folder, _, entries in hdfs.filesystem.walk(str(hdfs.root), detail=True)
         for entry in entries.values()
         if not folder.startswith(hdfs.path(".hive"))
     }

@@ -26,7 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     files = [tmp_path / "warehouse.toml", tmp_path / "warehouse.local.toml"]
     monkeypatch.setitem(Settings.model_config, "toml_file", files)
     monkeypatch.setenv("WAREHOUSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WAREHOUSE_RAW_TABLE", "raw.lines_v1")  # the one that has no default of use
     yield tmp_path
 
 
@@ -75,10 +74,9 @@ def test_only_the_addresses_that_are_not_set_come_from_the_stack(folder: Path) -
 
 
 def test_the_projects_own_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WAREHOUSE_RAW_TABLE")
     monkeypatch.setitem(Settings.model_config, "toml_file", [PROJECT / "warehouse.toml"])
     found = settings.load()
-    assert found.topic == "assessments" and found.raw_table and found.genuine_blob
+    assert found.topic == "assessments" and found.genuine_blob
 
 
 def test_a_home_is_absolute_whatever_was_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +97,6 @@ def test_ports_are_json_in_a_flag_as_in_the_environment(monkeypatch: pytest.Monk
         ("topic", "two words"),
         ("topic", ""),
         ("topic", "a" * 250),
-        ("raw_table", "raw.assessments; DROP TABLE x"),
-        ("raw_table", "a.b.c"),
         ("genuine_bytes", "many"),
         ("bootstrap_servers", "localhost"),
         ("bootstrap_servers", "a:1,b"),

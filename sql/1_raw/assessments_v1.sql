@@ -6,7 +6,7 @@
 -- Usage: ./warehouse beeline -f sql/1_raw/assessments_v1.sql
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Contract: `land` checks each message against the type of payload. Every key may be missing or
---     null. A key that is not named here stays in the line on HDFS, where SQL does not see it.
+--     null. A key that is not named here stays in the line on HDFS and is told by unknown_fields.
 
 CREATE DATABASE IF NOT EXISTS raw;
 
@@ -15,6 +15,11 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.assessments_v1 (
     kafka_partition INT COMMENT 'The Kafka partition',
     kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
     kafka_timestamp BIGINT COMMENT 'When it was published, milliseconds since 1970 in UTC',
+    key_base64 STRING COMMENT 'The exact bytes of its key in base64, NULL where it has none',
+    headers ARRAY<STRUCT<name: STRING, value_base64: STRING>>
+    COMMENT 'Its headers in their order, values in base64, NULL where it has none',
+    unknown_fields ARRAY<STRUCT<path: STRING, example: STRING>>
+    COMMENT 'Fields that the contract does not name, each with a value as JSON, at most 20',
     payload STRUCT<
         keen_timestamp: STRING,
         keen_created_at: STRING,

@@ -15,7 +15,14 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
     start_offset BIGINT COMMENT 'The first offset of the landing',
     end_offset BIGINT COMMENT 'The offset behind its last, where the next landing starts',
     accepted_count BIGINT COMMENT 'Messages of the landing in raw.assessments',
-    rejected_count BIGINT COMMENT 'Messages of the landing in raw.rejected_messages',
+    rejected_count BIGINT COMMENT 'Messages of the landing that were rejected',
+    absent_count BIGINT COMMENT 'Offsets of the landing without a message: aborted, compacted',
+    lost_count BIGINT COMMENT 'Offsets before the first that Kafka deleted before they were landed',
+    replayed_offsets ARRAY<BIGINT>
+    COMMENT 'Offsets that earlier landings rejected and this one accepted',
+    contract STRING COMMENT 'Table whose type of payload the messages were checked against',
+    files ARRAY<STRUCT<path: STRING, bytes: BIGINT>>
+    COMMENT 'Files of the whole landing and their length, at its lowest Kafka partition',
     landed_at STRING COMMENT 'When it was landed, ISO-8601 in UTC'
 )
 COMMENT 'What each landing brought, one row per landing and Kafka partition'

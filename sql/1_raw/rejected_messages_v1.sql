@@ -1,10 +1,12 @@
 -- raw.rejected_messages: one row per message that is not strict JSON or does not fit the contract.
--- Reads: nothing: `land` adds each landing as a partition
+-- Reads: raw.landings
 -- Writes: raw.rejected_messages_v1, raw.rejected_messages
 -- Grain: kafka_topic, kafka_partition, kafka_offset
 -- Parameters: warehouse_root text
 -- Usage: ./warehouse beeline -f sql/1_raw/rejected_messages_v1.sql
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Filled: `land` adds each landing as a partition. A message that `replay` landed since stays in the
+--     table and leaves the view.
 
 CREATE DATABASE IF NOT EXISTS raw;
 
@@ -13,9 +15,12 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.rejected_messages_v1 (
     kafka_partition INT COMMENT 'The Kafka partition',
     kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
     kafka_timestamp BIGINT COMMENT 'When it was published, milliseconds since 1970 in UTC',
+    key_base64 STRING COMMENT 'The exact bytes of its key in base64, NULL where it has none',
+    headers ARRAY<STRUCT<name: STRING, value_base64: STRING>>
+    COMMENT 'Its headers in their order, values in base64, NULL where it has none',
     reason STRING COMMENT 'What is wrong with it: the path and the type, or the place in the text',
     message_base64 STRING COMMENT 'Its exact bytes in base64, NULL for a tombstone',
-    key_base64 STRING COMMENT 'The exact bytes of its key in base64, NULL where it has none'
+    more_base64 ARRAY<STRING> COMMENT 'What follows the first 15,000,000 bytes, in such pieces'
 )
 COMMENT 'Messages that could not be accepted, one row per Kafka topic, partition and offset'
 PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing that brought it')
@@ -23,4 +28,21 @@ ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
 STORED AS TEXTFILE
 LOCATION '${warehouse_root}/raw/rejected_messages_v1';
 
-CREATE OR REPLACE VIEW raw.rejected_messages AS SELECT * FROM raw.rejected_messages_v1;
+CREATE OR REPLACE VIEW raw.rejected_messages AS
+SELECT *
+FROM raw.rejected_messages_v1 AS rejected_messages
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM (
+        SELECT
+            landings.kafka_topic,
+            landings.kafka_partition,
+            replayed.kafka_offset
+        FROM raw.landings
+            LATERAL VIEW EXPLODE(landings.replayed_offsets) replayed AS kafka_offset
+    ) AS replayed
+    WHERE
+        replayed.kafka_topic = rejected_messages.kafka_topic
+        AND replayed.kafka_partition = rejected_messages.kafka_partition
+        AND replayed.kafka_offset = rejected_messages.kafka_offset
+);
