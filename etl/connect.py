@@ -113,6 +113,7 @@ class Connection(hive.Connection):  # type: ignore[misc]
         # Without this prefix Spark ignores what a session is opened with.
         pinned = {f"set:hiveconf:{name}": value for name, value in SESSION[settings.engine].items()}
         super().__init__(username=settings.hive_user, configuration=pinned, thrift_transport=transport)
+        self.client._iprot.string_length_limit = None  # thrift ends at 16,384,000, a landed message may be longer
         self.limit = settings.hive_query_seconds
 
     def cursor(self, *arguments: Any, **options: Any) -> Cursor:

@@ -21,7 +21,7 @@ FROM (
             kafka_timestamp,
             kafka_partition,
             kafka_offset,
-            REGEXP_REPLACE(reason, '(^|[^A-Za-z0-9_])[0-9][0-9,]*', '$1N') AS alike
+            REGEXP_REPLACE(reason, '(^|[^A-Za-z0-9_-])[0-9][0-9,]*', '$1N') AS alike
         FROM raw.rejected_messages
     ) AS reasons
 ) AS messages

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import pickle
 import subprocess
@@ -17,11 +16,29 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import check
-from etl.check import Accepted, Rejected, contract, line_accepted, line_rejected, message_of
+from etl import check, lines
+from etl.check import Accepted, Rejected, contract
+from etl.lines import Envelope, line_accepted, line_rejected, message_of, rejected_message_of
 from etl.stack import parts
 
-PLACE = ("topic", 0, 7, 1_500_000_000_000)
+PLACE = Envelope("topic", 0, 7, 1_500_000_000_000)
+HEADERS = [("a", b"\xff"), ("a", b""), ("none", None), ('a "name",\n"payload":', b"x")]
+FULL = PLACE._replace(key=b"\x00k", headers=HEADERS)
+PLACE_JSON = {
+    "kafka_topic": "topic",
+    "kafka_partition": 0,
+    "kafka_offset": 7,
+    "kafka_timestamp": 1_500_000_000_000,
+}
+FULL_JSON = {
+    "key_base64": "AGs=",
+    "headers": [
+        {"name": "a", "value_base64": "/w=="},
+        {"name": "a", "value_base64": ""},
+        {"name": "none", "value_base64": None},
+        {"name": 'a "name",\n"payload":', "value_base64": "eA=="},
+    ],
+}
 
 
 def struct(**types: Any) -> dict[str, Any]:
@@ -56,12 +73,15 @@ def accepted(message: bytes, checked: Callable[[bytes | None], Accepted | Reject
     """Check a message that must be accepted, and that nothing of it is lost."""
     found = checked(message)
     assert isinstance(found, Accepted), found
-    line = line_accepted(PLACE, found)
-    assert "\n" not in line and "\r" not in line
-    assert message_of(line) == message
-    row = json.loads(line)
-    assert list(row) == ["kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "payload", "original"]
-    assert row["payload"] == json.loads(message)
+    for envelope in (PLACE, FULL):
+        line = line_accepted(envelope, found)
+        assert "\n" not in line and "\r" not in line
+        assert message_of(line) == message
+        row = json.loads(line)
+        assert row.pop("payload") == json.loads(message)
+        assert row.pop("original") == found.original
+        assert [(one["path"], one["example"]) for one in row.pop("unknown_fields", [])] == list(found.unknown)
+        assert row == {**PLACE_JSON, **(FULL_JSON if envelope is FULL else {})}
     return found
 
 
@@ -114,12 +134,12 @@ FITTING_OPEN = {
 
 @pytest.mark.parametrize("message", FITTING.values(), ids=FITTING)
 def test_a_message_that_fits_is_landed_as_it_is(message: bytes) -> None:
-    assert accepted(message) == (message.decode(), None)
+    assert accepted(message)[:2] == (message.decode(), None)
 
 
 @pytest.mark.parametrize("message", FITTING_OPEN.values(), ids=FITTING_OPEN)
 def test_maps_and_doubles_fit_too(message: bytes) -> None:
-    assert accepted(message, CHECK_OPEN) == (message.decode(), None)
+    assert accepted(message, CHECK_OPEN)[:2] == (message.decode(), None)
 
 
 @pytest.mark.parametrize("message", [b'{"n":1,\n"s":"x"}', b'{\r\n  "n": 1\r\n}\n', b'\n{"z":[1,\r2]}', b"{}\r"])
@@ -142,6 +162,44 @@ def test_65_536_elements_fit() -> None:
 def test_a_known_message_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "_walk", None)
     accepted(FITTING["every field"])
+
+
+# --- what the contract does not name ---
+
+UNKNOWN = {
+    "none": (b'{"n":1,"inner":{"items":[{"id":"x"}]}}', ()),
+    "at the top": (b'{"z":1}', (("$.z", "1"),)),
+    "in an object and in elements": (
+        b'{"inner":{"y":null,"items":[{},null,{"z":"a"},{"z":"b"}]}}',
+        (("$.inner.y", "null"), ("$.inner.items[].z", '"a"')),
+    ),
+    "below an unknown one": (b'{"z":{"n":[1,{"x":2}]}}', (("$.z", '{"n":[1,{"x":2}]}'),)),
+    "given twice": (b'{"z":1,"z":2}', (("$.z", "1"),)),
+    "numbers as they came": (
+        b'{"z":[1.50,-0,1E400,12345678901234567890123]}',
+        (("$.z", "[1.50,-0,1E400,12345678901234567890123]"),),
+    ),
+    "text in escapes": (b'{"z":"\\ud83d\\ude00\\n\\u0000"}', (("$.z", '"😀\\n\\u0000"'),)),
+    "a name in escapes": (b'{"\\u007a\\"":1}', (('$.z"', "1"),)),
+}
+
+
+@pytest.mark.parametrize(("message", "found"), UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown_fields_are_recorded_once_with_their_first_value(message: bytes, found: tuple[tuple[str, str]]) -> None:
+    assert accepted(message).unknown == found
+
+
+def test_of_unknown_fields_are_kept_20_and_of_their_names_and_values_the_beginning() -> None:
+    names = [f"z{number}" for number in range(30)]
+    assert [path for path, _ in accepted(json.dumps(dict.fromkeys(names, 1)).encode()).unknown] == [
+        f"$.{name}" for name in names[:20]
+    ]
+    ((path, example),) = accepted(json.dumps({"😀" * 10_000: "😀" * 10_000}).encode()).unknown
+    assert (path, example) == ("$." + "😀" * 60, '"' + "😀" * 199)
+
+
+def test_fields_of_structs_in_a_map_are_told_apart_from_its_names() -> None:
+    assert accepted(b'{"parts":{"a":{"n":1,"z":2},"b":{"z":3}}}', CHECK_OPEN).unknown == (("$.parts.a.z", "2"),)
 
 
 # --- what does not ---
@@ -306,30 +364,30 @@ def test_invalid_json_is_rejected(value: str) -> None:
 
 
 def test_a_rejected_message_keeps_its_bytes_and_its_key() -> None:
-    row = json.loads(line_rejected(PLACE, 'a "reason"\n', b"\xff\x00", b"k"))
-    assert row == {
-        "kafka_topic": "topic",
-        "kafka_partition": 0,
-        "kafka_offset": 7,
-        "kafka_timestamp": 1_500_000_000_000,
-        "reason": 'a "reason"\n',
-        "message_base64": base64.b64encode(b"\xff\x00").decode(),
-        "key_base64": base64.b64encode(b"k").decode(),
-    }
-    assert json.loads(line_rejected(PLACE, "x", b"", None)) | row == row | {"message_base64": row["message_base64"]}
+    kept = {"reason": 'a "reason"\n', "message_base64": "/wA="}
+    assert json.loads(line_rejected(FULL, kept["reason"], b"\xff\x00")) == {**PLACE_JSON, **FULL_JSON, **kept}
+    assert json.loads(line_rejected(PLACE, kept["reason"], b"\xff\x00")) == {**PLACE_JSON, **kept}
 
 
 def test_a_tombstone_has_no_bytes_and_an_empty_message_has_none_of_them() -> None:
-    assert json.loads(line_rejected(PLACE, "x", None, None))["message_base64"] is None
-    assert json.loads(line_rejected(PLACE, "x", b"", None))["message_base64"] == ""
+    for value, encoded in ((None, None), (b"", "")):
+        row = json.loads(line_rejected(PLACE, "x", value))
+        assert row["message_base64"] == encoded and rejected_message_of(row) == value
 
 
-def test_a_rejected_message_too_long_for_the_table_leaves_its_hash() -> None:
-    longest = b"x" * 15_000_000
-    assert json.loads(line_rejected(PLACE, "r", longest, None))["message_base64"] == base64.b64encode(longest).decode()
-    row = json.loads(line_rejected(PLACE, "r", longest + b"x", None))
-    assert row["message_base64"] is None
-    assert hashlib.sha256(longest + b"x").hexdigest() in row["reason"] and "15,000,001 bytes" in row["reason"]
+@pytest.mark.parametrize(("length", "pieces"), [(1, 0), (15_000_000, 0), (15_000_001, 1), (31_000_000, 2)])
+def test_a_rejected_message_of_any_length_is_kept_in_pieces_that_hive_reads(length: int, pieces: int) -> None:
+    message = (b"\x00\xff\n" * (length // 3 + 1))[:length]
+    row = json.loads(line_rejected(PLACE, "r", message))
+    texts = [row["message_base64"], *row.get("more_base64", [])]
+    assert len(texts) == 1 + pieces and all(len(text) <= 20_000_000 for text in texts)
+    assert rejected_message_of(row) == message
+
+
+def test_of_a_key_or_header_beyond_what_hive_reads_the_beginning_is_kept() -> None:
+    long = b"x" * 15_000_001
+    row = json.loads(line_rejected(PLACE._replace(key=long, headers=[("h", long)]), "r", b""))
+    assert base64.b64decode(row["key_base64"]) == base64.b64decode(row["headers"][0]["value_base64"]) == long[:-1]
 
 
 NAMES = st.sampled_from(
@@ -412,18 +470,20 @@ def test_a_contract_pickles() -> None:
 def test_a_worker_needs_nothing_of_this_project(tmp_path: Path) -> None:
     from pyspark import cloudpickle
 
-    cloudpickle.register_pickle_by_value(check)
+    for module in (check, lines):
+        cloudpickle.register_pickle_by_value(module)
     try:
-        pickled = cloudpickle.dumps((contract, line_accepted, check.Accepted))
+        pickled = cloudpickle.dumps((contract, line_accepted, check.Accepted, Envelope))
     finally:
-        cloudpickle.unregister_pickle_by_value(check)
+        for module in (check, lines):
+            cloudpickle.unregister_pickle_by_value(module)
     (tmp_path / "pickled").write_bytes(pickled)
     program = (
         "import pickle, sys\n"
-        "contract, line, Accepted = pickle.load(open('pickled', 'rb'))\n"
+        "contract, line, Accepted, Envelope = pickle.load(open('pickled', 'rb'))\n"
         "found = contract(sys.argv[1]).check(b'{\"n\":1}')\n"
         "assert type(found) is Accepted and 'etl' not in sys.modules\n"
-        "print(line(('t', 0, 1, 2), found))"
+        "print(line(Envelope('t', 0, 1, 2), found))"
     )
     command = [sys.executable, "-I", "-c", program, json.dumps(PLAIN)]
     output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
@@ -434,6 +494,7 @@ def test_a_worker_needs_nothing_of_this_project(tmp_path: Path) -> None:
 
 ENVELOPE = "kafka_topic,kafka_partition,kafka_offset,kafka_timestamp"
 ENVELOPE_TYPES = "string:int:bigint:bigint"
+SENT, SENT_TYPES = "key_base64,headers", "string:array<struct<name:string,value_base64:string>>"
 HIVE_TYPES = {"long": "bigint", "integer": "int", "byte": "tinyint"}
 
 
@@ -551,7 +612,22 @@ def test_both_engines_read_the_longest_strings(reader: Reader) -> None:
 
 
 def test_both_engines_read_what_is_rejected(reader: Reader) -> None:
-    read = reader.table(f"{ENVELOPE},reason,message_base64,key_base64", f"{ENVELOPE_TYPES}:string:string:string")
-    for message, _ in UNFIT.values():
-        line = line_rejected(PLACE, reason(message), message, b"\x00k")
-        assert read(line) == json.loads(line)
+    names, types = f"{ENVELOPE},{SENT},reason,message_base64,more_base64", f"{ENVELOPE_TYPES}:{SENT_TYPES}"
+    read = reader.table(names, f"{types}:string:string:array<string>")
+    absent = dict.fromkeys(("key_base64", "headers", "more_base64"))
+    for message in [*(message for message, _ in UNFIT.values()), b"\xff" * 15_000_001]:
+        for envelope in (PLACE, FULL):
+            line = line_rejected(envelope, reason(message), message)
+            assert read(line) == {**absent, **json.loads(line)}
+
+
+def test_both_engines_read_what_was_sent_with_a_message_and_what_is_unknown_of_it(reader: Reader) -> None:
+    unknown = "array<struct<path:string,example:string>>"
+    names, types = f"{ENVELOPE},{SENT},unknown_fields,payload,original", f"{ENVELOPE_TYPES}:{SENT_TYPES}:{unknown}"
+    read = reader.table(names, f"{types}:{hive_type(PLAIN)}:string")
+    absent = dict.fromkeys(("key_base64", "headers", "unknown_fields"))
+    for message, _ in UNKNOWN.values():
+        for envelope in (PLACE, FULL):
+            line = line_accepted(envelope, accepted(message))
+            row = {**absent, **json.loads(line)}
+            assert read(line) == {**row, "payload": projected(row["payload"], PLAIN)}

@@ -5,8 +5,8 @@
 -- Parameters: warehouse_root text
 -- Usage: ./warehouse beeline -f sql/1_raw/rejected_messages_v1.sql
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Filled: `land` adds each landing as a partition. A message that `replay` landed since stays in the
---     table and leaves the view.
+-- Filled: `land` adds each landing as a partition. A message that `replay` landed since stays in
+--     the table and leaves the view.
 
 CREATE DATABASE IF NOT EXISTS raw;
 
