@@ -59,6 +59,7 @@ def told(done: subprocess.CompletedProcess[str], code: int) -> str:
 WRONG = {  # what is typed: what the line must name, and the next step in it
     "nonsense": ("nonsense", "--help"),
     "land --fast": ("--fast", "--help"),
+    "land --accept-loss 0:1": ("'0:1'", "partition:first-last"),
     "publish": ("FILE", "--help"),
     "publish missing.json": ("missing.json", "name a file"),
     "publish --topic 'bad name!' -": ("bad name!", "WAREHOUSE_TOPIC"),
@@ -96,6 +97,9 @@ def test_what_is_typed_wrong_ends_with_code_2(typed: str, tmp_path: Path) -> Non
 
 AWAY = {
     "land": "127.0.0.1:1",
+    "rejected": "WAREHOUSE_SPARK_THRIFT",
+    "rejected 0:1": "WAREHOUSE_SPARK_THRIFT",
+    "replay": "WAREHOUSE_SPARK_THRIFT",
     "build": "WAREHOUSE_SPARK_THRIFT",
     "plan": "WAREHOUSE_SPARK_THRIFT",
     "validate": "127.0.0.1:1",
@@ -180,7 +184,7 @@ def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
 
 
 def test_there_are_the_commands_of_the_project() -> None:
-    words = "up down status doctor generate publish land build plan validate report run query beeline demo test"
+    words = "up down status doctor generate publish land rejected replay build plan validate report run query beeline demo test"
     assert " ".join(COMMANDS) == words
 
 

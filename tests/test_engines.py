@@ -81,13 +81,13 @@ def test_what_hive_reads_is_what_an_independent_computation_says(settings: Setti
 @pytest.mark.usefixtures("found")
 @pytest.mark.parametrize("table", RAW + OPS)
 def test_a_table_of_json_lines_is_read_the_same_by_both(table: str, sessions: dict[str, Hive]) -> None:
-    spark, hive = (exact(sessions[engine].query(f"SELECT * FROM {table}").dictionaries()) for engine in ENGINES)
+    spark, hive = (sessions[engine].query(f"SELECT * FROM {table}").dictionaries() for engine in ENGINES)
     assert len(spark) > 0 and _without_nested(spark) == _without_nested(hive)
 
 
-def _without_nested(some: list[str]) -> list[str]:
+def _without_nested(some: list[dict[str, Any]]) -> list[str]:
     """A struct as a whole is text that each engine writes its own way; flat.* compares all that is in it."""
-    return [row.partition("('payload', ")[0] for row in some]
+    return exact(_without(some, {"payload", "headers", "unknown_fields", "more_base64", "files", "replayed_offsets"}))
 
 
 @pytest.mark.usefixtures("found")

@@ -25,8 +25,8 @@ kafka AS (
 landed AS (
     SELECT
         SUM(accepted_count) AS accepted,
-        SUM(rejected_count) AS rejected,
-        SUM(end_offset - start_offset) AS messages
+        SUM(rejected_count - SIZE(replayed_offsets)) AS rejected, -- accepted since
+        SUM(end_offset - start_offset + lost_count) AS messages
     FROM raw.landings
 ),
 

@@ -84,7 +84,8 @@ oddities AS (
     UNION ALL
     SELECT
         'rejected messages' AS oddity,
-        COALESCE(SUM(rejected_count), 0) AS occurrences, -- nothing landed, nothing rejected
+        -- nothing landed, nothing rejected
+        COALESCE(SUM(rejected_count - SIZE(replayed_offsets)), 0) AS occurrences,
         'Kept in raw.rejected_messages' AS treatment
     FROM raw.landings
 )
