@@ -35,6 +35,7 @@ UNKNOWN_FIELDS = 20  # recorded of one message
 EXAMPLE_LENGTH = 200
 
 Path = tuple[Any, ...]  # () or (the path to the parent, a name or an index)
+Fields = tuple[tuple[str, str], ...]  # (path, example)
 Unknown = dict[tuple[int, str], tuple[Path, Any]]  # by the struct that does not name it (its id) and its name
 
 _INTEGERS = {"byte": 8, "short": 16, "integer": 32, "long": 64}  # by width
@@ -45,11 +46,11 @@ _LATE_HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}[^\\]{0,5}\Z")
 
 
 class Accepted(NamedTuple):
-    """A message that fits: it on one line, its exact text where that is another, (path, example) of unknown fields."""
+    """A message that fits: it on one line, its exact text where that is another, the unknown fields."""
 
     payload_text: str
     original: str | None
-    unknown: tuple[tuple[str, str], ...] = ()
+    unknown: Fields = ()
 
 
 class _Number(str):
@@ -85,16 +86,22 @@ class Contract:
         if len(value) > MESSAGE_BYTES:
             return Rejected(f"{len(value):,} bytes, more than the {MESSAGE_BYTES:,} that Hive reads")
         try:
-            text, unknown = value.decode(), Unknown()
+            text = value.decode()
+            unknown: Fields = ()
             if not (self._is_bounded and self._is_known(value)):
                 self._tolerant(value)
-                _walk(self._parts(text), self._shape, unknown)
+                unknown = self._unknown(text)
         except (ValueError, RecursionError) as error:  # every error of msgspec is a ValueError
             return Rejected(_reason(error, value))
-        found = tuple((_text(path, True), _json(item)[:EXAMPLE_LENGTH]) for path, item in unknown.values())
         if "\n" in text or "\r" in text:  # strict JSON has them only where they mean nothing
-            return Accepted(text.replace("\n", " ").replace("\r", " "), text, found)
-        return Accepted(text, None, found)
+            return Accepted(text.replace("\n", " ").replace("\r", " "), text, unknown)
+        return Accepted(text, None, unknown)
+
+    def _unknown(self, text: str) -> Fields:
+        """Return the unknown fields; raise ValueError at what a JsonSerDe could not read."""
+        found: Unknown = {}
+        _walk(self._parts(text), self._shape, found)
+        return tuple((_text(path, True), _json(item)[:EXAMPLE_LENGTH]) for path, item in found.values())
 
     def _is_known(self, value: bytes) -> bool:
         """Whether the message is strict JSON that fits and holds no unknown field: the quick way for most."""

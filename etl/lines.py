@@ -67,7 +67,7 @@ def rejected_message_of(row: Mapping[str, Any]) -> bytes | None:
 def _head(envelope: Envelope) -> str:
     """What both kinds of lines begin with; of a key or a header beyond 15,000,000 bytes only those are kept."""
     topic, partition, offset, timestamp, key, headers = envelope
-    kept = "" if key is None else f',"key_base64":{_json(_base64(key[:PIECE_BYTES]))}'
+    kept = "" if key is None else f',"key_base64":"{_base64(key[:PIECE_BYTES])}"'
     if headers:
         pairs = [{"name": name, "value_base64": _base64(value and value[:PIECE_BYTES])} for name, value in headers]
         kept += f',"headers":{_json(pairs)}'

@@ -3,7 +3,7 @@
 -- Reads: raw.assessments
 -- Grain: field_path, the most frequent first, one row without a path where there is none
 -- Parameters: none
--- Answer: {unknown_fields} fields are unknown; the most frequent is {field_path}, in {messages}
+-- Answer: {unknown_fields} fields are unknown. The most frequent is {field_path}, in {messages}
 --     messages.
 -- Assumes: A field counts once per message, and only the first 20 of a message. first_message is
 --     its Kafka partition and offset, the example its value there as JSON, cut to 200 characters.
