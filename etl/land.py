@@ -58,8 +58,8 @@ class Landed:
             for row in self.partitions
             if row["end_offset"] > row["start_offset"]
         )
-        notes = {"hold no message": self.total("absent_count"), "were lost in Kafka": self.total("lost_count")}
-        return spans + "".join(f"; {count:,} offsets {what}" for what, count in notes.items() if count)
+        notes = {"without a message": self.total("absent_count"), "lost in Kafka": self.total("lost_count")}
+        return spans + "".join(f"; offsets {what}: {count:,}" for what, count in notes.items() if count)
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,12 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
         known = {row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows}
         missing = [number for number in sorted(numbers) if f"landing={number}" not in known]
         if file.table == newest.table:
-            _refuse_unfit(settings, hdfs, missing)
+            try:
+                _refuse_unfit(settings, hdfs, missing)
+            except UsageError:
+                if not known:  # it was made just now, and its file is to be changed
+                    hive.query(f"DROP TABLE {file.table}")
+                raise
         places = [
             f"PARTITION (landing = {number}) "
             f"LOCATION '{settings.warehouse_root}/{FOLDER}/landing={number}/table={folder}'"

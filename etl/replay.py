@@ -51,7 +51,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
             lines = spark.checked(session, session.sql(MESSAGES)).where(f"`table` = '{spark.ACCEPTED}'")
             counts = spark.write(lines, loader.staging, partitions)
             if not any(counts.values()):
-                loader.clean()
+                loader.hdfs.remove(*loader.folder)
                 return Replayed(Landed(0, []), count)
             staged = session.read.text(f"{loader.staging}/table={spark.ACCEPTED}")
             places = staged.selectExpr(*(f"CAST(REGEXP_EXTRACT(value, '{PLACE}', {n}) AS BIGINT)" for n in (1, 2)))

@@ -333,7 +333,7 @@ def test_what_is_landed_is_what_a_consumer_of_committed_messages_sees(own: Setti
 
 def test_offsets_without_a_message_are_counted(own: Settings, first: land.Landed) -> None:
     """Three marks of transactions and three aborted messages; the open transaction is yet to be landed."""
-    assert first.spans == ", offsets 0-10 of partition 0, offsets 0-8 of partition 1; 6 offsets hold no message"
+    assert first.spans == ", offsets 0-10 of partition 0, offsets 0-8 of partition 1; offsets without a message: 6"
     assert account(own) == [(0, 0, 11, 6, 5, 0), (1, 0, 9, 3, 0, 6)]
     assert unexpected(own) == ["warning: every offset holds a message"]
 
@@ -403,9 +403,20 @@ def test_a_loss_is_refused_until_it_is_named(own: Settings, first: land.Landed) 
     assert "did not lose 0:10-13" in run("land", "--accept-loss", "0:10-13,2:0-3", code=2).stderr
     assert landed(own) == before
     said = run("land", "--accept-loss", "0:11-13", "--accept-loss", "2:0-3").stderr
-    assert "landed 2 messages, rejected 0, offsets 14-15 of partition 0; 7 offsets were lost in Kafka" in said
+    assert "landed 2 messages, rejected 0, offsets 14-15 of partition 0; offsets lost in Kafka: 7" in said
     assert account(own, "lost_count") == [(0, 14, 16, 2, 0, 3), (1, 11, 11, 0, 0, 0), (2, 4, 4, 0, 0, 4)]
     assert "landed 0 messages" in run("land").stderr
+
+
+def test_a_loss_of_all_that_is_new_is_landed_too(own: Settings, first: land.Landed) -> None:
+    assert first
+    publish(own, 2, text(attempt("lost at once")))
+    delete_before(own, 2, 5)
+    done = land.land(own, print, ["2:4-4"])
+    assert (done.accepted, done.spans) == (0, "; offsets lost in Kafka: 1")
+    with Hive(own) as hive:
+        asked = "SELECT COUNT(*) FROM raw.assessments UNION ALL SELECT COUNT(*) FROM raw.rejected_messages"
+        assert sum(count for (count,) in hive.query(asked).rows) == len(landed(own))
 
 
 # Replay
@@ -426,7 +437,7 @@ def test_a_mended_checker_lands_what_it_had_rejected_once(own: Settings, first: 
         assert (done.landed.accepted, done.rejected) == (3, count - 3)
         assert hive.query("SELECT COUNT(*) FROM raw.rejected_messages").rows == [(count - 3,)]
     assert landed(own) == before
-    assert account(own, "SIZE(replayed_offsets)") == [(0, 18, 18, 2, 0, 2), (1, 11, 11, 0, 0, 0), (2, 5, 5, 1, 0, 1)]
+    assert account(own, "SIZE(replayed_offsets)") == [(0, 18, 18, 2, 0, 2), (1, 11, 11, 0, 0, 0), (2, 6, 6, 1, 0, 1)]
     again = replay.replay(own, print)
     assert (again.landed.landing, again.landed.accepted, again.rejected) == (0, 0, count - 3)
     assert not [name for name in Hdfs(own).names(land.FOLDER) if name.startswith(".")]
@@ -490,6 +501,12 @@ def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Lan
         land.land(own, print)
     with Hive(own) as hive:
         assert hive.query("SELECT COUNT(*) FROM raw.assessments WHERE payload.difficulty = 5").rows == [(1,)]
+    version = sql / "1_raw" / "assessments_v3.sql"
+    version.write_text(version.read_text().replace("unknown: STRING", "unknown: ARRAY<ARRAY<ARRAY<ARRAY<BIGINT>>>>"))
+    assert land.land(own, print).accepted == 0
+    with Hive(own) as hive:
+        asked = "SELECT COUNT(*) FROM raw.assessments WHERE payload.unknown[0][0][0][0] = 1"
+        assert hive.query(asked).rows == [(4,)]
 
 
 # A broker that goes away
