@@ -1,111 +1,125 @@
-"""Runs the SQL files of the flat and mart stages, in stage order, and records each in ops.builds.
+"""Runs the SQL files of the flat and mart stages, in stage order, validates what they made and publishes it.
 
-A build fills a new `build_id` partition beside the old one; the file's last statement switches the view that
-readers use. Every file of a build reads the same landings.
+A build is a whole: it fills a new `build_id` partition of every table that is due and carries the others along, as
+partitions that point to the folders of the build that wrote them. Readers see it when it is validated, all at once.
 """
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from etl import land, sqlfile
-from etl.errors import UsageError, WarehouseError
+from etl import land, ledger, release, sqlfile
+from etl.errors import ExpectationError, UsageError, WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive, StatementError
+from etl.ledger import PUBLISHED, REFUSED, Built, Ledger
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
 
 if TYPE_CHECKING:
     from etl.connect import Watch
-
-LEDGER = "ops.builds"
+    from etl.validate import Validated
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is to be done with one table, and why: new, changed text, new data, asked for, up to date."""
+    """What is to be done with one table, and why; `kept` is its row in the ledger where nothing changed."""
 
     file: SqlFile
     why: str
+    kept: Built | None = None
 
     @property
     def is_due(self) -> bool:
         """Whether the table is to be built."""
-        return self.why != "up to date"
+        return self.kept is None
 
 
 @dataclass(frozen=True)
-class Built:
-    """One row of ops.builds."""
+class Plan:
+    """A step per table in stage order; which landing is read, and the build that readers see (None for none)."""
 
-    build_id: str
-    table_name: str
-    file: str
-    version: int
-    sha256: str
-    engine: str
     landing: int
-    started_at: str
-    seconds: float
-    row_count: int
+    steps: list[Step]
+    published: str | None
+    number: int
+
+    @property
+    def due(self) -> list[Step]:
+        """What is to be built."""
+        return [step for step in self.steps if step.is_due]
 
 
-def prepare(settings: Settings, hive: Hive) -> int:
-    """Make the ops and raw tables and their partitions; returns the number of the newest landing, 0 for none."""
-    for file in sqlfile.files("0_ops"):
-        for statement in file.statements({"warehouse_root": settings.warehouse_root}):
-            hive.query(statement)
-    return max(land.publish_landings(settings, hive, Hdfs(settings)), default=0)
+def plan(settings: Settings, hive: Hive, tables: Sequence[str] = ()) -> Plan:
+    """What build would do. Changes no reader's table.
 
-
-def plan(settings: Settings, hive: Hive, tables: Sequence[str] = ()) -> tuple[int, list[Step]]:
-    """What build would do: (the newest landing, a step per file in stage order). Changes no reader's table.
-
-    Raises UsageError for an unknown table, or a released file whose columns are no longer its table's.
+    Raises UsageError for an unknown table, and for a published version whose file was changed, doubled or is gone:
+    before any statement is sent.
     """
-    landing = prepare(settings, hive)
-    files = sqlfile.files("[23]_*")
+    hdfs = Hdfs(settings)
+    book = Ledger(hdfs)
+    number = max(book.decisions(), default=0) + 1
+    current = book.published()
+    seen = book.tables(current.build_id) if current else {}
+    files = needed(sqlfile.files("[23]_*"), seen)
     if unknown := set(tables) - {file.name for file in files}:
         raise UsageError(f"there is no table {min(unknown)}", f"known are {', '.join(file.name for file in files)}")
-    ledger = {row["table_name"]: row for row in hive.query(_last_builds()).dictionaries()}
+    newest = release.prepare(settings, hive, hdfs)
+    release.mend(hive, book)
+    # A table asked for by name is made from what the others were made from, so that they fit.
+    landing = current.landing if current and tables else newest
+    left = {name: built for name, built in book.undecided().items() if built.landing == landing}
     steps: list[Step] = []
     for file in files:
-        _refuse_changed_columns(hive, file)
-        row = ledger.get(file.name)
-        newer = [name for name in file.reads if row and name in ledger and ledger[name]["build_id"] > row["build_id"]]
-        due = {step.file.name for step in steps if step.is_due}
-        if tables:
-            why = "asked for" if file.name in tables else "up to date"
-        elif row is None or row["file"] != _where(file):
-            why = "new"
-        elif row["sha256"] != file.sha256:
-            why = "changed text"
-        elif (file.stage.startswith("2") and row["landing"] < landing) or newer or due & set(file.reads):
-            why = "new data"
-        else:
-            why = "up to date"
-        steps.append(Step(file, why))
-    return landing, steps
+        refuse_changed_columns(hive, file)
+        steps.append(_step(file, {**seen, **left}.get(file.table), landing, tables, steps))
+    return Plan(landing, steps, current.build_id if current else None, number)
 
 
-def _last_builds() -> str:
-    """The newest row of the ledger per table; build ids sort by time."""
-    return f"""SELECT builds.table_name, builds.file, builds.sha256, builds.landing, builds.build_id
-FROM {LEDGER} AS builds
-JOIN (SELECT table_name, MAX(build_id) AS build_id FROM {LEDGER} GROUP BY table_name) AS newest
-    ON builds.table_name = newest.table_name AND builds.build_id = newest.build_id"""  # noqa: S608
+def _step(file: SqlFile, row: Built | None, landing: int, tables: Sequence[str], before: list[Step]) -> Step:
+    inputs = [step for step in before if step.file.table in file.reads]
+    if row is None or row.sha256 != file.sha256:  # the latter only in a build that was never published
+        return Step(file, "new")
+    if file.name in tables:
+        return Step(file, "asked for")
+    newer = any(step.kept is None or step.kept.written_by > row.written_by for step in inputs)
+    if not tables and (newer or (file.stage.startswith("2") and row.landing < landing)):
+        return Step(file, "new data")
+    return Step(file, "up to date", row)
 
 
-def _where(file: SqlFile) -> str:
-    return f"sql/{file.stage}/{file.path.name}"
+def needed(files: Sequence[SqlFile], seen: dict[str, Built]) -> list[SqlFile]:
+    """The files of a build: the newest version of each name, what these read, and what readers still see.
+
+    Raises UsageError for two files of one version, or a published one that is gone or says something else.
+    """
+    by_version: dict[tuple[str, int], SqlFile] = {}
+    for file in files:
+        twin = by_version.setdefault((file.name, file.version), file)
+        if twin is not file:
+            raise UsageError(
+                f"{twin.place}, sha256 {twin.sha256}, and {file.place}, sha256 {file.sha256}, "
+                f"are both version {file.version} of {file.name}",
+                "give one of them the next version",
+            )
+        if file.table in seen and seen[file.table].sha256 != file.sha256:
+            raise UsageError(
+                f"{file.place} was changed after it was published: its statements have sha256 {file.sha256}, "
+                f"not {seen[file.table].sha256}",
+                f"take the change back and put it into a new file {file.following}",
+            )
+    newest = {file.name: file for file in sorted(files, key=lambda one: one.version)}
+    wanted = {file.table for file in newest.values()} | {file.table for file in release.shown(seen).values()}
+    for file in reversed(files):  # stage order: what reads comes behind what is read
+        wanted |= {name for name in file.reads if file.table in wanted}
+    return [file for file in files if file.table in wanted]
 
 
-def _refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
-    """A released version keeps its columns: its readers and its old partitions stand on them."""
+def refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
+    """A version keeps its columns: its readers and its old partitions stand on them. Raises UsageError."""
     try:
         rows = hive.query(f"DESCRIBE {file.table}").rows
     except StatementError:
@@ -115,53 +129,87 @@ def _refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
     if there == file.columns:
         return
     (name, kind) = next(iter(set(file.columns) ^ set(there)), ("their order", ""))
-    following = f"{file.path.stem.rpartition('_v')[0]}_v{file.version + 1}.sql"
     raise UsageError(
-        f"{_where(file)} changes the columns of {file.table}, which is released: {name} {kind}".rstrip(),
-        f"take the change back and put it into a new file {following}",
+        f"{file.place} changes the columns of {file.table}, which was made: {name} {kind}".rstrip(),
+        f"take the change back and put it into a new file {file.following}",
     )
 
 
 def build(
     settings: Settings, tables: Sequence[str], say: Callable[[str], None], watch: Watch | None = None
-) -> list[Built]:
-    """Build what is due, in stage order; returns a ledger row per table built. `watch` as for Hive.
+) -> Validated | None:
+    """Build what is due, validate it and let readers see it; None where nothing is due. `watch` as for Hive.
 
-    Raises WarehouseError when another build is at work or nothing was landed yet.
+    Raises WarehouseError when another build is at work or nothing was landed yet, ExpectationError when a
+    critical expectation is not met: then readers see what they saw before.
     """
+    from etl.validate import validate
+
+    hdfs = Hdfs(settings)
+    book = Ledger(hdfs)
     with land.alone(settings, "build"), Hive(settings, watch) as hive:
-        landing, steps = plan(settings, hive, tables)
-        if not landing:
+        todo = plan(settings, hive, tables)
+        if not todo.landing:
             raise WarehouseError(
                 "nothing was landed yet, so there is nothing to build from", "run ./warehouse publish and land"
             )
-        build_id = datetime.datetime.now(datetime.UTC).strftime("b%Y%m%dT%H%M%S%f")
-        return [_build_one(settings, hive, step, build_id, landing, say) for step in steps if step.is_due]
+        if not todo.due and all(step.kept and step.kept.build_id == todo.published for step in todo.steps):
+            return None
+        build_id = ledger.stamp("b")
+        for step in todo.steps:
+            kept = step.kept
+            done = _carry(settings, hive, kept, build_id) if kept else _fill(settings, hive, step, build_id, todo)
+            book.add(done)
+            if step.is_due:
+                say(f"{step.file.name:24} {done.row_count:>9,} rows {done.seconds:6.1f} s  {step.why}")
+        validated = validate(settings, say, build_id, todo.landing)
+        action = PUBLISHED if validated.is_good else REFUSED
+        decided = book.decide(todo.number, action, build_id, todo.published, todo.landing)
+        if not validated.is_good:
+            raise ExpectationError(
+                f"build {build_id} is not published, critical expectations are not met: {validated.worst}",
+                f"look at {validated.summary}; readers see what they saw before",
+            )
+        release.show(hive, book, decided)
+        say(f"published build {build_id}: {len(todo.due)} tables built, {len(todo.steps) - len(todo.due)} kept")
+        return validated
 
 
-def _build_one(
-    settings: Settings, hive: Hive, step: Step, build_id: str, landing: int, say: Callable[[str], None]
-) -> Built:
+def _fill(settings: Settings, hive: Hive, step: Step, build_id: str, todo: Plan) -> Built:
+    """Run the file's statements; its row in the ledger."""
     file = step.file
-    values = {"warehouse_root": settings.warehouse_root, "landing": str(landing), "build_id": build_id}
-    started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    began = time.monotonic()
-    for statement in file.statements(values):
+    values = {"warehouse_root": settings.warehouse_root, "landing": str(todo.landing), "build_id": build_id}
+    started_at, began = ledger.now(), time.monotonic()
+    for statement in file.tables(values):
         hive.query(statement)
     seconds = round(time.monotonic() - began, 3)
-    rows = hive.query(f"SELECT COUNT(*) FROM {file.name}").rows[0][0]  # noqa: S608
-    built = Built(
+    rows = hive.query(f"SELECT COUNT(*) FROM {file.table} WHERE build_id = '{build_id}'").rows[0][0]  # noqa: S608
+    return Built(
         build_id=build_id,
-        table_name=file.name,
-        file=_where(file),
-        version=file.version,
+        table_name=file.table,
+        file=file.place,
         sha256=file.sha256,
         engine=settings.engine,
-        landing=landing,
+        landing=todo.landing,
+        written_by=build_id,
         started_at=started_at,
         seconds=seconds,
         row_count=rows,
+        files=ledger.stored(Hdfs(settings), *folder(file.table, build_id)),
     )
-    Hdfs(settings).put_rows([asdict(built)], "ops", "builds_v1", f"{build_id}-{file.name}.json")
-    say(f"{file.name:24} {rows:>9,} rows {seconds:6.1f} s  {step.why}")
-    return built
+
+
+def _carry(settings: Settings, hive: Hive, kept: Built, build_id: str) -> Built:
+    """Let the build hold what an earlier one wrote; its row in the ledger."""
+    place = "/".join(folder(kept.table_name, kept.written_by))
+    hive.query(
+        f"ALTER TABLE {kept.table_name} ADD IF NOT EXISTS PARTITION (build_id = '{build_id}') "
+        f"LOCATION '{settings.warehouse_root}/{place}'"
+    )
+    return replace(kept, build_id=build_id)
+
+
+def folder(table: str, build_id: str) -> tuple[str, str, str]:
+    """Where a build wrote its rows of a table, from warehouse_root on."""
+    database, _, name = table.partition(".")
+    return database, name, f"build_id={build_id}"

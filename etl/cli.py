@@ -216,12 +216,23 @@ def replay() -> None:
 def build(
     tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...")] = None, engine: Engine = None
 ) -> None:
-    """Run the SQL files that are due, in stage order; naming tables builds just these."""
-    from etl.build import build as run
+    """Run the SQL files that are due, validate what they made, and let readers see it; or just these tables."""
+    built(tables, engine)
 
+
+def built(tables: list[str] | None, engine: str | None) -> bool:
+    """Build, and say what was found; False where nothing was due."""
+    from etl.build import build as run
+    from etl.validate import preload
+
+    preload()
     with watching() as watch:
-        built = run(conf(engine), tables or [], say, watch)
-    say(f"built {len(built)} tables" if built else "every table is up to date")
+        validated = run(conf(engine), tables or [], say, watch)
+    if validated is None:
+        say("every table is up to date")
+        return False
+    show(validated)
+    return True
 
 
 @app.command(epilog="Example: ./warehouse plan")
@@ -232,29 +243,55 @@ def plan(engine: Engine = None) -> None:
 
     given = conf(engine)
     with Hive(given) as hive:
-        landing, steps = build.plan(given, hive)
-    rows: list[tuple[Any, ...]] = [(step.file.name, "build" if step.is_due else "keep", step.why) for step in steps]
+        todo = build.plan(given, hive)
+    rows: list[tuple[Any, ...]] = [
+        (step.file.name, "build" if step.is_due else "keep", step.why) for step in todo.steps
+    ]
     print(query.formatted(Result(["table", "action", "why"], rows), "table"))
-    say(f"newest landing {landing}, {sum(step.is_due for step in steps)} of {len(steps)} tables to build")
+    say(f"newest landing {todo.landing}, {len(todo.due)} of {len(rows)} tables to build")
+
+
+@app.command(epilog="Example: ./warehouse rollback")
+def rollback(engine: Engine = None) -> None:
+    """Let readers see the build before the published one; the next build publishes anew."""
+    from etl.release import rollback as run
+
+    run(conf(engine), say)
+
+
+@app.command(epilog="Example: ./warehouse clean --yes")
+def clean(
+    engine: Engine = None, yes: Annotated[bool, typer.Option("--yes", help="Remove it, do not just show it.")] = False
+) -> None:
+    """Show the builds and leftovers that nobody needs; never what is published or one step back."""
+    from etl import query
+    from etl.clean import clean as run
+    from etl.hive import Result
+
+    found = run(conf(engine), yes)
+    print(query.formatted(Result(["path", "bytes", "why"], [(one.path, one.bytes, one.why) for one in found]), "table"))
+    total = f"{len(found)} paths, {sum(one.bytes for one in found):,} bytes"
+    say(f"removed {total}" if yes else f"would remove {total}; nothing was removed without --yes")
 
 
 @app.command(epilog="Example: ./warehouse validate")
 def validate(engine: Engine = None) -> None:
-    """Run the expectation suites; exit code 3 when a critical one is not met."""
+    """Run the expectation suites over what readers see; exit code 3 when a critical one is not met."""
     from etl.validate import validate as run
 
-    show(run(conf(engine), say))
+    validated = run(conf(engine), say)
+    show(validated)
+    if not validated.is_good:
+        raise ExpectationError("critical expectations are not met", f"look at {validated.summary}")
 
 
 def show(validated: Any) -> None:
-    """Print the verdict; ExpectationError when a critical expectation is not met."""
+    """Print the verdict."""
     for row in validated.failed:
         column = f" {row['column_name']}" if row["column_name"] else ""
         say(f"{row['severity']}: {row['table_name']}{column}: {row['expectation']}: {row['observed']}")
     met = len(validated.rows) - len(validated.failed)
     say(f"{met} of {len(validated.rows)} expectations met in {validated.seconds:.1f} s: {validated.summary}")
-    if not validated.is_good:
-        raise ExpectationError("critical expectations are not met", f"look at {validated.summary}")
 
 
 @app.command(epilog="Example: ./warehouse report")
@@ -273,15 +310,12 @@ def report(engine: Engine = None) -> None:
 
 @app.command(epilog="Example: ./warehouse run")
 def run(engine: Engine = None) -> None:
-    """Land, build, validate and report."""
-    from etl.validate import preload
-
-    preload()
+    """Land, build, validate, publish and report."""
     land()
-    build(None, engine)
     failed: ExpectationError | None = None
     try:
-        validate(engine)
+        if not built(None, engine):
+            validate(engine)
     except ExpectationError as error:
         failed = error  # the report is what people look at to see why
     report(engine)

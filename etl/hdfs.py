@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,8 +37,11 @@ class Hdfs:
 
     def names(self, *folder: str) -> list[str]:
         """The names in a folder, sorted; none where there is no such folder."""
+        return sorted(PurePosixPath(one["name"]).name for one in self._list(*folder))
+
+    def _list(self, *folder: str) -> list[dict[str, Any]]:
         try:
-            return sorted(PurePosixPath(one).name for one in self._call("ls", self.path(*folder), detail=False))
+            return list(self._call("ls", self.path(*folder), detail=True))
         except FileNotFoundError:
             return []
 
@@ -48,12 +52,19 @@ class Hdfs:
         paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
         return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
 
-    def put_rows(self, rows: list[dict[str, Any]], *path: str) -> None:
-        """Write rows as JSON lines into a new file, seen whole or not at all."""
-        draft = self.path(*path[:-1], f".{path[-1]}.draft")
+    def size(self, *path: str) -> int:
+        """The bytes of a file, or of all files below a folder."""
+        return int(self._call("content_summary", self.path(*path))["length"])
+
+    def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
+        """Write rows as JSON lines into a new file, seen whole or not at all; False when it is there already."""
+        draft = (*path[:-1], f".{path[-1]}.{uuid.uuid4().hex}")
         lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-        self._call("pipe_file", draft, lines)
-        self._call("mv", draft, self.path(*path))
+        self._call("pipe_file", self.path(*draft), lines)
+        if self.rename_new(draft, path):
+            return True
+        self.remove(*draft)
+        return False
 
     def rows(self, *path: str) -> list[dict[str, Any]]:
         """The rows of a JSON-lines file."""
@@ -85,8 +96,9 @@ class Hdfs:
         try:
             return getattr(self.filesystem, verb)(*arguments, **options)
         except requests.ConnectionError as error:
+            asked = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
             raise ServerError(
-                f"HDFS does not answer at {self.address}",
+                f"HDFS does not answer at {asked or self.address}",
                 "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
             ) from error
         except (FileNotFoundError, FileExistsError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
+import itertools
 import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -181,9 +182,10 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
     """
     newest, views = contract.newest(), {}
     raw = sorted(sqlfile.files("1_raw"), key=lambda file: file.version)
+    values = {"warehouse_root": settings.warehouse_root}
     for file in raw:
-        *tables, views[file.name] = file.statements({"warehouse_root": settings.warehouse_root})
-        for statement in tables:
+        views[file.name] = file.views(values)
+        for statement in file.tables(values):
             hive.query(statement)
     numbers = [int(name.removeprefix("landing=")) for name in hdfs.names(FOLDER) if name.startswith("landing=")]
     for file in raw:
@@ -204,8 +206,8 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
         ]
         if places:
             hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {' '.join(places)}")
-    for view in views.values():  # last, so that a reader of a new version's finds every landing in it
-        hive.query(view)
+    for statement in itertools.chain(*views.values()):  # last, so that a reader of a new version finds every landing
+        hive.query(statement)
     return numbers
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ACCEPTED, REJECTED = "assessments", "rejected_messages"
 BATCH_BYTES = 64 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
+RETRIES = 7  # of a call to the Connect server, over some 10 seconds
 KAFKA_MS = 30_000  # how long Spark waits for a broker that went away
 
 
@@ -62,12 +63,17 @@ def _opened(settings: Settings, identity: str) -> SparkSession:
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=10).close()
         options = ";".join(filter(None, (options, f"session_id={identity}")))
-        return SparkSession.builder.remote(f"sc://{address}/;{options}").getOrCreate()
+        spark = SparkSession.builder.remote(f"sc://{address}/;{options}").getOrCreate()
     except (OSError, ValueError) as error:
         raise ServerError(
             f"no Spark Connect server at {address}: {error}",
             "start it with ./warehouse up or set WAREHOUSE_SPARK",
         ) from error
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    # By default a client waits ten minutes for a server that went away.
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=2_000)])
+    return spark
 
 
 def messages(spark: SparkSession, settings: Settings, ranges: Sequence[dict[str, Any]]) -> DataFrame:

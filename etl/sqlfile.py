@@ -32,6 +32,7 @@ from etl.settings import PROJECT
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
 KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
+VIEW = re.compile(r"CREATE OR REPLACE VIEW\s+")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 TYPES = {
     "identifier": re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}"),
@@ -94,8 +95,10 @@ class SqlFile:
 
     @property
     def sha256(self) -> str:
-        """Of the file's bytes."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Of what the file says: its tokens, so that comments and line breaks do not count."""
+        text = VARIABLE.sub(r"__\1__", self.text)
+        said = " ".join(text[token.start : token.end + 1] for token in _tokens(text))
+        return hashlib.sha256(said.encode()).hexdigest()
 
     @cached_property
     def header(self) -> dict[str, str]:
@@ -131,9 +134,35 @@ class SqlFile:
             )
         return {name: kind for name, kind in pairs}
 
+    @property
+    def following(self) -> str:
+        """The name of the file that its next version would be."""
+        return f"{self.path.stem.rpartition('_v')[0]}_v{self.version + 1}.sql"
+
+    @property
+    def place(self) -> str:
+        """Where it lies, from the project folder on: sql/2_flat/attempts_v1.sql."""
+        return f"sql/{self.stage}/{self.path.name}"
+
     def statements(self, values: Mapping[str, str] | None = None) -> list[str]:
         """The statements with every `${name}` put in; UsageError as in the function of the same name."""
         return statements(self.text, self.parameters, values or {}, str(self.path))
+
+    def views(self, values: Mapping[str, str] | None = None) -> list[str]:
+        """What makes the file's views, so that no reader ever misses one.
+
+        Spark replaces a view by dropping it and making it anew; ALTER VIEW is one call to the metastore.
+        """
+        found = [VIEW.sub("", one) for one in self._statements(values, is_view=True)]
+        return [f"{verb} {one}" for one in found for verb in ("CREATE VIEW IF NOT EXISTS", "ALTER VIEW")]
+
+    def tables(self, values: Mapping[str, str] | None = None) -> list[str]:
+        """The statements that are not views: they make the table, and fill it where the file does."""
+        return self._statements(values, is_view=False)
+
+    def _statements(self, values: Mapping[str, str] | None, is_view: bool) -> list[str]:
+        chosen = ";\n".join(one for one in split(self.text) if bool(VIEW.match(one)) is is_view)
+        return statements(chosen, self.parameters, values or {}, str(self.path))
 
     @cached_property
     def columns(self) -> list[tuple[str, str]]:
@@ -168,7 +197,7 @@ def statements(text: str, parameters: Mapping[str, str], values: Mapping[str, st
 def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
     """Put checked values in for `${name}`, each written for the quotes it stands in; comments are left alone."""
     matches = list(VARIABLE.finditer(text))
-    tokens = _tokens(VARIABLE.sub(lambda match: "_" * len(match[0]), text)) if matches else []
+    tokens = _tokens(_masked(text)) if matches else []
     starts = [token.start for token in tokens]
     parts, at = [], 0
     for match in matches:
@@ -212,6 +241,11 @@ def checked(name: str, kind: str, value: str) -> str:
     return value
 
 
+def _masked(text: str) -> str:
+    """The text with a word of the same length in place of each variable."""
+    return VARIABLE.sub(lambda match: "_" * len(match[0]), text)
+
+
 def _tokens(text: str) -> list[sqlglot.Token]:
     """By sqlglot's tokenizer: it knows strings, comments, back quotes and hints. UsageError for an open quote."""
     try:
@@ -225,7 +259,7 @@ def split(text: str) -> list[str]:
     found: list[str] = []
     start: int | None = None
     end = 0
-    for token in _tokens(text):
+    for token in _tokens(_masked(text)):
         if token.token_type == TokenType.SEMICOLON:
             if start is not None:
                 found.append(text[start:end])

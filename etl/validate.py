@@ -1,12 +1,11 @@
-"""Runs the expectation suites over the tables that readers see; the results become a table and pages.
+"""Runs the expectation suites over one build, published or about to be; the results become a table and pages.
 
-A suite lies under expectations/ where its table lies under sql/, in Great Expectations' own JSON. Every
-expectation becomes SQL on the same server that answers the readers.
+A suite lies under expectations/ where its table lies under sql/, in Great Expectations' own JSON, with `${build_id}`
+and `${landing}` for what is looked at. Every expectation becomes SQL on the same server that answers the readers.
 """
 
 from __future__ import annotations
 
-import datetime
 import importlib
 import json
 import logging
@@ -14,20 +13,24 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import build, kafka, report
+from etl import build, kafka, land, ledger, release, report, sqlfile
 from etl.errors import ExpectationError, UsageError
 from etl.hdfs import Hdfs
 from etl.hive import Hive, reduced
+from etl.ledger import Built, Ledger
 from etl.settings import PROJECT, Settings
 
 EXPECTATIONS = PROJECT / "expectations"
 CRITICAL = "critical"
+PARAMETERS = {"build_id": "identifier", "landing": "integer"}
+BUILT = ("flat.", "marts.")  # databases of tables that builds fill
+NAMED = 5  # things that the unexpected rows of one expectation are about
 AT_ONCE = 3  # suites: each waits for the server most of the time
 
 
@@ -46,6 +49,12 @@ class Validated:
         return sorted((row for row in self.rows if not row["is_met"]), key=lambda row: str(row["severity"] != CRITICAL))
 
     @property
+    def worst(self) -> str:
+        """The first critical expectation that is not met, in words."""
+        row = self.failed[0]
+        return f"{row['table_name']}: {row['expectation']}: {row['observed']}"
+
+    @property
     def is_good(self) -> bool:
         """Whether every critical expectation is met."""
         return not any(row["severity"] == CRITICAL for row in self.failed)
@@ -56,46 +65,59 @@ def preload() -> None:
     threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
 
 
-def suites() -> list[tuple[str, dict[str, Any]]]:
-    """(the readers' name of the table, the suite) of every file under expectations/, in stage order."""
+def suites(values: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """(the versioned table, the suite) of every file under expectations/, in stage order, with the values put in."""
     found = []
     for path in sorted(EXPECTATIONS.glob("*/*.json")):
         try:
             suite = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise UsageError(f"{path} is not JSON: {error}", "mend the file") from error
-        database = path.parent.name.partition("_")[2]
-        found.append((f"{database}.{path.stem.rpartition('_v')[0]}", suite))
+        for one in suite["expectations"]:
+            if query := one["kwargs"].get("unexpected_rows_query"):
+                (one["kwargs"]["unexpected_rows_query"],) = sqlfile.statements(query, PARAMETERS, values, str(path))
+        found.append((f"{path.parent.name.partition('_')[2]}.{path.stem}", suite))
     return found
 
 
-def validate(settings: Settings, say: Callable[[str], None]) -> Validated:
-    """Record what the broker holds, run every suite, write results and pages.
+def validate(
+    settings: Settings, say: Callable[[str], None], build_id: str | None = None, landing: int = 0
+) -> Validated:
+    """Look at a build, by default the one that readers see, and write results and pages.
 
-    Raises ExpectationError when a table to be validated is not there.
+    What the broker and HDFS hold at this moment is recorded first, for the expectations to hold against.
+    Raises ExpectationError when nothing is published, or a table cannot be read.
     """
     began = time.monotonic()
-    now = datetime.datetime.now(datetime.UTC)
-    run_id = now.strftime("r%Y%m%dT%H%M%S%f")
-    at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    run_id, at = ledger.stamp("r"), ledger.now()
     hdfs = Hdfs(settings)
     with Hive(settings) as hive:
-        build.prepare(settings, hive)
-        _record_offsets(settings, hdfs, run_id, at)
-        _refuse_missing(hive)
-        context = load(settings)
-        checkpoints = [(table, suite, _checkpoint(settings, context, table, suite)) for table, suite in suites()]
-        rows = []
-        with ThreadPoolExecutor(AT_ONCE) as pool, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for (table, suite, _), found in zip(
-                checkpoints, pool.map(lambda one: _run(one[2]), checkpoints), strict=True
-            ):
-                known = {"run_id": run_id, "table_name": table, "suite": suite["name"], "validated_at": at}
-                met = sum(row["is_met"] for row in found)
-                say(f"{table:24} {met:>3} of {len(found)} expectations met")
-                rows += [{**known, **row} for row in found]
-        hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
+        release.prepare(settings, hive, hdfs)
+        if build_id is None:
+            published = release.mend(hive, Ledger(hdfs))
+            if published is None:
+                raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
+            build_id, landing = published.build_id, published.landing
+    tables = Ledger(hdfs).tables(build_id)
+    _record_offsets(settings, hdfs, run_id, at)
+    _record_files(hdfs, run_id, tables.values())
+    context = load(settings)
+    values = {"build_id": build_id, "landing": str(landing)}
+    checkpoints = [
+        (table, suite, _checkpoint(settings, context, table, suite, build_id if table in tables else None))
+        for table, suite in suites(values)
+        if table in tables or not table.startswith(BUILT)
+    ]
+    rows = []
+    with ThreadPoolExecutor(AT_ONCE) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for (table, suite, _), found in zip(checkpoints, pool.map(lambda one: _run(one[2]), checkpoints), strict=True):
+            _name(settings, table, suite, found)
+            known = {"run_id": run_id, "build_id": build_id, "table_name": table}
+            met = sum(row["is_met"] for row in found)
+            say(f"{table:24} {met:>3} of {len(found)} expectations met")
+            rows += [{**known, "suite": suite["name"], "validated_at": at, **row} for row in found]
+    hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         context.build_data_docs()
@@ -121,13 +143,11 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
     hdfs.put_rows(rows, "ops", "topic_offsets_v1", f"{run_id}.json")
 
 
-def _refuse_missing(hive: Hive) -> None:
-    for database in sorted({table.partition(".")[0] for table, _ in suites()}):
-        # Hive answers with the name alone, Spark with the database before it and a flag behind it.
-        there = {row[len(row) // 2] for row in hive.query(f"SHOW TABLES IN {database}").rows}
-        for table, _ in suites():
-            if table.startswith(f"{database}.") and table.partition(".")[2] not in there:
-                raise ExpectationError(f"{table} is not there", "run ./warehouse build")
+def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built]) -> None:
+    """What lies in the folders of all landings and of the build's tables."""
+    folders = {build.folder(built.table_name, built.written_by) for built in tables} | {(land.FOLDER,)}
+    rows = [{"run_id": run_id, **file} for folder in sorted(folders) for file in ledger.stored(hdfs, *folder)]
+    hdfs.put_rows(rows, "ops", "stored_files_v1", f"{run_id}.json")
 
 
 def load(settings: Settings) -> Any:
@@ -137,6 +157,8 @@ def load(settings: Settings) -> Any:
         warnings.simplefilter("ignore")
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        importlib.import_module("etl.expectation")  # to import it is to make it known
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -154,8 +176,8 @@ def load(settings: Settings) -> Any:
     return context
 
 
-def _checkpoint(settings: Settings, context: Any, table: str, suite: dict[str, Any]) -> Any:
-    """What runs one suite on its table, over a connection of its own so that several can run at once.
+def _checkpoint(settings: Settings, context: Any, table: str, suite: dict[str, Any], build_id: str | None) -> Any:
+    """What runs one suite on a build's rows of its table, over a connection of its own so that several can run at once.
 
     Raises ExpectationError when the table is there but cannot be read, as when its files are lost.
     """
@@ -174,7 +196,10 @@ def _checkpoint(settings: Settings, context: Any, table: str, suite: dict[str, A
             create_temp_table=False,
         )
         try:
-            asset = source.add_table_asset(table, table_name=name, schema_name=database)
+            if build_id is None:
+                asset = source.add_table_asset(table, table_name=name, schema_name=database)
+            else:
+                asset = source.add_query_asset(table, f"SELECT * FROM {table} WHERE build_id = '{build_id}'")  # noqa: S608
         except TestConnectionError as error:
             raise ExpectationError(
                 f"{table} cannot be read: {reduced(error)}",
@@ -229,6 +254,18 @@ def _row(result: Any) -> dict[str, Any]:
         "observed": observed,
         "reason": config.notes if isinstance(config.notes, str) else " ".join(config.notes or ()),
     }
+
+
+def _name(settings: Settings, table: str, suite: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Add to what was observed what it is about: values of the columns that the suite says name an unexpected row."""
+    for told, row in zip(suite["expectations"], rows, strict=True):
+        names = told.get("meta", {}).get("names")
+        if names and not row["is_met"]:
+            query = told["kwargs"]["unexpected_rows_query"].format(batch=table)
+            with Hive(settings) as hive:
+                found = hive.query(f"SELECT {', '.join(names)} FROM ({query}) AS unexpected LIMIT 1000").rows  # noqa: S608
+            values = sorted({str(value) for one in found for value in one if value is not None})
+            row["observed"] += f": {', '.join(values[:NAMED])}"
 
 
 def _exceptions(info: Any) -> list[str]:

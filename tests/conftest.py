@@ -6,13 +6,15 @@ knows of it by settings alone: so everything here rehearses a cluster (tests/tes
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from messages import ACCEPTED, REJECTED, publish, text
+from reliability import Case, Cases
 
 from etl import settings as settings_module
 from etl.settings import PROJECT, Settings
@@ -21,12 +23,45 @@ from etl.stack.layout import PORTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"
-FIRST = ["test_readme.py", "test_rehearsal.py"]
+ORDER = {"test_readme.py": -2, "test_rehearsal.py": -1, "test_messages.py": 1}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README and the rehearsal show the plain sample: they come before other tests publish what is wrong."""
-    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+    """The README and the rehearsal show the plain sample: they come before other tests publish what is wrong.
+
+    The corpus comes last: behind it every table is larger and slower to read.
+    """
+    items.sort(key=lambda item: ORDER.get(item.path.name, 0))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-docs` writes what the tests did into docs/reliability.md."""
+    parser.addoption("--write-docs", action="store_true", help="write docs/reliability.md")
+
+
+CASES = Cases()
+
+
+@pytest.fixture
+def case() -> Case:
+    """`case("Two loaders", "started at once", "one lands")` counts a line of docs/reliability.md."""
+    return CASES.add
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """`@pytest.mark.case("Two loaders", "started at once", "one lands")` counts that line when the test has passed."""
+    report = yield
+    for mark in item.iter_markers("case"):
+        if report.when == "call" and report.passed:
+            CASES.add(*mark.args, **mark.kwargs)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page, where that was asked for."""
+    if session.config.getoption("--write-docs"):
+        CASES.write()
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +150,13 @@ def nasty(run: Run, unlanded: int) -> str:
     landed = run("land").stderr
     run("build")
     return landed
+
+
+@pytest.fixture(scope="session")
+def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In place of expectations/: one suite with one quick expectation, so that a build takes seconds."""
+    path = tmp_path_factory.mktemp("suites") / "3_marts/exams_v1.json"
+    path.parent.mkdir(parents=True)
+    least = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
+    path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [{**least, "notes": "For the test."}]}))
+    return path.parent.parent

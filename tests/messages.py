@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from etl.publish import MESSAGE_BYTES
 from etl.settings import Settings
 
 
@@ -188,7 +189,8 @@ REJECTED: list[tuple[bytes | None, str]] = [
 
 def publish(settings: Settings, *values: bytes | None) -> None:
     """Publish bytes as they are, as no user of ./warehouse publish could."""
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers, "enable.idempotence": True})
+    servers = {"bootstrap.servers": settings.bootstrap_servers, "message.max.bytes": MESSAGE_BYTES}
+    producer = Producer({**servers, "enable.idempotence": True})
     for number, one in enumerate(values):
         producer.produce(settings.topic, value=one, key=b"\xff key %d" % number, partition=0)
     assert producer.flush(30) == 0

@@ -64,17 +64,36 @@ class Event(NamedTuple):
 
 
 def is_accepted(value: bytes | None) -> bool:
-    """Whether a message is strict JSON that fits the contract."""
+    """Whether a message meets the rules of docs/messages.md."""
     try:
-        parsed = json.loads((value or b"").decode(), object_pairs_hook=tuple, parse_constant=_refuse)
+        parsed = json.loads(
+            (value or b"").decode(),
+            object_pairs_hook=_pairs,
+            parse_int=_short(int),
+            parse_float=_short(float),
+            parse_constant=_refuse,
+        )
         json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
+        return isinstance(parsed, tuple) and _depth(parsed) <= 100 and _fits(parsed, CONTRACT)
     except (ValueError, RecursionError):
         return False
-    return isinstance(parsed, tuple) and _depth(parsed) <= 100 and _fits(parsed, CONTRACT)
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text[:100]} is refused")
+
+
+def _short(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A number of up to 1,000 characters."""
+    return lambda text: read(text) if len(text) <= 1000 else _refuse(text)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    """An object with names of up to 50,000 bytes."""
+    for name, _ in pairs:
+        if len(name.encode()) > 50_000:
+            _refuse(name)
+    return tuple(pairs)
 
 
 def _depth(value: Any) -> int:
@@ -90,11 +109,19 @@ def _fits(value: Any, kind: Any) -> bool:
     if isinstance(kind, dict):
         lower = {name.lower() for name in kind}
         return isinstance(value, tuple) and all(
-            _fits(item, kind[name]) if name in kind else name.lower() not in lower for name, item in value
+            _fits(item, kind[name]) if name in kind else name.lower() not in lower and not _is_column(name, len(kind))
+            for name, item in value
         )
     if isinstance(kind, list):
         return isinstance(value, list) and all(_fits(item, kind[0]) for item in value)
     return type(value) is kind and (kind is not int or -(2**63) <= value < 2**63)
+
+
+def _is_column(name: str, count: int) -> bool:
+    """Whether Hive would take a name for that of a column: `_col7`, or the number of one of so many."""
+    if re.fullmatch("_col[0-9]+", name):
+        return True
+    return re.fullmatch(r"[+-]?\d+", name) is not None and (len(name) > 100 or int(name) < count)
 
 
 def tables(messages: Iterable[Message]) -> dict[str, list[Row]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comparing import TABLES, assert_tables_are_right, consumed, in_order, rows
+from comparing import assert_tables_are_right, consumed, in_order, rows
 from conftest import Run
 from messages import ACCEPTED, REJECTED, attempt, publish, text
 from oracle import is_accepted
 
-from etl import build, sqlfile
-from etl.errors import UsageError
+from etl import sqlfile
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.settings import PROJECT, Settings
@@ -54,7 +52,7 @@ def test_the_sample_lands_whole(landed: str) -> None:
 def test_every_table_of_the_sample_equals_the_independent_computation(
     settings: Settings, hive: Hive, sample: str
 ) -> None:
-    assert "built 6 tables" in sample
+    assert "6 tables built, 0 kept" in sample
     assert_tables_are_right(settings, hive)
 
 
@@ -98,7 +96,7 @@ def test_landing_and_building_again_does_nothing(run: Run) -> None:
 def test_a_forced_rebuild_gives_identical_rows_in_a_new_build(run: Run, hive: Hive) -> None:
     question = "SELECT MAX(build_id) FROM flat.attempts"
     before, build_before = rows(hive, "flat.attempts"), value(hive, question)
-    assert "built 1 tables" in run("build", "flat.attempts").stderr
+    assert "1 tables built, 5 kept" in run("build", "flat.attempts").stderr
     assert value(hive, question) > build_before
     assert in_order(rows(hive, "flat.attempts")) == in_order(before)
 
@@ -125,7 +123,7 @@ def test_a_lost_file_of_a_landing_fails_the_validation(run: Run, settings: Setti
     kept, aside = ("landings", "landing=1", "table=assessments"), ("lost",)
     assert hdfs.rename_new(kept, aside)
     try:
-        assert "raw.assessments cannot be read" in run("validate", code=3).stderr
+        assert "raw.assessments_v1 cannot be read" in run("validate", code=3).stderr
     finally:
         assert hdfs.rename_new(aside, kept)
 
@@ -133,7 +131,7 @@ def test_a_lost_file_of_a_landing_fails_the_validation(run: Run, settings: Setti
 @pytest.mark.long
 @pytest.mark.usefixtures("unlanded")
 def test_messages_that_were_not_landed_are_told_by_a_warning(run: Run) -> None:
-    assert "warning: raw.landings: every message in Kafka is landed: 1" in run("validate").stderr
+    assert "warning: raw.landings_v1: every message in Kafka is landed: 1" in run("validate").stderr
 
 
 # Nasty messages
@@ -203,45 +201,6 @@ def test_two_loaders_at_once_land_each_message_once(settings: Settings, hive: Hi
     assert sorted(landed) == sorted(accepted)
 
 
-# Plans
-
-
-def replanned(settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, str]:
-    monkeypatch.setattr(sqlfile, "SQL", folder)
-    return {step.file.name: step.why for step in build.plan(settings, hive)[1]}
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of sql/, to be changed."""
-    return Path(shutil.copytree(PROJECT / "sql", tmp_path / "sql"))
-
-
-@pytest.mark.usefixtures("nasty")
-def test_a_changed_text_is_built_again_and_so_is_what_reads_it(
-    run: Run, settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch, copy: Path
-) -> None:
-    run("land")
-    run("build")
-    assert set(replanned(settings, hive, monkeypatch, copy).values()) == {"up to date"}
-    file = copy / "2_flat" / "attempt_questions_v1.sql"
-    file.write_text(file.read_text() + "-- changed\n")
-    plan = replanned(settings, hive, monkeypatch, copy)
-    assert plan.pop("flat.attempt_questions") == "changed text"
-    assert plan.pop("marts.questions") == "new data"
-    assert set(plan.values()) == {"up to date"}
-
-
-@pytest.mark.usefixtures("nasty")
-def test_changed_columns_of_a_released_table_are_refused(
-    settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch, copy: Path
-) -> None:
-    file = copy / "2_flat" / "attempts_v1.sql"
-    file.write_text(file.read_text().replace("max_attempts INT", "max_attempts BIGINT"))
-    with pytest.raises(UsageError, match=r"attempts_v1\.sql changes the columns .*attempts_v2\.sql"):
-        replanned(settings, hive, monkeypatch, copy)
-
-
 def test_building_an_unknown_table_is_wrong_usage(run: Run) -> None:
     assert "there is no table flat.nothing" in run("build", "flat.nothing", code=2).stderr
 
@@ -249,6 +208,7 @@ def test_building_an_unknown_table_is_wrong_usage(run: Run) -> None:
 @pytest.mark.usefixtures("nasty")
 def test_beeline_runs_every_file_unmodified(run: Run, settings: Settings, hive: Hive) -> None:
     given = {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": "by_beeline"}
+    given |= {"release": "0", "previous_build_id": "none"}
 
     def by_beeline(file: sqlfile.SqlFile) -> None:
         variables = [word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")]
@@ -261,5 +221,5 @@ def test_beeline_runs_every_file_unmodified(run: Run, settings: Settings, hive: 
         assert len(list(pool.map(by_beeline, sqlfile.files("4_*")))) > 10
     counted = "COUNT(*), MIN(build_id), MAX(build_id)"
     assert hive.query(f"SELECT {counted} FROM flat.attempts").rows == [(3242, "by_beeline", "by_beeline")]
-    run("build", *TABLES)
+    run("build")  # finds that readers see another build than the ledger says, and mends it
     assert_tables_are_right(settings, hive)

@@ -157,6 +157,7 @@ def test_the_newest_version_is_the_contract(sql: Path) -> None:
         ("exam_name: STRING", "examname: STRING", "leaves out $.exam_name, which is string"),
     ],
 )
+@pytest.mark.case("Contract `_v2` that changes a type or drops a field", "landed", "refused, path and both types named")
 def test_a_version_that_does_more_than_add_is_refused(before: str, after: str, words: str, sql: Path) -> None:
     add_version(sql, 2, (before, after))
     with pytest.raises(UsageError) as caught:
@@ -168,6 +169,7 @@ def test_a_version_that_does_more_than_add_is_refused(before: str, after: str, w
 
 
 @pytest.mark.long
+@pytest.mark.case("Broker down at the start", "landed", "an error naming host and port within 30 s")
 def test_a_broker_that_is_away_is_named_within_30_seconds(tmp_path: Path) -> None:
     began = time.monotonic()
     away = settings_module.load(home=tmp_path, bootstrap_servers="127.0.0.1:1")
@@ -325,12 +327,18 @@ def first(own: Settings, transactions: Producer) -> land.Landed:
     return land.land(own, print)
 
 
+@pytest.mark.case(
+    "Transactions: committed, aborted, left open; tombstones, empty values, binary keys and headers, 10 MB, 16 MB",
+    "landed",
+    "what a read_committed consumer sees, sha256 equal",
+)
 def test_what_is_landed_is_what_a_consumer_of_committed_messages_sees(own: Settings, first: land.Landed) -> None:
     assert (first.accepted, first.rejected) == (9, 5)
     found = landed(own)
     assert len(found) == 14 and found == seen(own)
 
 
+@pytest.mark.case("Aborted transactions", "landed", "their offsets counted as absent")
 def test_offsets_without_a_message_are_counted(own: Settings, first: land.Landed) -> None:
     """Three marks of transactions and three aborted messages; the open transaction is yet to be landed."""
     assert first.spans == ", offsets 0-10 of partition 0, offsets 0-8 of partition 1; offsets without a message: 6"
@@ -338,6 +346,7 @@ def test_offsets_without_a_message_are_counted(own: Settings, first: land.Landed
     assert unexpected(own) == ["warning: every offset holds a message"]
 
 
+@pytest.mark.case("Unknown fields", "landed", "recorded with path and example")
 def test_keys_headers_and_unknown_fields_are_columns(own: Settings, first: land.Landed) -> None:
     assert first
     named = (
@@ -374,6 +383,7 @@ def test_the_rejected_are_shown_by_reason_and_given_back_byte_for_byte(own: Sett
     assert "partition:offset" in run("rejected", "5", code=2).stderr
 
 
+@pytest.mark.case("Transaction open at a landing", "committed, landed again", "landed once")
 def test_an_open_transaction_is_landed_once_it_is_committed(
     own: Settings, first: land.Landed, transactions: Producer
 ) -> None:
@@ -386,6 +396,9 @@ def test_an_open_transaction_is_landed_once_it_is_committed(
 # Loss
 
 
+@pytest.mark.case(
+    "Offsets lost to retention", "landed", "gap per partition shown, exit code 3, until --accept-loss names it"
+)
 def test_a_loss_is_refused_until_it_is_named(own: Settings, first: land.Landed) -> None:
     assert first
     before = landed(own)
@@ -408,6 +421,7 @@ def test_a_loss_is_refused_until_it_is_named(own: Settings, first: land.Landed) 
     assert "landed 0 messages" in run("land").stderr
 
 
+@pytest.mark.case("Offsets lost to retention", "everything new lost", "accepted by name, recorded")
 def test_a_loss_of_all_that_is_new_is_landed_too(own: Settings, first: land.Landed) -> None:
     assert first
     publish(own, 2, text(attempt("lost at once")))
@@ -422,6 +436,7 @@ def test_a_loss_of_all_that_is_new_is_landed_too(own: Settings, first: land.Land
 # Replay
 
 
+@pytest.mark.case("Replay of rejected messages", "replayed twice", "each that fits now landed once")
 def test_a_mended_checker_lands_what_it_had_rejected_once(own: Settings, first: land.Landed) -> None:
     assert first
     deep = [text({**attempt(f"deep {number}"), **DEEP}) for number in range(3)]
@@ -457,6 +472,7 @@ def test_a_landing_lists_its_files(own: Settings, first: land.Landed) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.case("Loader killed while Spark writes", "landed again", "its job ended, nothing doubled")
 def test_a_loader_that_is_killed_leaves_nothing_that_the_next_one_does_not_mend(
     own: Settings, first: land.Landed
 ) -> None:
@@ -481,6 +497,7 @@ def test_a_loader_that_is_killed_leaves_nothing_that_the_next_one_does_not_mend(
 # New versions of the contract
 
 
+@pytest.mark.case("Contract `_v2` with a new optional field", "landed and queried", "old and new messages read")
 def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Landed, sql: Path) -> None:
     assert first
     add_version(sql, 2, ("started_at: STRING,", "started_at: STRING, difficulty: BIGINT,"))
@@ -513,6 +530,7 @@ def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Lan
 
 
 @pytest.mark.long
+@pytest.mark.case("Broker killed in the middle", "landed, landed again", "told in one line, then all landed once")
 def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
     own: Settings, first: land.Landed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -540,6 +558,7 @@ def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
 # All of it
 
 
+@pytest.mark.case("Account of all these landings", "counted", "offsets = accepted + rejected + absent")
 def test_the_account_of_all_these_landings_is_right(own: Settings, first: land.Landed) -> None:
     assert first
     told = ["warning: no offset was lost in Kafka", "warning: every offset holds a message"]
@@ -550,6 +569,7 @@ def test_the_account_of_all_these_landings_is_right(own: Settings, first: land.L
 
 
 @pytest.mark.long
+@pytest.mark.case("Compacted topic", "landed", "what is left of it, the rest counted as absent")
 def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, tmp_path: Path) -> None:
     """Into a folder of its own, and not into the tables."""
     name = "compacted"
@@ -574,6 +594,7 @@ def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, tmp_path: Pat
     assert (done.accepted, done.total("absent_count")) == (2, 19)
 
 
+@pytest.mark.case("Topic deleted and made anew", "landed", "refused by its topic id, with advice")
 def test_a_topic_that_is_made_anew_is_refused_with_advice(own: Settings, first: land.Landed) -> None:
     assert first
     administer(own, "delete_topics", [own.topic])

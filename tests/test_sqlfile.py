@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -51,9 +50,18 @@ def test_the_header_tells_what_the_file_is() -> None:
     assert FILE.header["Usage"] == "./warehouse beeline -f x.sql a line without a key goes on"
 
 
-def test_the_digest_is_that_of_the_bytes() -> None:
-    file = sqlfile.files("2_flat")[0]
-    assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
+def test_the_digest_is_that_of_what_is_said(tmp_path: Path) -> None:
+    def digest(text: str) -> str:
+        return sqlfile.SqlFile(tmp_path, f"-- a.b: c.\n{text}").sha256
+
+    first = digest("SELECT 'a -- b' AS c, ${d} AS e;")
+    assert digest("-- why\nSELECT 'a -- b' AS c,\n    ${d} AS e; -- because") == first
+    for other in (
+        "SELECT 'a  -- b' AS c, ${d} AS e;",
+        "SELECT 'a -- b' AS c, ${e} AS e;",
+        "SELECT 'a' AS c, ${d} AS e;",
+    ):
+        assert digest(other) != first
 
 
 def test_parameters_have_a_name_and_a_type() -> None:

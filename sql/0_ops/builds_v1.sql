@@ -1,4 +1,4 @@
--- ops.builds: one row per table that a build wrote.
+-- ops.builds: one row per table of a build.
 -- Reads: nothing: the build puts one file of JSON lines into the folder of the table
 -- Writes: ops.builds_v1, ops.builds
 -- Grain: build_id, table_name
@@ -10,15 +10,16 @@ CREATE DATABASE IF NOT EXISTS ops;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS ops.builds_v1 (
     build_id STRING COMMENT 'The build, sorts by time',
-    table_name STRING COMMENT 'What was built, as readers name it: flat.attempts',
+    table_name STRING COMMENT 'The versioned table: flat.attempts_v1',
     file STRING COMMENT 'The SQL file, from the project folder on',
-    version INT COMMENT 'The number behind _v in the name of the file',
-    sha256 STRING COMMENT 'Hash of the bytes of the file',
+    sha256 STRING COMMENT 'Hash of what the file says without its comments and blanks',
     engine STRING COMMENT 'What ran it: spark or hive',
     landing BIGINT COMMENT 'The last landing that was read',
+    written_by STRING COMMENT 'The build that wrote the rows, an earlier one where nothing changed',
     started_at STRING COMMENT 'When the first statement was sent, ISO-8601 in UTC',
     seconds DOUBLE COMMENT 'How long all statements of the file took',
-    row_count BIGINT COMMENT 'Rows of the table after the build'
+    row_count BIGINT COMMENT 'Rows of the table after the build',
+    files ARRAY<STRUCT<path: STRING, bytes: BIGINT>> COMMENT 'Its files, from warehouse_root on'
 )
 COMMENT 'The ledger of builds, one row per build_id and table_name'
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'

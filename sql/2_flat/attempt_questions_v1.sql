@@ -19,13 +19,11 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.attempt_questions_v1 (
     is_correct BOOLEAN COMMENT 'Whether it was answered correctly, NULL where the message lacks it',
     is_incomplete BOOLEAN COMMENT 'Whether some right options were missed, NULL where it lacks it',
     is_submitted BOOLEAN COMMENT 'Whether it was answered at all, NULL where the message lacks it',
-    option_count INT COMMENT 'Options offered, NULL where the message has no options'
-)
-COMMENT 'Questions of attempts, one row per attempt_id and question_position'
-PARTITIONED BY (
-    build_id STRING COMMENT 'The build that wrote the row',
+    option_count INT COMMENT 'Options offered, NULL where the message has no options',
     started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
 )
+COMMENT 'Questions of attempts, one row per attempt_id and question_position'
+PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/flat/attempt_questions_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
@@ -67,7 +65,7 @@ events AS (
     FROM messages
 )
 
-INSERT OVERWRITE TABLE flat.attempt_questions_v1 PARTITION (build_id = '${build_id}', started_date)
+INSERT OVERWRITE TABLE flat.attempt_questions_v1 PARTITION (build_id = '${build_id}')
 SELECT
     events.payload.user_exam_id AS attempt_id,
     shown.position + 1 AS question_position,
@@ -84,8 +82,8 @@ FROM
     events
         LATERAL VIEW POSEXPLODE(events.payload.sequences.questions) shown AS position, question
 WHERE events.newness = 1
-DISTRIBUTE BY started_date;
+SORT BY started_date;
 
 CREATE OR REPLACE VIEW flat.attempt_questions AS
 SELECT * FROM flat.attempt_questions_v1
-WHERE build_id = '${build_id}';
+WHERE build_id = (SELECT published.build_id FROM ops.published);

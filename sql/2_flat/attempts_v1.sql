@@ -32,13 +32,11 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.attempts_v1 (
     kafka_topic STRING COMMENT 'Topic of the message that was kept',
     kafka_partition INT COMMENT 'Kafka partition of that message',
     kafka_offset BIGINT COMMENT 'Offset of that message',
-    kafka_published_at TIMESTAMP COMMENT 'When that message was published, UTC'
-)
-COMMENT 'Attempts at exams without duplicates, one row per event_id'
-PARTITIONED BY (
-    build_id STRING COMMENT 'The build that wrote the row',
+    kafka_published_at TIMESTAMP COMMENT 'When that message was published, UTC',
     started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
 )
+COMMENT 'Attempts at exams without duplicates, one row per event_id'
+PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/flat/attempts_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
@@ -80,7 +78,7 @@ events AS (
     FROM messages
 )
 
-INSERT OVERWRITE TABLE flat.attempts_v1 PARTITION (build_id = '${build_id}', started_date)
+INSERT OVERWRITE TABLE flat.attempts_v1 PARTITION (build_id = '${build_id}')
 SELECT
     payload.user_exam_id AS attempt_id,
     NULLIF(payload.keen_id, '') AS event_id,
@@ -122,8 +120,8 @@ SELECT
     CAST(started_at AS DATE) AS started_date
 FROM events
 WHERE events.newness = 1
-DISTRIBUTE BY started_date;
+SORT BY started_date;
 
 CREATE OR REPLACE VIEW flat.attempts AS
 SELECT * FROM flat.attempts_v1
-WHERE build_id = '${build_id}';
+WHERE build_id = (SELECT published.build_id FROM ops.published);

@@ -19,13 +19,11 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.question_options_v1 (
     is_checked BOOLEAN COMMENT 'Whether it was checked in the end, NULL where the message lacks it',
     is_correct BOOLEAN COMMENT 'Whether to check it is right (messages mark only these)',
     is_submitted BOOLEAN COMMENT 'Whether it was handed in (messages mark only these)',
-    clicked_at TIMESTAMP COMMENT 'Last click by the clock of the client, UTC, NULL if never clicked'
-)
-COMMENT 'Options of questions, one row per attempt_id, question_position and option_position'
-PARTITIONED BY (
-    build_id STRING COMMENT 'The build that wrote the row',
+    clicked_at TIMESTAMP COMMENT 'Last click by the clock of the client, UTC, NULL for never',
     started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
 )
+COMMENT 'Options of questions, one row per attempt_id, question_position and option_position'
+PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/flat/question_options_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
@@ -67,7 +65,7 @@ events AS (
     FROM messages
 )
 
-INSERT OVERWRITE TABLE flat.question_options_v1 PARTITION (build_id = '${build_id}', started_date)
+INSERT OVERWRITE TABLE flat.question_options_v1 PARTITION (build_id = '${build_id}')
 SELECT
     events.payload.user_exam_id AS attempt_id,
     shown.position + 1 AS question_position,
@@ -91,8 +89,8 @@ FROM
         LATERAL VIEW POSEXPLODE(events.payload.sequences.questions) shown AS position, question
         LATERAL VIEW POSEXPLODE(shown.question.options) offered AS position, choice
 WHERE events.newness = 1
-DISTRIBUTE BY started_date;
+SORT BY started_date;
 
 CREATE OR REPLACE VIEW flat.question_options AS
 SELECT * FROM flat.question_options_v1
-WHERE build_id = '${build_id}';
+WHERE build_id = (SELECT published.build_id FROM ops.published);

@@ -1,5 +1,5 @@
 -- marts.daily_activity: one row per day and hour in which attempts were started.
--- Reads: flat.attempts
+-- Reads: flat.attempts_v1
 -- Writes: marts.daily_activity_v1, marts.daily_activity
 -- Grain: started_date, started_hour
 -- Parameters: warehouse_root text, build_id identifier
@@ -23,7 +23,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.daily_activity_v1 (
     mean_score DOUBLE COMMENT 'Mean score of an attempt, from 0 to 1'
 )
 COMMENT 'Attempts over time, one row per started_date and started_hour'
-PARTITIONED BY (build_id STRING COMMENT 'The build that wrote the row')
+PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/marts/daily_activity_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
@@ -41,9 +41,10 @@ SELECT
     SUM(unanswered_count) AS unanswered_count,
     ROUND(SUM(score), 9) AS score_sum,
     ROUND(AVG(score), 9) AS mean_score
-FROM flat.attempts
+FROM flat.attempts_v1
+WHERE build_id = '${build_id}'
 GROUP BY started_date, HOUR(started_at);
 
 CREATE OR REPLACE VIEW marts.daily_activity AS
 SELECT * FROM marts.daily_activity_v1
-WHERE build_id = '${build_id}';
+WHERE build_id = (SELECT published.build_id FROM ops.published);

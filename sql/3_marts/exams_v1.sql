@@ -1,5 +1,5 @@
 -- marts.exams: one row per exam, with how often it was taken and how hard it is.
--- Reads: flat.attempts
+-- Reads: flat.attempts_v1
 -- Writes: marts.exams_v1, marts.exams
 -- Grain: exam_id
 -- Parameters: warehouse_root text, build_id identifier
@@ -30,7 +30,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.exams_v1 (
     last_date DATE COMMENT 'UTC day of the last attempt'
 )
 COMMENT 'Exams, one row per exam_id'
-PARTITIONED BY (build_id STRING COMMENT 'The build that wrote the row')
+PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/marts/exams_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
@@ -56,9 +56,10 @@ SELECT
     ) AS perfect_share,
     MIN(started_date) AS first_date,
     MAX(started_date) AS last_date
-FROM flat.attempts
+FROM flat.attempts_v1
+WHERE build_id = '${build_id}'
 GROUP BY exam_id;
 
 CREATE OR REPLACE VIEW marts.exams AS
 SELECT * FROM marts.exams_v1
-WHERE build_id = '${build_id}';
+WHERE build_id = (SELECT published.build_id FROM ops.published);

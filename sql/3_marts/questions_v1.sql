@@ -1,5 +1,5 @@
 -- marts.questions: one row per question of an exam, with how hard it is.
--- Reads: flat.attempts, flat.attempt_questions
+-- Reads: flat.attempts_v1, flat.attempt_questions_v1
 -- Writes: marts.questions_v1, marts.questions
 -- Grain: exam_id, question_id
 -- Parameters: warehouse_root text, build_id identifier
@@ -21,7 +21,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.questions_v1 (
     difficulty_rank INT COMMENT 'Rank by correct_share within its exam, 1 is the hardest'
 )
 COMMENT 'Questions of exams, one row per exam_id and question_id'
-PARTITIONED BY (build_id STRING COMMENT 'The build that wrote the row')
+PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/marts/questions_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
@@ -32,7 +32,8 @@ WITH attempts AS (
         attempt_id,
         MAX(exam_id) AS exam_id,
         MAX(exam_name) AS exam_name
-    FROM flat.attempts
+    FROM flat.attempts_v1
+    WHERE build_id = '${build_id}'
     GROUP BY attempt_id
 ),
 
@@ -47,8 +48,9 @@ questions AS (
         SUM(CASE WHEN attempt_questions.result = 'missed_some' THEN 1 ELSE 0 END)
             AS incomplete_count,
         SUM(CASE WHEN attempt_questions.result = 'unanswered' THEN 1 ELSE 0 END) AS unanswered_count
-    FROM flat.attempt_questions
+    FROM flat.attempt_questions_v1 AS attempt_questions
     LEFT JOIN attempts ON attempt_questions.attempt_id = attempts.attempt_id
+    WHERE attempt_questions.build_id = '${build_id}'
     GROUP BY attempts.exam_id, attempt_questions.question_id
 )
 
@@ -69,4 +71,4 @@ FROM questions;
 
 CREATE OR REPLACE VIEW marts.questions AS
 SELECT * FROM marts.questions_v1
-WHERE build_id = '${build_id}';
+WHERE build_id = (SELECT published.build_id FROM ops.published);

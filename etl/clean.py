@@ -1,0 +1,88 @@
+"""Removes what nobody needs any more: old builds, refused ones, and what killed runs left behind.
+
+What is published and the build one step back always stay, with every folder they point to; so does a build that
+is newer than the published one and not decided on, since the next build may go on from it. Landings are never
+removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etl import land, release, sqlfile
+from etl.build import folder
+from etl.errors import WarehouseError
+from etl.hdfs import Hdfs
+from etl.hive import Hive
+from etl.ledger import Ledger
+from etl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A folder or file to be removed: its path from warehouse_root on, its length, and why nobody needs it."""
+
+    path: str
+    bytes: int
+    why: str
+
+
+def clean(settings: Settings, is_done: bool) -> list[Leftover]:
+    """What may be removed; with `is_done` it is removed.
+
+    Raises WarehouseError when a build or a loader is at work, or nothing is published.
+    """
+    hdfs = Hdfs(settings)
+    book = Ledger(hdfs)
+    with land.alone(settings, "build"), land.alone(settings, "land"), Hive(settings) as hive:
+        current = release.mend(hive, book)
+        if current is None:
+            raise WarehouseError("nothing is published, so nothing is old", "run ./warehouse build")
+        kept = {current.build_id, current.previous_build_id}
+        undecided = {built.build_id for built in book.undecided().values()}
+        kept |= {build_id for build_id in undecided if build_id > current.build_id}
+        needed = {
+            folder(built.table_name, built.written_by)
+            for build_id in kept
+            if build_id
+            for built in book.tables(build_id).values()
+        }
+        found = _builds(hdfs, needed) + _drafts(hdfs)
+        if is_done:
+            _drop_partitions(hive, kept)
+            for one in found:
+                hdfs.remove(*one.path.split("/"))
+        return found
+
+
+def _builds(hdfs: Hdfs, needed: set[tuple[str, str, str]]) -> list[Leftover]:
+    """Folders of builds that no kept build points to."""
+    found = []
+    for database in sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")}):
+        for table in hdfs.names(database):
+            for name in hdfs.names(database, table):
+                place = (database, table, name)
+                if name.startswith("build_id=") and place not in needed:
+                    found.append(
+                        Leftover("/".join(place), hdfs.size(*place), "a build that is two steps back or refused")
+                    )
+    return found
+
+
+def _drafts(hdfs: Hdfs) -> list[Leftover]:
+    """What killed runs left: landings and ledger rows that never got their name."""
+    folders = [(land.FOLDER,), *(("ops", name) for name in hdfs.names("ops"))]
+    places = [(*folder, name) for folder in folders for name in hdfs.names(*folder) if name.startswith(".")]
+    return [Leftover("/".join(place), hdfs.size(*place), "left by a run that was killed") for place in places]
+
+
+def _drop_partitions(hive: Hive, kept: set[str | None]) -> None:
+    """Forget the partitions of all other builds; their tables are external, so that no file goes."""
+    for database in sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")}):
+        for row in hive.query(f"SHOW TABLES IN {database}").rows:
+            table = row[len(row) // 2]  # Hive answers with the name alone, Spark between database and a flag
+            if "_v" not in table:
+                continue
+            builds = [name[0].partition("=")[2] for name in hive.query(f"SHOW PARTITIONS {database}.{table}").rows]
+            if old := [f"PARTITION (build_id = '{build}')" for build in builds if build not in kept]:
+                hive.query(f"ALTER TABLE {database}.{table} DROP IF EXISTS {', '.join(old)}")

@@ -1,0 +1,265 @@
+"""Proof that the checks check: finished tables with one thing wrong, which the validation must refuse.
+
+A mutant is a build of its own, which no reader sees: one table holds the rows of the published build but for one
+change, the others are carried along. At least one critical expectation must fail on it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Run
+from reliability import Case
+
+from etl import build, land, sqlfile, validate
+from etl.hdfs import Hdfs
+from etl.hive import Hive
+from etl.ledger import Ledger, Release
+from etl.settings import Settings
+from etl.sqlfile import SqlFile
+
+MUTANT = "mutant"
+FILES = {file.name: file for file in sqlfile.files("[23]_*")}
+# What no expectation can see, and why.
+UNSEEN: dict[tuple[str, str, str], str] = {}
+# One of each kind and of each table runs every time, all of them with --long.
+OFTEN = {
+    ("flat.attempts", "started_at", "shift"),
+    ("flat.attempts", "exam_name", "swap"),
+    ("flat.attempt_questions", "is_incomplete", "null"),
+    ("flat.question_options", "", "double"),
+    ("flat.question_options", "clicked_at", "shift"),
+    ("marts.exams", "", "drop"),
+    ("marts.questions", "difficulty_rank", "swap"),
+    ("marts.daily_activity", "mean_score", "null"),
+}
+
+
+def mutations() -> Iterator[tuple[str, str, str]]:
+    """(table, column or "", kind) of everything that can be wrong."""
+    for name, file in FILES.items():
+        yield name, "", "drop"
+        yield name, "", "double"
+        for column, kind in file.columns:
+            if column != "build_id":
+                yield name, column, "null"
+                yield name, column, "swap"
+                if kind == "timestamp":
+                    yield name, column, "shift"
+
+
+def mutated(file: SqlFile, column: str, kind: str, build_id: str) -> str:
+    """A SELECT of the build's rows with one of them changed; the row is the same at every run."""
+    names = [name for name, _ in file.columns if name != "build_id"]
+    listed, key = ", ".join(f"`{name}`" for name in names), column or names[0]
+    order = f"ORDER BY CASE WHEN {key} IS NULL THEN 1 ELSE 0 END, {key}"
+    rest = ", ".join(f"`{name}`" for name in names if name != key)
+    rows = f"""(
+        SELECT {listed}, MIN({key}) OVER () AS least, MAX({key}) OVER () AS most,
+            ROW_NUMBER() OVER ({order}, {rest}) AS low, ROW_NUMBER() OVER ({order} DESC, {rest}) AS high
+        FROM {file.table} WHERE build_id = '{build_id}'
+    ) AS numbered"""
+    if kind == "drop":
+        return f"SELECT {listed} FROM {rows} WHERE low <> 1"
+    if kind == "double":
+        twice = "(SELECT EXPLODE(ARRAY(1, 2)) AS copy) AS twice"
+        return f"SELECT {listed} FROM {rows} CROSS JOIN {twice} WHERE copy = 1 OR low = 1"
+    cell = {
+        "null": f"CASE WHEN low = 1 THEN NULL ELSE {key} END",
+        "swap": f"CASE WHEN low = 1 THEN most WHEN high = 1 THEN least ELSE {key} END",
+        "shift": f"CASE WHEN low = 1 THEN {key} + INTERVAL '1' HOUR ELSE {key} END",
+    }[kind]
+    return f"SELECT {', '.join(cell if name == column else f'`{name}`' for name in names)} FROM {rows}"
+
+
+@pytest.fixture(scope="module")
+def hive(settings: Settings) -> Iterator[Hive]:
+    with Hive(settings) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def shown(settings: Settings, hive: Hive, run: Run, nasty: str) -> Release:
+    """What readers see, by Spark; of every other table a mutant has the same."""
+    assert nasty
+    run("build")
+    found = Ledger(Hdfs(settings)).published()
+    assert found
+    for name, file in FILES.items():
+        place = f"{settings.warehouse_root}/{name.replace('.', '/')}_v{file.version}"
+        hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS PARTITION (build_id = '{MUTANT}')")
+        hive.query(f"ALTER TABLE {file.table} ADD PARTITION (build_id = '{MUTANT}') LOCATION '{place}/{MUTANT}'")
+    return found
+
+
+def carry(settings: Settings, hive: Hive, release: Release, but: str) -> None:
+    """Let the mutant hold the published rows of every table but one."""
+    tables = Ledger(Hdfs(settings)).tables(release.build_id)
+    for name, file in FILES.items():
+        place = "/".join(build.folder(file.table, MUTANT if name == but else tables[file.table].written_by))
+        hive.query(
+            f"ALTER TABLE {file.table} PARTITION (build_id = '{MUTANT}') "
+            f"SET LOCATION '{settings.warehouse_root}/{place}'"
+        )
+
+
+def unmet(settings: Settings, table: str, landing: int) -> list[str]:
+    """The critical expectations that the mutant does not meet: of the table's own suite, else of those that read it."""
+    suites = validate.suites({"build_id": MUTANT, "landing": str(landing)})
+    own = [one for one in suites if one[0] == table]
+    others = [one for one in suites if one[0] != table and table in str(one[1])]
+    found: list[str] = []
+    for name, suite in own + others:
+        context = validate.load(settings)
+        checkpoint = validate._checkpoint(
+            settings, context, name, suite, MUTANT if name.startswith(validate.BUILT) else None
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (done,) = checkpoint.run().run_results.values()
+        rows = [validate._row(one) for one in done.results]
+        found += [str(row["expectation"]) for row in rows if not row["is_met"] and row["severity"] == validate.CRITICAL]
+        if found:
+            break
+    return found
+
+
+def test_the_published_build_itself_meets_them_all(settings: Settings, hive: Hive, shown: Release) -> None:
+    """Else a mutant could fail for another reason."""
+    carry(settings, hive, shown, but="")
+    assert [name for name, file in FILES.items() if unmet(settings, file.table, shown.landing)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "kind"),
+    [pytest.param(*one, marks=[] if one in OFTEN else [pytest.mark.long]) for one in mutations()],
+)
+def test_a_mutant_is_refused(
+    name: str, column: str, kind: str, settings: Settings, hive: Hive, shown: Release, case: Case
+) -> None:
+    file = FILES[name]
+    if column:
+        asked = f"SELECT COUNT(DISTINCT {column}) FROM {file.table} WHERE build_id = '{shown.build_id}'"
+        if hive.query(asked).rows[0][0] < (2 if kind == "swap" else 1):
+            pytest.skip(f"{column} has no two values to be exchanged")
+    carry(settings, hive, shown, but=name)
+    Hdfs(settings).remove(*build.folder(file.table, MUTANT))
+    hive.query(  # not INSERT OVERWRITE: Spark refuses to read what it overwrites
+        f"INSERT INTO TABLE {file.table} PARTITION (build_id = '{MUTANT}') "
+        + mutated(file, column, kind, shown.build_id)
+    )
+    found = unmet(settings, file.table, shown.landing)
+    case(f"Mutants of `{name}`", KINDS[kind], "refused" if found else f"not seen: {column} {kind}")
+    assert bool(found) != ((name, column, kind) in UNSEEN)
+
+
+KINDS = {
+    "drop": "a row lost",
+    "double": "a row doubled",
+    "null": "a cell set to NULL, in each column",
+    "swap": "two cells exchanged, in each column",
+    "shift": "a time one hour later, in each column of times",
+}
+
+
+# The raw tables: their rows are lines of JSON, changed in a copy of a landing's folder
+
+RAW: dict[str, dict[str, str]] = {  # by table: the columns, and the kinds of change that are wrong there
+    "assessments": {
+        "": "drop double",
+        "kafka_topic": "null",
+        "kafka_partition": "null",
+        "kafka_offset": "null swap",
+        "kafka_timestamp": "null swap shift",
+        "payload": "null swap",
+    },
+    "rejected_messages": {
+        "": "drop double",
+        "kafka_topic": "null",
+        "kafka_partition": "null",
+        "kafka_offset": "null",
+        "kafka_timestamp": "null",
+        "reason": "null",
+    },
+    "landings": {
+        "": "drop double",
+        "kafka_topic": "null",
+        "topic_id": "null",
+        "kafka_partition": "null",
+        "start_offset": "null shift",
+        "end_offset": "null shift",
+        "accepted_count": "null shift",
+        "rejected_count": "null shift",
+        "absent_count": "null shift",
+        "lost_count": "null shift",
+        "replayed_offsets": "null",
+        "contract": "null",
+        "landed_at": "null",
+        "files": "null",
+    },
+}
+RAW_OFTEN = {("assessments", "payload", "swap"), ("landings", "end_offset", "shift")}
+HOUR = 3_600_000
+
+
+def lines_of(hdfs: Hdfs, table: str, landing: int) -> list[dict[str, Any]]:
+    """The lines of a landing, as JSON."""
+    folder = (land.FOLDER, f"landing={landing}", f"table={table}")
+    found: list[dict[str, Any]] = []
+    for path, _ in hdfs.files(*folder):
+        content = hdfs.filesystem.cat_file(hdfs.path(*folder, path))
+        content = gzip.decompress(content) if path.endswith(".gz") else content
+        found += map(json.loads, content.decode().split("\n")[:-1])
+    return found
+
+
+def change(rows: list[dict[str, Any]], column: str, kind: str) -> None:
+    """Change one row, or exchange a cell of two that differ there."""
+    first = rows[0]
+    if kind == "drop":
+        rows.remove(first)
+    elif kind == "double":
+        rows.append(first)
+    elif kind == "null":
+        first[column] = None
+    elif kind == "shift":
+        first[column] += HOUR
+    else:
+        other = next(row for row in rows if row[column] != first[column])
+        first[column], other[column] = other[column], first[column]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        pytest.param(table, column, kind, marks=[] if (table, column, kind) in RAW_OFTEN else [pytest.mark.long])
+        for table, columns in RAW.items()
+        for column, kinds in columns.items()
+        for kind in kinds.split()
+    ],
+)
+def test_a_mutant_of_a_landing_is_refused(
+    table: str, column: str, kind: str, settings: Settings, hive: Hive, shown: Release, case: Case
+) -> None:
+    carry(settings, hive, shown, but="")
+    hdfs = Hdfs(settings)
+    landing = 2 if table == "rejected_messages" else 1  # the nasty messages are behind the sample
+    rows = lines_of(hdfs, table, landing)
+    change(rows, column, kind)
+    hdfs.remove("mutants")
+    hdfs.put_rows(rows, "mutants", "rows.json")
+    partition = f"ALTER TABLE raw.{table}_v1 PARTITION (landing = {landing}) SET LOCATION '{settings.warehouse_root}"
+    hive.query(f"{partition}/mutants'")
+    try:
+        found = unmet(settings, f"raw.{table}_v1", shown.landing) or unmet(settings, "flat.attempts_v1", shown.landing)
+    finally:
+        hive.query(f"{partition}/{land.FOLDER}/landing={landing}/table={table}'")
+        hdfs.remove("mutants")
+    done = KINDS[kind] if table == "assessments" or kind != "shift" else "a number changed, in each column of numbers"
+    case(f"Mutants of `raw.{table}`", done, "refused" if found else f"not seen: {column} {kind}")
+    assert found
