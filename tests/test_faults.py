@@ -5,7 +5,6 @@ Everything is killed by SIGKILL: the loader, the build, and each server. The ran
 
 from __future__ import annotations
 
-import getpass
 import itertools
 import os
 import random
@@ -16,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,10 +48,13 @@ cli.main()
 """
 
 
-def start(settings: Settings, *words: str, suites: Path | None = None) -> subprocess.Popen[str]:
+def start(
+    settings: Settings, *words: str, suites: Path | None = None, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """A command as a process group of its own; with `suites` it validates by these."""
     program = [sys.executable, "-c", QUICK, str(suites)] if suites else [str(PROJECT / "warehouse")]
     environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home), "NO_COLOR": "1", "PYTHONPATH": str(PROJECT)}
+    environment |= variables or {}
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [*program, *words], stdout=pipe, stderr=pipe, text=True, env=environment, start_new_session=True
@@ -222,7 +224,7 @@ def admin(settings: Settings, *words: str) -> None:
     layout = Layout(settings, processes.read(settings)["ports"])
     namenode = next(server for server in servers.hdfs(layout) if server.name == "namenode")
     command = [*namenode.command[:-1], "org.apache.hadoop.hdfs.tools.DFSAdmin", *words]
-    environment = {**os.environ, "HADOOP_USER_NAME": getpass.getuser()}
+    environment = {**os.environ, "HADOOP_USER_NAME": settings.hdfs_user}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -243,16 +245,8 @@ def unsafe(settings: Settings) -> None:
     admin(settings, "-safemode", "leave")
 
 
-def read_only(settings: Settings) -> None:
-    for folder in WRITTEN:
-        hdfs = Hdfs(settings)
-        hdfs.filesystem._call("SETPERMISSION", method="put", path=hdfs.path(folder), permission="555")
-
-
-def writable(settings: Settings) -> None:
-    for folder in WRITTEN:
-        hdfs = Hdfs(settings)
-        hdfs.filesystem._call("SETPERMISSION", method="put", path=hdfs.path(folder), permission="755")
+def nothing(_: Settings) -> None:
+    """The fault lies in the command's own settings: see VARIABLES."""
 
 
 def without(server: str) -> Callable[[Settings], None]:
@@ -270,11 +264,11 @@ def back(settings: Settings) -> None:
 
 
 OFTEN = ("HDFS is in safe mode", "The DataNode is gone")  # all of them with --long
-WRITTEN = ("landings", "flat/attempts_v1", "marts/exams_v1", "ops/builds_v1")
+VARIABLES = {"HDFS is read-only to this user": {"WAREHOUSE_HDFS_USER": "somebody"}}
 FAULTS: dict[str, tuple[Callable[[Settings], None], Callable[[Settings], None], str]] = {
     "HDFS is full (a space quota)": (full, emptied, r"quota|Quota"),
     "HDFS is in safe mode": (safe, unsafe, r"safe ?mode"),
-    "HDFS is read-only (permissions)": (read_only, writable, r"[Pp]ermission"),
+    "HDFS is read-only to this user": (nothing, nothing, r"Permission denied.*/apps/exams/"),
     "The DataNode is gone": (without("datanode"), back, r"127\.0\.0\.1:\d+|/apps/exams|hdfs://"),
     "The metastore is gone": (without("metastore"), back, r"metastore|127\.0\.0\.1:\d+|Connection refused"),
     "The NameNode is gone": (without("namenode"), back, r"127\.0\.0\.1:\d+"),
@@ -297,7 +291,7 @@ def test_a_server_that_fails_is_named_and_nothing_advances_and_the_next_run_repa
         for words in (["land"], ["build", "flat.attempts", "marts.exams"]):
             if fault == "The broker is gone" and words[0] == "build":
                 continue  # only the validation asks the broker
-            command = start(settings, *words, suites=suites)
+            command = start(settings, *words, suites=suites, variables=VARIABLES.get(fault))
             _, said = command.communicate(timeout=400)
             last = said.splitlines()[-1]
             assert command.returncode in (1, 3), said

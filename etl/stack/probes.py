@@ -45,6 +45,17 @@ def hdfs_answers(webhdfs: str, field_name: str = "LiveNodes") -> bool:
     return field_name in info
 
 
+def datanode_answers(address: str) -> bool:
+    """Whether the DataNode at this web address is registered; the NameNode thinks long of a dead one that it lives."""
+    query = f"http://{address}/jmx?qry=Hadoop:service=DataNode,name=DataNodeInfo"
+    try:
+        with urllib.request.urlopen(query, timeout=2) as answer:
+            actors = json.loads(json.load(answer)["beans"][0]["BPServiceActorInfo"])
+    except (OSError, ValueError, LookupError):
+        return False
+    return any(actor["ActorState"] == "RUNNING" and actor["BlockPoolID"] for actor in actors)
+
+
 def web_answers(address: str) -> bool:
     """Whether a web server answers at host:port, whatever it says."""
     try:

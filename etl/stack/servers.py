@@ -8,7 +8,7 @@ from pathlib import Path
 from etl.stack import parts
 from etl.stack.engines import hiveserver2, metastore, spark
 from etl.stack.layout import HOST, QUICK_CLOSE, SMALL, Layout, Server, java, write_log4j, write_properties, write_xml
-from etl.stack.probes import hdfs_answers, kafka_answers
+from etl.stack.probes import datanode_answers, hdfs_answers, kafka_answers
 
 
 def all_servers(layout: Layout, engine: str) -> list[Server]:
@@ -104,7 +104,7 @@ def hdfs(layout: Layout) -> list[Server]:
         "datanode",
         ("datanode", "datanode-web", "datanode-ipc"),
         java(options, classes, f"{package}.datanode.DataNode"),
-        lambda: hdfs_answers(web),
+        lambda: datanode_answers(layout.address("datanode-web")) and hdfs_answers(web),
         environment=layout.identity,
     )
     return [namenode, datanode]
