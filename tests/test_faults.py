@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from messages import attempt, publish, text
 from oracle import is_accepted
 from reliability import Case
 
+from etl import validate
 from etl.errors import WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
@@ -158,7 +160,8 @@ def reading(settings: Settings) -> Iterator[Reader]:
         reader.join(60)
 
 
-@pytest.mark.parametrize("rebuilds", [3, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("rebuilds", [50])
 def test_a_reader_never_sees_a_partial_result(
     rebuilds: int, settings: Settings, suites: Path, run: Run, case: Case
 ) -> None:
@@ -318,25 +321,32 @@ def test_a_server_restarted_in_the_middle_of_a_query_ends_it_with_a_line(setting
     case("Server restarted in the middle of a query", "Spark killed and started", "told in one line with its address")
 
 
-def test_a_foreign_a_lost_and_a_shortened_file_are_told(settings: Settings, run: Run, case: Case) -> None:
+def test_a_foreign_and_a_lost_file_are_told(
+    settings: Settings, case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(validate, "EXPECTATIONS", tmp_path)  # just the suite that looks at files
+    shutil.copytree(PROJECT / "expectations/0_ops", tmp_path / "0_ops")
     hdfs = Hdfs(settings)
-    ledger = Ledger(hdfs)
-    published = ledger.published()
+    published = Ledger(hdfs).published()
     assert published
-    files = ledger.tables(published.build_id)["marts.exams_v1"].files
-    whole = tuple(files[0]["path"].split("/"))
-    foreign = (*whole[:-1], "copied_by_hand.parquet")
-    aside = ("aside.parquet",)
+    whole = tuple(Ledger(hdfs).tables(published.build_id)["marts.exams_v1"].files[0]["path"].split("/"))
+    foreign, aside = (*whole[:-1], "copied_by_hand.parquet"), ("aside.parquet",)
     contents = hdfs.filesystem.cat_file(hdfs.path(*whole))
+
+    def told() -> str:
+        validated = validate.validate(settings, print)
+        assert not validated.is_good
+        return validated.worst
+
     try:
         hdfs.filesystem.pipe_file(hdfs.path(*foreign), contents)
-        told = run("validate", code=3).stderr
-        assert "/".join(foreign) in told
+        assert "/".join(foreign) in told()
         hdfs.remove(*foreign)
         assert hdfs.rename_new(whole, aside)
-        assert "/".join(whole) in run("validate", code=3).stderr
+        assert "/".join(whole) in told()
     finally:
         hdfs.remove(*foreign)
         hdfs.rename_new(aside, whole)
-    case("Foreign file in a partition folder", "validated", "told with its path, exit code 3")
-    case("File of a published table lost", "validated", "told with its path, exit code 3")
+    assert validate.validate(settings, print).is_good
+    case("Foreign file in a partition folder", "validated", "told with its path, critical")
+    case("File of a published table lost", "validated", "told with its path, critical")

@@ -27,16 +27,14 @@ MUTANT = "mutant"
 FILES = {file.name: file for file in sqlfile.files("[23]_*")}
 # What no expectation can see, and why.
 UNSEEN: dict[tuple[str, str, str], str] = {}
-# One of each kind and of each table runs every time, all of them with --long.
+# One of each kind runs every time, all of them with --long.
 OFTEN = {
     ("flat.attempts", "started_at", "shift"),
     ("flat.attempts", "exam_name", "swap"),
     ("flat.attempt_questions", "is_incomplete", "null"),
     ("flat.question_options", "", "double"),
     ("flat.question_options", "clicked_at", "shift"),
-    ("marts.exams", "", "drop"),
-    ("marts.questions", "difficulty_rank", "swap"),
-    ("marts.daily_activity", "mean_score", "null"),
+    ("flat.question_options", "", "drop"),
 }
 
 
@@ -203,7 +201,6 @@ RAW: dict[str, dict[str, str]] = {  # by table: the columns, and the kinds of ch
         "files": "null",
     },
 }
-RAW_OFTEN = {("assessments", "payload", "swap"), ("landings", "end_offset", "shift")}
 HOUR = 3_600_000
 
 
@@ -237,7 +234,7 @@ def change(rows: list[dict[str, Any]], column: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("table", "column", "kind"),
     [
-        pytest.param(table, column, kind, marks=[] if (table, column, kind) in RAW_OFTEN else [pytest.mark.long])
+        pytest.param(table, column, kind, marks=pytest.mark.long)
         for table, columns in RAW.items()
         for column, kinds in columns.items()
         for kind in kinds.split()
