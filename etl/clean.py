@@ -47,18 +47,19 @@ def clean(settings: Settings, is_done: bool) -> list[Leftover]:
             if build_id
             for built in book.tables(build_id).values()
         }
-        found = _builds(hdfs, needed) + _drafts(hdfs)
+        databases = sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")})
+        found = _builds(hdfs, databases, needed) + _drafts(hdfs)
         if is_done:
-            _drop_partitions(hive, kept)
+            _drop_partitions(hive, databases, kept)
             for one in found:
                 hdfs.remove(*one.path.split("/"))
         return found
 
 
-def _builds(hdfs: Hdfs, needed: set[tuple[str, str, str]]) -> list[Leftover]:
+def _builds(hdfs: Hdfs, databases: list[str], needed: set[tuple[str, str, str]]) -> list[Leftover]:
     """Folders of builds that no kept build points to."""
     found = []
-    for database in sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")}):
+    for database in databases:
         for table in hdfs.names(database):
             for name in hdfs.names(database, table):
                 place = (database, table, name)
@@ -76,9 +77,9 @@ def _drafts(hdfs: Hdfs) -> list[Leftover]:
     return [Leftover("/".join(place), hdfs.size(*place), "left by a run that was killed") for place in places]
 
 
-def _drop_partitions(hive: Hive, kept: set[str | None]) -> None:
+def _drop_partitions(hive: Hive, databases: list[str], kept: set[str | None]) -> None:
     """Forget the partitions of all other builds; their tables are external, so that no file goes."""
-    for database in sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")}):
+    for database in databases:
         for row in hive.query(f"SHOW TABLES IN {database}").rows:
             table = row[len(row) // 2]  # Hive answers with the name alone, Spark between database and a flag
             if "_v" not in table:

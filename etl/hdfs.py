@@ -12,6 +12,7 @@ import msgspec
 import requests
 
 from etl.errors import ServerError
+from etl.hive import reduced
 from etl.settings import Settings
 
 
@@ -104,4 +105,13 @@ class Hdfs:
         except (FileNotFoundError, FileExistsError):
             raise
         except (OSError, RuntimeError, ValueError) as error:
-            raise ServerError(f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {error}") from error
+            cause = _told(error)
+            raise ServerError(f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}") from error
+
+
+def _told(error: Exception) -> str:
+    """What HDFS says is wrong; fsspec passes on a DataNode's refusal with its status alone."""
+    try:
+        return reduced(error.response.json()["RemoteException"]["message"])  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, LookupError, TypeError):
+        return str(error)

@@ -9,7 +9,6 @@ rename fails where landing N is there already: of two loaders that read the same
 from __future__ import annotations
 
 import contextlib
-import datetime
 import hashlib
 import itertools
 import socket
@@ -20,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from etl import contract, kafka, offsets, spark, sqlfile
+from etl import contract, kafka, ledger, offsets, spark, sqlfile
 from etl.errors import UsageError, WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
@@ -100,8 +99,7 @@ class Loader:
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
         """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
         files = [{"path": path, "bytes": size} for path, size in self.hdfs.files(*self.folder)]
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        known = {"contract": contract.newest().table, "landed_at": now}
+        known = {"contract": contract.newest().table, "landed_at": ledger.now()}
         rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
         self.hdfs.put_rows(rows, *self.folder, f"table={LANDINGS}", "landing.json")
         if not self.hdfs.rename_new(self.folder, (FOLDER, f"landing={self.number}")):

@@ -133,10 +133,9 @@ def payload(spark: SparkSession) -> str:
     file = contract.newest()
     kind = spark.table(file.table).schema[contract.COLUMN].dataType
     if kind.simpleString().lower() != dict(file.columns)[contract.COLUMN].replace("`", ""):
-        following = f"{file.path.stem.rpartition('_v')[0]}_v{file.version + 1}.sql"
         raise UsageError(
             f"{file.path} changes the contract of {file.table}, which is released",
-            f"take the change back and put it into a new file {following}",
+            f"take the change back and put it into a new file {file.following}",
         )
     return kind.json()
 

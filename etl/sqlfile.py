@@ -93,7 +93,7 @@ class SqlFile:
         match = re.search(r"_v([0-9]+)$", self.path.stem)
         return int(match[1]) if match else 0
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of what the file says: its tokens, so that comments and line breaks do not count."""
         text = VARIABLE.sub(r"__\1__", self.text)

@@ -91,13 +91,13 @@ def validate(
     began = time.monotonic()
     run_id, at = ledger.stamp("r"), ledger.now()
     hdfs = Hdfs(settings)
-    with Hive(settings) as hive:
-        release.prepare(settings, hive, hdfs)
-        if build_id is None:
+    if build_id is None:  # a build that is about to be published has prepared its tables itself
+        with Hive(settings) as hive:
+            release.prepare(settings, hive, hdfs)
             published = release.mend(hive, Ledger(hdfs))
-            if published is None:
-                raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
-            build_id, landing = published.build_id, published.landing
+        if published is None:
+            raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
+        build_id, landing = published.build_id, published.landing
     tables = Ledger(hdfs).tables(build_id)
     _record_offsets(settings, hdfs, run_id, at)
     _record_files(hdfs, run_id, tables.values())

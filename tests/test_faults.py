@@ -270,7 +270,7 @@ OFTEN = ("HDFS is in safe mode", "The DataNode is gone")  # all of them with --l
 VARIABLES = {"HDFS is read-only to this user": {"WAREHOUSE_HDFS_USER": "somebody"}}
 FAULTS: dict[str, tuple[Callable[[Settings], None], Callable[[Settings], None], str]] = {
     "HDFS is full (a space quota)": (full, emptied, r"quota|Quota"),
-    "HDFS is in safe mode": (safe, unsafe, r"safe ?mode|/apps/exams/"),
+    "HDFS is in safe mode": (safe, unsafe, r"safe ?mode"),
     "HDFS is read-only to this user": (nothing, nothing, r"Permission denied.*/apps/exams/"),
     "The DataNode is gone": (without("datanode"), back, r"127\.0\.0\.1:\d+|/apps/exams|hdfs://"),
     "The metastore is gone": (without("metastore"), back, r"metastore|127\.0\.0\.1:\d+|Connection refused"),
