@@ -13,7 +13,9 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from browsing import browsing
 from messages import ACCEPTED, REJECTED, publish, text
+from playwright.sync_api import Browser
 from reliability import Case, Cases
 
 from etl import settings as settings_module
@@ -76,6 +78,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield settings_module.load(home=home)
     finally:
         processes.down(free)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, one for all tests."""
+    with browsing() as found:
+        yield found
 
 
 def runner(variables: dict[str, str]) -> Run:

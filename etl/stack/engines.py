@@ -200,6 +200,7 @@ def hiveserver2(layout: Layout) -> Server:
             "hive.server2.tez.sessions.per.default.queue": 1,
             "hive.server2.tez.sessions.custom.queue.allowed": "false",
             "mapreduce.framework.name": "local",
+            "tez.counters.max": 2000,  # its own 120 are fewer than a query of several parts counts
             "hive.exec.submit.local.task.via.child": "false",
             "hive.server2.thrift.port": layout.ports["hiveserver2"],
             "hive.server2.webui.host": HOST,
