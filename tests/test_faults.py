@@ -329,24 +329,26 @@ def test_a_foreign_and_a_lost_file_are_told(
     hdfs = Hdfs(settings)
     published = Ledger(hdfs).published()
     assert published
-    whole = tuple(Ledger(hdfs).tables(published.build_id)["marts.exams_v1"].files[0]["path"].split("/"))
-    foreign, aside = (*whole[:-1], "copied_by_hand.parquet"), ("aside.parquet",)
-    contents = hdfs.filesystem.cat_file(hdfs.path(*whole))
+    built = Ledger(hdfs).tables(published.build_id)["marts.exams_v1"].files[0]["path"]
+    landed = "landings/landing=1/" + next(path for path, _ in hdfs.files("landings", "landing=1") if ".gz" in path)
 
     def told() -> str:
         validated = validate.validate(settings, print)
         assert not validated.is_good
         return validated.worst
 
-    try:
-        hdfs.filesystem.pipe_file(hdfs.path(*foreign), contents)
-        assert "/".join(foreign) in told()
-        hdfs.remove(*foreign)
-        assert hdfs.rename_new(whole, aside)
-        assert "/".join(whole) in told()
-    finally:
-        hdfs.remove(*foreign)
-        hdfs.rename_new(aside, whole)
+    for path in (built, landed):
+        whole = tuple(path.split("/"))
+        foreign, aside = (*whole[:-1], f"copied_by_hand.{whole[-1]}"), ("aside",)
+        try:
+            hdfs.filesystem.pipe_file(hdfs.path(*foreign), hdfs.filesystem.cat_file(hdfs.path(*whole)))
+            assert "/".join(foreign) in told()
+            hdfs.remove(*foreign)
+            assert hdfs.rename_new(whole, aside)
+            assert path in told()
+        finally:
+            hdfs.remove(*foreign)
+            hdfs.rename_new(aside, whole)
     assert validate.validate(settings, print).is_good
-    case("Foreign file in a partition folder", "validated", "told with its path, critical")
-    case("File of a published table lost", "validated", "told with its path, critical")
+    case("Foreign file in a folder of a table or a landing", "validated", "told with its path, critical", 2)
+    case("File of a published table or a landing lost", "validated", "told with its path, critical", 2)
