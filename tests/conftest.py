@@ -18,6 +18,7 @@ from messages import ACCEPTED, REJECTED, publish, text
 from playwright.sync_api import Browser
 from reliability import Case, Cases
 
+from etl import build, validate
 from etl import settings as settings_module
 from etl.settings import PROJECT, Settings
 from etl.stack import processes
@@ -153,11 +154,11 @@ def unlanded(settings: Settings, built: str) -> int:
 
 
 @pytest.fixture(scope="session")
-def nasty(run: Run, unlanded: int) -> str:
+def nasty(run: Run, unlanded: int, quick_build: Callable[..., None]) -> str:
     """They are landed and built; what the landing said."""
     assert unlanded
     landed = run("land").stderr
-    run("build")
+    quick_build()
     return landed
 
 
@@ -169,3 +170,15 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     least = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
     path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [{**least, "notes": "For the test."}]}))
     return path.parent.parent
+
+
+@pytest.fixture(scope="session")
+def quick_build(settings: Settings, suites: Path) -> Callable[..., None]:
+    """`quick_build("flat.attempts")` builds and publishes, validated by these: for tests that want just the tables."""
+
+    def call(*tables: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(validate, "EXPECTATIONS", suites)
+            build.build(settings, tables, print)
+
+    return call

@@ -92,7 +92,9 @@ def assert_each_message_is_landed_once(settings: Settings, run: Run) -> None:
 
 
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
-def test_no_kill_loses_or_doubles_a_message(kills: int, settings: Settings, run: Run, case: Case) -> None:
+def test_no_kill_loses_or_doubles_a_message(
+    kills: int, settings: Settings, run: Run, case: Case, quick_build: Callable[..., None]
+) -> None:
     chance = random.Random(kills)
     victims = list(itertools.islice(itertools.cycle(LOADER_AND_SERVERS), kills))
     for number, victim in enumerate(victims, 1):
@@ -106,7 +108,7 @@ def test_no_kill_loses_or_doubles_a_message(kills: int, settings: Settings, run:
         if number % 5 == 0:
             assert_each_message_is_landed_once(settings, run)
     assert_each_message_is_landed_once(settings, run)
-    run("build")
+    quick_build()
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
     for victim, times in Counter(victims).items():
@@ -163,7 +165,7 @@ def reading(settings: Settings) -> Iterator[Reader]:
 @pytest.mark.long
 @pytest.mark.parametrize("rebuilds", [50])
 def test_a_reader_never_sees_a_partial_result(
-    rebuilds: int, settings: Settings, suites: Path, run: Run, case: Case
+    rebuilds: int, settings: Settings, suites: Path, case: Case, quick_build: Callable[..., None]
 ) -> None:
     chance = random.Random(rebuilds)
     victims = itertools.cycle(["", "build", "metastore", "build", "", "namenode", "build", "datanode"])
@@ -179,7 +181,7 @@ def test_a_reader_never_sees_a_partial_result(
                 processes.up(settings, print, "all")
             assert not reader.partial, (number, reader.partial[:3])
     assert reader.answers > rebuilds and not reader.partial, reader.partial[:3]
-    run("build")
+    quick_build()
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
     assert published

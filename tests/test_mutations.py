@@ -9,11 +9,10 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Run
 from reliability import Case
 
 from etl import build, land, sqlfile, validate
@@ -82,10 +81,10 @@ def hive(settings: Settings) -> Iterator[Hive]:
 
 
 @pytest.fixture(scope="module")
-def shown(settings: Settings, hive: Hive, run: Run, nasty: str) -> Release:
+def shown(settings: Settings, hive: Hive, nasty: str, quick_build: Callable[..., None]) -> Release:
     """What readers see, by Spark; of every other table a mutant has the same."""
     assert nasty
-    run("build")
+    quick_build()
     found = Ledger(Hdfs(settings)).published()
     assert found
     for name, file in FILES.items():
