@@ -106,24 +106,32 @@ def carry(settings: Settings, hive: Hive, release: Release, but: str) -> None:
 
 
 def unmet(settings: Settings, table: str, landing: int) -> list[str]:
-    """The critical expectations that the mutant does not meet: of the table's own suite, else of those that read it."""
+    """The first critical expectations that are not met, of the table's own suite, else of those that read it.
+
+    Those that compute the rows again see the most, and are asked one by one before all others.
+    """
     suites = validate.suites({"build_id": MUTANT, "landing": str(landing)})
     own = [one for one in suites if one[0] == table]
     others = [one for one in suites if one[0] != table and table in str(one[1])]
-    found: list[str] = []
     for name, suite in own + others:
-        context = validate.load(settings)
-        checkpoint = validate._checkpoint(
-            settings, context, name, suite, MUTANT if name.startswith(validate.BUILT) else None
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            (done,) = checkpoint.run().run_results.values()
-        rows = [validate._row(one) for one in done.results]
-        found += [str(row["expectation"]) for row in rows if not row["is_met"] and row["severity"] == validate.CRITICAL]
-        if found:
-            break
-    return found
+        critical = [one for one in suite["expectations"] if one["severity"] == validate.CRITICAL]
+        queries = [one for one in critical if "unexpected_rows_query" in one["kwargs"]]
+        for part in [*([one] for one in reversed(queries)), [one for one in critical if one not in queries]]:
+            if part and (found := missed(settings, name, {**suite, "expectations": part})):
+                return found
+    return []
+
+
+def missed(settings: Settings, name: str, suite: dict[str, Any]) -> list[str]:
+    """The expectations of a suite that the mutant does not meet."""
+    context = validate.load(settings)
+    build_id = MUTANT if name.startswith(validate.BUILT) else None
+    checkpoint = validate._checkpoint(settings, context, name, suite, build_id)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (done,) = checkpoint.run().run_results.values()
+    rows = [validate._row(one) for one in done.results]
+    return [str(row["expectation"]) for row in rows if not row["is_met"]]
 
 
 def test_the_published_build_itself_meets_them_all(settings: Settings, hive: Hive, shown: Release) -> None:
