@@ -50,17 +50,21 @@ def mutations() -> Iterator[tuple[str, str, str]]:
                     yield name, column, "shift"
 
 
-def mutated(file: SqlFile, column: str, kind: str, build_id: str) -> str:
-    """A SELECT of the build's rows with one of them changed; the row is the same at every run."""
+def mutated(file: SqlFile, column: str, kind: str, build_id: str, rank: int = 1) -> str:
+    """A SELECT of the build's rows with one of them changed, or two: those that many places from both ends."""
     names = [name for name, _ in file.columns if name != "build_id"]
     listed, key = ", ".join(f"`{name}`" for name in names), column or names[0]
     order = f"ORDER BY CASE WHEN {key} IS NULL THEN 1 ELSE 0 END, {key}"
     rest = ", ".join(f"`{name}`" for name in names if name != key)
     rows = f"""(
-        SELECT {listed}, MIN({key}) OVER () AS least, MAX({key}) OVER () AS most,
-            ROW_NUMBER() OVER ({order}, {rest}) AS low, ROW_NUMBER() OVER ({order} DESC, {rest}) AS high
+        SELECT {listed}, ROW_NUMBER() OVER ({order}, {rest}) AS low, ROW_NUMBER() OVER ({order} DESC, {rest}) AS high
         FROM {file.table} WHERE build_id = '{build_id}'
     ) AS numbered"""
+    ends = f"""(
+        SELECT *, MAX(CASE WHEN low = {rank} THEN {key} END) OVER () AS least,
+            MAX(CASE WHEN high = {rank} THEN {key} END) OVER () AS most
+        FROM {rows}
+    ) AS ends"""
     if kind == "drop":
         return f"SELECT {listed} FROM {rows} WHERE low <> 1"
     if kind == "double":
@@ -68,10 +72,10 @@ def mutated(file: SqlFile, column: str, kind: str, build_id: str) -> str:
         return f"SELECT {listed} FROM {rows} CROSS JOIN {twice} WHERE copy = 1 OR low = 1"
     cell = {
         "null": f"CASE WHEN low = 1 THEN NULL ELSE {key} END",
-        "swap": f"CASE WHEN low = 1 THEN most WHEN high = 1 THEN least ELSE {key} END",
+        "swap": f"CASE WHEN low = {rank} THEN most WHEN high = {rank} THEN least ELSE {key} END",
         "shift": f"CASE WHEN low = 1 THEN {key} + INTERVAL '1' HOUR ELSE {key} END",
     }[kind]
-    return f"SELECT {', '.join(cell if name == column else f'`{name}`' for name in names)} FROM {rows}"
+    return f"SELECT {', '.join(cell if name == column else f'`{name}`' for name in names)} FROM {ends}"
 
 
 @pytest.fixture(scope="module")
@@ -153,14 +157,27 @@ def test_a_mutant_is_refused(
         if hive.query(asked).rows[0][0] < (2 if kind == "swap" else 1):
             pytest.skip(f"{column} has no two values to be exchanged")
     carry(settings, hive, shown, but=name)
-    Hdfs(settings).remove(*build.folder(file.table, MUTANT))
-    hive.query(  # not INSERT OVERWRITE: Spark refuses to read what it overwrites
-        f"INSERT INTO TABLE {file.table} PARTITION (build_id = '{MUTANT}') "
-        + mutated(file, column, kind, shown.build_id)
-    )
+    for rank in range(1, 6):  # two rows that differ in nothing else can be exchanged without a difference
+        Hdfs(settings).remove(*build.folder(file.table, MUTANT))
+        hive.query(  # not INSERT OVERWRITE: Spark refuses to read what it overwrites
+            f"INSERT INTO TABLE {file.table} PARTITION (build_id = '{MUTANT}') "
+            + mutated(file, column, kind, shown.build_id, rank)
+        )
+        if is_changed(hive, file, shown.build_id):
+            break
+    else:
+        raise AssertionError("the mutant is what it was made of")
     found = unmet(settings, file.table, shown.landing)
     case(f"Mutants of `{name}`", KINDS[kind], "refused" if found else f"not seen: {column} {kind}")
     assert bool(found) != ((name, column, kind) in UNSEEN)
+
+
+def is_changed(hive: Hive, file: SqlFile, build_id: str) -> bool:
+    """Whether the rows of the mutant are others than those it was made of."""
+    names = ", ".join(f"`{name}`" for name, _ in file.columns if name != "build_id")
+    old, new = (f"SELECT {names} FROM {file.table} WHERE build_id = '{one}'" for one in (build_id, MUTANT))
+    changed = f"({old} EXCEPT ALL {new}) UNION ALL ({new} EXCEPT ALL {old})"
+    return bool(hive.query(f"SELECT COUNT(*) FROM ({changed}) AS changed").rows[0][0])
 
 
 KINDS = {
