@@ -135,7 +135,7 @@ def spark(layout: Layout) -> Server:
             "spark.sql.ansi.enabled": "false",  # Hive's rule: what cannot be cast is NULL
             "spark.sql.shuffle.partitions": 2 * (os.cpu_count() or 2),
             "spark.sql.sources.parallelPartitionDiscovery.threshold": 1000,  # list a table's days without a job
-            # On Derby the metastore now and then fails to compare a numeric partition column, by the plan that Derby makes:
+            # On Derby the metastore now and then cannot compare a numeric partition column, as Derby happens to plan:
             # it casts the values of other tables' partitions too. Then Spark takes all partitions and compares itself.
             "spark.sql.hive.metastorePartitionPruningFallbackOnException": "true",
             "spark.sql.maxConcurrentOutputFileWriters": 200,  # no sort before a write into partitions
