@@ -39,7 +39,6 @@ def start(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProce
         patch.setattr(os, "environ", {**kept, **CLOSED, "WAREHOUSE_HOME": str(home)})
         patch.setattr(sys, "argv", ["warehouse", *words])
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        patch.setattr(cli, "state", {"flags": {}, "debug": False})
         patch.chdir(PROJECT)
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as caught:
             cli.main()
@@ -185,7 +184,7 @@ def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
 
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status doctor generate publish land rejected replay build plan rollback clean"
-    words += " validate report run query beeline demo test"
+    words += " validate report query beeline run demo test"
     assert " ".join(COMMANDS) == words
 
 
