@@ -36,7 +36,10 @@ def escaped(text: str) -> str:
 
 def say(text: str) -> None:
     """A line on standard error, above the bars where there are any."""
-    print(escaped(text), file=sys.stderr, flush=True)
+    if _display is None:
+        print(escaped(text), file=sys.stderr, flush=True)
+    else:
+        _display.console.print(escaped(text), markup=False, emoji=False, soft_wrap=True)
 
 
 def is_watched() -> bool:
@@ -107,7 +110,7 @@ def _displayed() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[text]} {task.fields[note]}", markup=False),
     ]
-    console = Console(stderr=True, soft_wrap=True, highlight=False)  # it heeds NO_COLOR
+    console = Console(stderr=True, highlight=False)  # it heeds NO_COLOR
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as display:
         _display = display
         try:
