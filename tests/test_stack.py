@@ -414,7 +414,15 @@ def test_status_shows_every_server_well_with_its_process(settings: Settings, run
 def test_doctor_finds_no_fault(run: Run) -> None:
     done = run("doctor")
     assert "FAULT" not in done.stdout and done.stderr.strip() == "0 faults"
-    assert len(done.stdout.splitlines()) == 12
+    for server in (
+        r"kafka cluster \S+, brokers: 1,",
+        "namenode 3.5",
+        "datanode 3.5",
+        "metastore 4.0",
+        "spark-connect 4.2",
+    ):
+        assert re.search(rf"^ok     {server}.* at .*\([0-9]+\)$", done.stdout, re.MULTILINE), server
+    assert re.search(r"^ok     spark-thrift 4.2.*\n^ok     hiveserver2 4.0", done.stdout, re.MULTILINE)
 
 
 def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> None:

@@ -106,16 +106,13 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
 
 
 def test_an_interrupt_takes_the_bar_away_and_shows_the_cursor_again() -> None:
-    words = ["-m", "etl", "generate", "--attempts", "1000000"]
+    nowhere = "import sys; sys.stdout = open('/dev/null', 'w')"  # rows that nobody reads would fill the pipe
+    words = "sys.argv[1:] = ['generate', '--attempts', '1000000']; from etl.cli import main; main()"
     began = time.monotonic()
-    code, _, seen = drawn(["-c", f"import sys; sys.argv[1:] = {words[2:]}; {CLI}"], interrupt_after="generate")
+    code, _, seen = drawn(["-c", f"{nowhere}; {words}"], interrupt_after="generate")
     assert code == 1 and time.monotonic() - began < 30
     assert frames(seen)[-1] == "warehouse: interrupted"
     assert seen.rindex(SHOW_CURSOR) > seen.rindex(HIDE_CURSOR)
-
-
-# Rows that nobody reads would fill the pipe and stop the program.
-CLI = "sys.stdout = open('/dev/null', 'w'); from etl.cli import main; main()"
 
 
 def test_a_command_shows_its_bar(tmp_path: Path) -> None:
@@ -124,6 +121,8 @@ def test_a_command_shows_its_bar(tmp_path: Path) -> None:
     assert frames(seen)[0].startswith("generate ━") and frames(seen)[-1] == "generated 20 synthetic messages"
 
 
-@pytest.mark.parametrize(("text", "shown"), [("a\tb", "a\\x09b"), ("\u202eevil", "\\u202eevil"), ("Ünïcode 😀", "Ünïcode 😀")])
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\tb", "a\\x09b"), ("\u202eevil", "\\u202eevil"), ("Ünïcode 😀", "Ünïcode 😀")]
+)
 def test_control_characters_are_shown(text: str, shown: str) -> None:
     assert escaped(text) == shown
