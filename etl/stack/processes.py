@@ -103,7 +103,9 @@ def up(settings: Settings, say: Callable[[str], None], engine: str | None = None
             with progress("start"):
                 return _up(settings, say, engine or settings.engine)
         except OSError as error:
-            raise WarehouseError(f"the stack could not be started in {settings.home}: {error}") from error
+            raise WarehouseError(
+                f"the stack could not be started in {settings.home}: {error}", "ask ./warehouse doctor"
+            ) from error
 
 
 def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
