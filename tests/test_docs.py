@@ -130,7 +130,7 @@ def warehouse(project: Path, settings: Settings, *words: str) -> str:
 
 
 def test_the_page_keeps_the_rules_that_it_sends_the_reader_to(project: Path) -> None:
-    """But for the one that loads Great Expectations, which takes seconds: the build below shows that it takes the suite."""
+    """But for the one that loads Great Expectations, which takes seconds: the build below does that, too."""
     (rules,) = [command for command, _ in typed() if " test " in command]
     _, verb, *words = shlex.split(rules)
     assert words[-2:] == ["-k", "months"]
