@@ -71,8 +71,14 @@ def frames(seen: str) -> list[str]:
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
-def test_a_person_sees_what_is_at_work_and_how_far_it_is() -> None:
-    code, output, seen = drawn(["-c", WORK])
+@pytest.fixture(scope="module")
+def work() -> tuple[int, str, str]:
+    """The work, drawn."""
+    return drawn(["-c", WORK])
+
+
+def test_a_person_sees_what_is_at_work_and_how_far_it_is(work: tuple[int, str, str]) -> None:
+    code, output, seen = work
     lines = frames(seen)
     assert (code, output) == (0, "rows\n"), "bars never get into standard output"
     assert any(re.fullmatch(r"build +━.* 0:00:0\d exams, 1 of 2 +7 s, 25%", line) for line in lines), lines
@@ -81,8 +87,8 @@ def test_a_person_sees_what_is_at_work_and_how_far_it_is() -> None:
     assert seen.count(HIDE_CURSOR) == seen.count(SHOW_CURSOR) == 1
 
 
-def test_lines_stand_above_the_bars_and_say_what_is_said_without_obeying_it() -> None:
-    _, _, seen = drawn(["-c", WORK])
+def test_lines_stand_above_the_bars_and_say_what_is_said_without_obeying_it(work: tuple[int, str, str]) -> None:
+    _, _, seen = work
     assert [line for line in frames(seen) if line.startswith("built")] == PLAIN.splitlines()
     assert "\x1b[2J" not in seen
 
@@ -93,8 +99,8 @@ def test_a_program_gets_plain_lines_alone() -> None:
     assert (output, told.decode()) == (b"rows\n", PLAIN)
 
 
-def test_no_color_draws_without_colours() -> None:
-    _, _, coloured = drawn(["-c", WORK])
+def test_no_color_draws_without_colours(work: tuple[int, str, str]) -> None:
+    _, _, coloured = work
     _, _, seen = drawn(["-c", WORK], NO_COLOR="1")
     assert re.search(r"\x1b\[[0-9;]*m", coloured) and not re.search(r"\x1b\[[0-9;]*m", seen)
     assert "exams, 1 of 2" in seen
@@ -119,6 +125,35 @@ def test_a_command_shows_its_bar(tmp_path: Path) -> None:
     code, output, seen = drawn(["-m", "etl", "generate", "--attempts", "20"], WAREHOUSE_HOME=str(tmp_path))
     assert code == 0 and output.count("\n") == 20
     assert frames(seen)[0].startswith("generate ━") and frames(seen)[-1] == "generated 20 synthetic messages"
+
+
+SERVERS = """
+import sys, time
+from etl import settings
+from etl.stack import parts, processes, servers
+from etl.stack.layout import Server
+from etl.terminal import say
+
+began = time.monotonic()
+def server(name, seconds):
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    return Server(name, (), sleep, lambda: time.monotonic() - began > seconds)
+
+parts.ensure_jars = lambda say: None
+servers.all_servers = lambda layout, engine: [server("early", 0), server("late", 2)]
+try:
+    processes.up(settings.load(), say)
+finally:
+    processes.down(settings.load())
+"""
+
+
+def test_up_shows_which_servers_it_waits_for(tmp_path: Path) -> None:
+    """With two programs in place of the servers, of which one takes its time."""
+    code, _, seen = drawn(["-c", SERVERS], WAREHOUSE_HOME=str(tmp_path))
+    lines = frames(seen)
+    assert code == 0 and "starting early, late" in lines, lines
+    assert any(re.fullmatch(r"healthy ━+[╸╺]?━+ 0:00:0\d waiting for late", line) for line in lines), lines
 
 
 # On the running stack
