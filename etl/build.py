@@ -18,6 +18,7 @@ from etl.hive import Hive, StatementError
 from etl.ledger import PUBLISHED, REFUSED, Built, Ledger
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
+from etl.terminal import progress
 
 if TYPE_CHECKING:
     from etl.connect import Watch
@@ -147,7 +148,7 @@ def build(
 
     hdfs = Hdfs(settings)
     book = Ledger(hdfs)
-    with land.alone(settings, "build"), Hive(settings, watch) as hive:
+    with land.alone(settings, "build"), progress("build") as bar, Hive(settings, watch) as hive:
         todo = plan(settings, hive, tables)
         if not todo.landing:
             raise WarehouseError(
@@ -156,7 +157,7 @@ def build(
         if not todo.due and all(step.kept and step.kept.build_id == todo.published for step in todo.steps):
             return None
         build_id = ledger.stamp("b")
-        for step in todo.steps:
+        for step in bar.each(todo.steps, lambda step: step.file.name):
             kept = step.kept
             done = _carry(settings, hive, kept, build_id) if kept else _fill(settings, hive, step, build_id, todo)
             book.add(done)

@@ -106,7 +106,9 @@ class Hdfs:
             raise
         except (OSError, RuntimeError, ValueError) as error:
             cause = _told(error)
-            raise ServerError(f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}") from error
+            raise ServerError(
+                f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "ask ./warehouse doctor"
+            ) from error
 
 
 def _told(error: Exception) -> str:

@@ -91,7 +91,10 @@ class Hive:
             names = [column[0].rpartition(".")[2] for column in cursor.description]
             return Result(names, cursor.fetchall())
         except hive.Error as error:
-            raise StatementError(f"{self.address} could not run `{_short(statement)}`: {reduced(error)}") from error
+            raise StatementError(
+                f"{self.address} could not run `{_short(statement)}`: {reduced(error)}",
+                "mend it, or ask ./warehouse doctor",
+            ) from error
         except (TException, OSError, EOFError) as error:
             raise ServerError(
                 f"{self.address} went away during `{_short(statement)}`, whose outcome is unknown: {reduced(error)}",

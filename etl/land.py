@@ -24,6 +24,7 @@ from etl.errors import UsageError, WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.settings import Settings
+from etl.terminal import progress
 
 LANDINGS = "landings"
 FOLDER = "landings"  # HDFS folder of all landings, beside the tables'
@@ -132,7 +133,7 @@ def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequen
     ExpectationError for offsets that Kafka has lost, but for those that are named, as in 0:100-199.
     """
     accepted = offsets.gaps_of(accepted_losses)
-    with loading(settings) as loader:
+    with progress("land") as bar, loading(settings) as loader:
         topic = kafka.describe(settings)
         ranges = offsets.ranges(topic, loader.before, accepted)
         length = sum(row["end_offset"] - row["start_offset"] for row in ranges)
@@ -142,7 +143,8 @@ def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequen
         counts: dict[tuple[int, str], int] = {}
         if length:
             task = f"land {topic.name} of Kafka at {settings.bootstrap_servers}"
-            with spark.session(settings, loader.identity, task) as session:
+            with spark.session(settings, loader.identity, task, bar) as session:
+                bar.at(0, text=f"{length:,} offsets")
                 lines = spark.checked(session, spark.messages(session, settings, ranges))
                 counts = spark.write(lines, loader.staging, [row["kafka_partition"] for row in ranges])
             offsets.refuse_another(kafka.describe(settings), ranges)  # Spark knows the topic by its name alone

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -14,12 +14,11 @@ from typing import Any, BinaryIO, cast
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.records import Content, records_of
 from etl.settings import Settings
+from etl.terminal import Bar, progress
 
 MESSAGE_BYTES = 11 << 20  # 10 MB and what Kafka puts around it
 ANSWER, DELIVERY = 10, 20  # seconds until Kafka is given up, before and after it answered once
@@ -43,9 +42,10 @@ def publish(settings: Settings, source: str, topic: str | None = None, partition
     for Kafka, and WarehouseError for content that is not cut into records, when those before it are published.
     """
     started = time.monotonic()
-    with _opened(source) as stream, _progress(source, stream) as show:
+    with _opened(source) as stream, progress("publish") as bar:
         content = Content(stream, "the input" if source == "-" else source, settings.genuine_bytes)
         found = records_of(content)
+        show = _shown(bar, source, stream)
         first = list(itertools.islice(found, 1))  # before the topic is made
         sender = _Sender(settings, topic or settings.topic, partitions)
         try:
@@ -72,22 +72,18 @@ def _opened(source: str) -> AbstractContextManager[BinaryIO]:
         raise UsageError(f"cannot read {source}: {error.strerror}", "name a file, or - for stdin") from error
 
 
-@contextmanager
-def _progress(source: str, stream: BinaryIO) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how far it is: (records, bytes of content); on a terminal only."""
-    console = Console(stderr=True)
+def _shown(bar: Bar, source: str, stream: BinaryIO) -> Callable[[int, int], None]:
+    """Return what shows how far it is: (records, bytes of content)."""
     total = Path(source).stat().st_size if source != "-" and stream.seekable() else None
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task, started = bar.add_task("", total=total), time.monotonic()
+    started = time.monotonic()
 
-        def show(count: int, length: int) -> None:
-            if count % 1000 == 0:
-                rate = count / (time.monotonic() - started)
-                text = f"{count:,} records, {rate:,.0f} a second"
-                bar.update(task, completed=stream.tell() if total else length, description=text)
+    def show(count: int, length: int) -> None:
+        if count % 1000 == 0:
+            rate = count / (time.monotonic() - started)
+            text = f"{count:,} records, {length / 1e6:,.1f} MB, {rate:,.0f} records a second"
+            bar.at(stream.tell() if total else length, total, text)
 
-        yield show
+    return show
 
 
 class _Sender:

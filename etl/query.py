@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +17,11 @@ from etl import sqlfile
 from etl.errors import UsageError
 from etl.hive import Hive, Result
 from etl.settings import Settings
+from etl.terminal import escaped
 
 if TYPE_CHECKING:
     from etl.connect import Watch
 
-# What a terminal would obey, and marks that turn or hide the text beside them.
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
@@ -87,20 +85,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal | None) and not isinstance(value, bool)
 
 
-def _shown(text: str) -> str:
-    def escaped(one: re.Match[str]) -> str:
-        code = ord(one[0])
-        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-    return CONTROL.sub(escaped, text)
-
-
 def _table(result: Result) -> str:
     """Columns side by side, numbers to the right; control characters in the data are shown, not obeyed."""
     if not result.columns:
         return "done"
-    head = [_shown(name) for name in result.columns]
-    cells = [["NULL" if value is None else _shown(_text(value)) for value in row] for row in result.rows]
+    head = [escaped(name) for name in result.columns]
+    cells = [["NULL" if value is None else escaped(_text(value)) for value in row] for row in result.rows]
     widths = [max(cell_len(row[n]) for row in [head, *cells]) for n in range(len(head))]
     numeric = [all(_is_number(row[n]) for row in result.rows) for n in range(len(widths))]
 

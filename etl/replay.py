@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from etl import land, spark
 from etl.land import Landed
 from etl.settings import Settings
+from etl.terminal import progress
 
 MESSAGES = """
 SELECT
@@ -41,13 +42,13 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
 
     Raises WarehouseError when another loader is at work.
     """
-    with land.loading(settings) as loader:
+    with progress("replay") as bar, land.loading(settings) as loader:
         count: int = loader.hive.query("SELECT COUNT(*) FROM raw.rejected_messages").rows[0][0]
         if not count:
             return Replayed(Landed(0, []), 0)
         say(f"checking {count:,} rejected messages again")
         partitions = [row["kafka_partition"] for row in loader.before]
-        with spark.session(settings, loader.identity, "replay rejected messages") as session:
+        with spark.session(settings, loader.identity, "replay rejected messages", bar) as session:
             lines = spark.checked(session, session.sql(MESSAGES)).where(f"`table` = '{spark.ACCEPTED}'")
             counts = spark.write(lines, loader.staging, partitions)
             if not any(counts.values()):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from etl import check, contract, lines
 from etl.errors import ServerError, UsageError
 from etl.settings import Settings
+from etl.terminal import Bar
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +25,8 @@ KAFKA_MS = 30_000  # how long Spark waits for a broker that went away
 
 
 @contextlib.contextmanager
-def session(settings: Settings, identity: str, task: str) -> Iterator[SparkSession]:
-    """A Spark session for a task, which ends with the block and with it whatever runs in it.
+def session(settings: Settings, identity: str, task: str, bar: Bar | None = None) -> Iterator[SparkSession]:
+    """A Spark session for a task, which ends with the block and with it whatever runs in it; its jobs show on the bar.
 
     Raises ServerError when it cannot be had, or a job in it fails.
     """
@@ -34,6 +35,8 @@ def session(settings: Settings, identity: str, task: str) -> Iterator[SparkSessi
     spark = _opened(settings, identity)
     try:
         spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", BATCH_BYTES)
+        if bar is not None and settings.spark.startswith("sc://"):  # a driver of its own reports nothing
+            spark.registerProgressHandler(bar.stages)  # type: ignore[arg-type]  # any callable will do
         yield spark
     except PySparkException as error:
         raise ServerError(

@@ -25,6 +25,7 @@ from etl.hdfs import Hdfs
 from etl.hive import Hive, reduced
 from etl.ledger import Built, Ledger
 from etl.settings import PROJECT, Settings
+from etl.terminal import progress
 
 EXPECTATIONS = PROJECT / "expectations"
 CRITICAL = "critical"
@@ -109,9 +110,10 @@ def validate(
         if table in tables or not table.startswith(BUILT)
     ]
     rows = []
-    with ThreadPoolExecutor(AT_ONCE) as pool, warnings.catch_warnings():
+    with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for (table, suite, _), found in zip(checkpoints, pool.map(lambda one: _run(one[2]), checkpoints), strict=True):
+        shown = bar.each(checkpoints, lambda one: one[0])
+        for (table, suite, _), found in zip(shown, pool.map(lambda one: _run(one[2]), checkpoints), strict=True):
             _name(settings, table, suite, found)
             known = {"run_id": run_id, "build_id": build_id, "table_name": table}
             met = sum(row["is_met"] for row in found)

@@ -26,11 +26,11 @@ from etl.stack.layout import PORTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"
-ORDER = {"test_readme.py": -2, "test_rehearsal.py": -1, "test_messages.py": 1}
+ORDER = {"test_readme.py": -3, "test_rehearsal.py": -2, "test_docs.py": -1, "test_messages.py": 1}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README and the rehearsal show the plain sample: they come before other tests publish what is wrong.
+    """The README, the rehearsal and the pages show the plain sample: they come before others publish what is wrong.
 
     The corpus comes last: behind it every table is larger and slower to read.
     """

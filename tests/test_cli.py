@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shlex
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +19,8 @@ import pytest
 import typer.main
 
 from etl import cli, settings
-from etl.settings import PROJECT
+from etl.settings import PROJECT, Settings
+from etl.stack import doctor
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CLOSED = {  # where no server is
@@ -31,15 +34,14 @@ CLOSED = {  # where no server is
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 
 
-def start(home: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def start(home: Path, *words: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command line, in this process, where there is no server and on a home of its own."""
     out, err = io.StringIO(), io.StringIO()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WAREHOUSE_")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "environ", {**kept, **CLOSED, "WAREHOUSE_HOME": str(home)})
+        patch.setattr(os, "environ", {**kept, **CLOSED, "WAREHOUSE_HOME": str(home), **variables})
         patch.setattr(sys, "argv", ["warehouse", *words])
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        patch.setattr(cli, "state", {"flags": {}, "debug": False})
         patch.chdir(PROJECT)
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as caught:
             cli.main()
@@ -77,6 +79,8 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "generate --seed x": ("--seed", "--help"),
     "query": ("SQL", "./warehouse query"),
     "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
+    "query --format csv --json 'SELECT 1'": ("--json", "give one of both"),
+    "rejected 0:1 --json": ("byte for byte", "leave one of both out"),
     "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
     "query -f missing.sql": ("missing.sql", "name a SQL file"),
     "query \"SELECT 'a\"": ("cannot be read", "quote"),
@@ -105,6 +109,11 @@ AWAY = {
     "validate": "127.0.0.1:1",
     "report": "WAREHOUSE_SPARK_THRIFT",
     "query 'SELECT 1'": "WAREHOUSE_SPARK_THRIFT",
+    "query --json 'SELECT 1'": "WAREHOUSE_SPARK_THRIFT",
+    "rejected --json": "WAREHOUSE_SPARK_THRIFT",
+    "land --json": "127.0.0.1:1",
+    "build --json": "WAREHOUSE_SPARK_THRIFT",
+    "report --json": "WAREHOUSE_SPARK_THRIFT",
     "query --engine hive 'SELECT 1'": "up --engine hive or set WAREHOUSE_HIVESERVER2",
     "publish -": "WAREHOUSE_BOOTSTRAP_SERVERS",
 }
@@ -120,7 +129,55 @@ def test_status_and_doctor_tell_each_server_that_is_away(tmp_path: Path) -> None
     done = start(tmp_path, "status")
     assert done.returncode == 1 and done.stdout.count("does not answer") == 6 and done.stderr == ""
     done = start(tmp_path, "doctor")
-    assert done.returncode == 1 and done.stdout.count("FAULT") == 6 and done.stderr == "6 faults\n"
+    faults = [line for line in done.stdout.splitlines() if line.startswith("FAULT")]
+    assert done.returncode == 1 and done.stderr == f"{len(faults)} faults\n"
+    assert sum("127.0.0.1:1 (not ours): run ./warehouse up" in line for line in faults) == 6
+
+
+def test_status_and_doctor_write_one_json_document(tmp_path: Path) -> None:
+    done = start(tmp_path, "status", "--json")
+    assert done.returncode == 1 and done.stderr == ""
+    assert [row["health"] for row in json.loads(done.stdout)] == ["does not answer"] * 6
+    done = start(tmp_path, "doctor", "--json")
+    found = json.loads(done.stdout)
+    faults = [one for one in found["checks"] if not one["is_good"]]
+    assert found["faults"] == len(faults) >= 6 and all(one["step"] for one in faults)
+    assert not any(one["step"] for one in found["checks"] if one["is_good"])
+
+
+def test_doctor_says_where_each_setting_comes_from_and_shows_no_password(tmp_path: Path) -> None:
+    given = {"WAREHOUSE_HIVE_PASSWORD": "s3cret", "WAREHOUSE_HIVE_USER": "analyst"}
+    done = start(tmp_path, "--set", "topic=exams", "doctor", **given)
+    assert "setting topic = exams, from a flag" in done.stdout
+    assert "setting hive_user = analyst, from WAREHOUSE_HIVE_USER" in done.stdout
+    assert "setting key_field = user_exam_id, from warehouse.toml" in done.stdout
+    assert "setting hive_password = (not shown), from WAREHOUSE_HIVE_PASSWORD" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
+    assert "setting engine" not in done.stdout, "it is the default"
+
+
+def test_doctor_finds_a_taken_port_and_a_password_that_others_can_read(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("s3cret")
+    secret.chmod(0o644)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        given = {"WAREHOUSE_HIVE_PASSWORD_FILE": str(secret), "WAREHOUSE_PORTS": json.dumps({"kafka": port})}
+        done = start(tmp_path, "doctor", **given)
+    assert re.search(rf"FAULT  port {port}, set for kafka, is taken by .*: end what listens there", done.stdout)
+    assert f"FAULT  {secret} can be read by other users: chmod 600 {secret}" in done.stdout
+    secret.chmod(0o600)
+    assert "can be read by other users" not in start(tmp_path, "doctor", **given).stdout
+
+
+def test_doctor_names_a_package_that_is_not_the_locked_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "requirements.lock").write_text("typer==0.0.1 \\\n    --hash=sha256:0\nno-such-thing==1 \\\n")
+    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+    (check,) = doctor._packages(settings.load())
+    assert not check.is_good and "typer" in check.what and "no-such-thing missing for 1" in check.what
+    assert "run ./warehouse again" in check.step
 
 
 def test_down_without_a_stack_ends_nothing(tmp_path: Path) -> None:
@@ -185,7 +242,7 @@ def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
 
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status doctor generate publish land rejected replay build plan rollback clean"
-    words += " validate report run query beeline demo test"
+    words += " validate report query beeline run demo test"
     assert " ".join(COMMANDS) == words
 
 
@@ -212,11 +269,77 @@ def test_help_is_shown_with_its_example(name: str, capsys: pytest.CaptureFixture
     assert caught.value.code == 0 and "Example: ./warehouse" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["up", "status", "doctor", "generate", "beeline"])
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("name", ["up", "status", "doctor", "generate", "rejected", "plan", "query", "beeline"])
 def test_an_example_runs(name: str, run: Run) -> None:
     done = run(*shlex.split(example(name))[1:])
     if name == "generate":
         assert len([json.loads(line) for line in done.stdout.splitlines()]) == 5
+
+
+CHANGING = "publish land replay build validate report rollback clean run demo test down"
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("name", CHANGING.split())
+def test_an_example_that_changes_something_or_takes_long_runs(name: str, settings: Settings, tmp_path: Path) -> None:
+    """In this order, as a shell takes them; what is published goes to a topic of its own, and `down` to no stack."""
+    home = tmp_path if name == "down" else settings.home
+    given = {**os.environ, "WAREHOUSE_HOME": str(home), "WAREHOUSE_VENV": sys.prefix}
+    if name == "publish":
+        given["WAREHOUSE_TOPIC"] = "of-the-examples"
+    done = subprocess.run(["sh", "-c", example(name)], cwd=PROJECT, env=given, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.usefixtures("built")
+def test_what_programs_read_is_json(run: Run) -> None:
+    steps = json.loads(run("plan", "--json").stdout)["steps"]
+    assert {"table": "flat.attempts", "action": "keep", "why": "up to date"} in steps
+    landed = json.loads(run("land", "--json").stdout)
+    assert landed == {"accepted": 0, "rejected": 0, "landing": {"landing": 0, "partitions": []}}
+    assert json.loads(run("build", "--json").stdout) == {"build_id": None}
+    assert json.loads(run("query", "SELECT COUNT(*) AS n FROM ops.published", "--json").stdout) == [{"n": 1}]
+    assert isinstance(json.loads(run("rejected", "--json").stdout), list)
+    cleaned = json.loads(run("clean", "--json").stdout)
+    assert cleaned["is_removed"] is False and cleaned["bytes"] == sum(one["bytes"] for one in cleaned["paths"])
+
+
+# Completion
+
+
+OFFERED = {  # what is typed so far: what the shell is offered
+    "bu": "build",
+    "build marts.": "marts.daily_activity marts.exams marts.questions",
+    "--set hive_t": "hive_tls= hive_tls_ca= hive_tls_verify=",
+    "--set hive_p": "hive_password_file=",
+    "up --engine ": "spark hive all",
+    "query --engine h": "hive",
+    "query --format ": "table csv json",
+    "validate --j": "--json",
+}
+
+
+@pytest.mark.parametrize("typed", OFFERED)
+def test_the_shell_completes(typed: str, tmp_path: Path) -> None:
+    words = ["./warehouse", *typed.split(" ")]
+    given = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    done = start(tmp_path, _WAREHOUSE_COMPLETE="complete_bash", **given)
+    assert done.stdout.split() == OFFERED[typed].split() and done.stderr == ""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not on this machine")
+def test_bash_asks_the_program_that_was_typed(tmp_path: Path) -> None:
+    script = start(tmp_path, "--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
+    (tmp_path / "warehouse").write_text(f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m etl "$@"\n')
+    (tmp_path / "warehouse").chmod(0o755)
+    typed = "COMP_WORDS=(./warehouse query --format c); COMP_CWORD=3"
+    ask = '_warehouse_completion ./warehouse; echo "${COMPREPLY[@]}"; complete -p warehouse'
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f"{script}\n{typed}\n{ask}"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["csv", "complete -o default -F _warehouse_completion warehouse"]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["query", "SELECT 1"]])
@@ -226,5 +349,28 @@ def test_nothing_heavy_is_loaded_that_is_not_needed(words: list[str], tmp_path: 
     done = subprocess.run(command, capture_output=True, text=True, env=kept, check=False)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
     assert "etl.cli" in loaded or "etl" in loaded
-    heavy = {"pyspark", "great_expectations", "pandas", "pyarrow", "altair", "confluent_kafka", "jinja2"}
+    heavy = {
+        "pyspark",
+        "great_expectations",
+        "pandas",
+        "pyarrow",
+        "altair",
+        "confluent_kafka",
+        "jinja2",
+        "rich.console",
+    }
+    if words == ["--help"]:
+        heavy |= {"pydantic", "sqlglot", "thrift", "msgspec"}
     assert not loaded & heavy
+
+
+def test_help_takes_less_than_half_a_second_of_the_processor() -> None:
+    """Not of the clock: the machine may be busy with other things. The best of three counts."""
+    spent = []
+    for _ in range(3):
+        before = os.times()
+        command = [sys.executable, "-m", "etl", "--help"]
+        subprocess.run(command, cwd=PROJECT, stdout=subprocess.DEVNULL, check=True)
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(spent) < 0.5, spent

@@ -22,7 +22,7 @@ import pytest
 from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
-from etl.stack import health, parts, probes, processes, servers
+from etl.stack import health, parts, ports, probes, processes, servers
 from etl.stack.layout import PORTS, Layout, Server
 from etl.stack.processes import Process
 
@@ -206,48 +206,48 @@ def with_ports(home: Path, **ports: int) -> Settings:
 
 
 def test_each_server_gets_its_well_known_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_is_free", lambda _: True)
-    assert processes.choose_ports(with_ports(tmp_path), {}) == PORTS
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    assert ports.choose_ports(with_ports(tmp_path), {}) == PORTS
 
 
 def test_a_well_known_port_that_is_taken_falls_back_to_a_free_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "_is_free", lambda port: port != 9092)
-    chosen = processes.choose_ports(with_ports(tmp_path), {})
+    monkeypatch.setattr(ports, "is_free", lambda port: port != 9092)
+    chosen = ports.choose_ports(with_ports(tmp_path), {})
     assert chosen["kafka"] not in PORTS.values() and {**chosen, "kafka": 9092} == PORTS
 
 
 def test_a_port_that_was_set_and_is_taken_is_refused(tmp_path: Path, taken: int) -> None:
     with pytest.raises(UsageError, match=f"port {taken} for metastore is taken"):
-        processes.choose_ports(with_ports(tmp_path, metastore=taken), {})
+        ports.choose_ports(with_ports(tmp_path, metastore=taken), {})
 
 
 def test_one_port_set_for_two_servers_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_is_free", lambda _: True)
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
     with pytest.raises(UsageError, match=r"port 4000 for .* is taken"):
-        processes.choose_ports(with_ports(tmp_path, kafka=4000, namenode=4000), {})
+        ports.choose_ports(with_ports(tmp_path, kafka=4000, namenode=4000), {})
 
 
 def test_a_port_that_was_set_is_kept_from_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_is_free", lambda _: True)
-    chosen = processes.choose_ports(with_ports(tmp_path, spark_thrift=9092), {})
+    monkeypatch.setattr(ports, "is_free", lambda _: True)
+    chosen = ports.choose_ports(with_ports(tmp_path, spark_thrift=9092), {})
     assert chosen["spark-thrift"] == 9092 != chosen["kafka"]
 
 
 def test_zero_is_any_free_port_and_all_differ(tmp_path: Path) -> None:
-    chosen = processes.choose_ports(settings_module.load(home=tmp_path, ports={name: 0 for name in PORTS}), {})
+    chosen = ports.choose_ports(settings_module.load(home=tmp_path, ports={name: 0 for name in PORTS}), {})
     assert list(chosen) == list(PORTS) and len(set(chosen.values())) == len(PORTS)
     assert not set(chosen.values()) & set(PORTS.values()) and 0 not in chosen.values()
 
 
 def test_an_unknown_port_name_is_refused_with_those_known(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown port name 'kafkka'; known are kafka, "):
-        processes.choose_ports(with_ports(tmp_path, kafkka=1), {})
+        ports.choose_ports(with_ports(tmp_path, kafkka=1), {})
 
 
 def test_a_running_server_keeps_its_port(tmp_path: Path, taken: int) -> None:
-    assert processes.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken})["kafka"] == taken
+    assert ports.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken})["kafka"] == taken
 
 
 # Starting and ending
@@ -414,7 +414,15 @@ def test_status_shows_every_server_well_with_its_process(settings: Settings, run
 def test_doctor_finds_no_fault(run: Run) -> None:
     done = run("doctor")
     assert "FAULT" not in done.stdout and done.stderr.strip() == "0 faults"
-    assert len(done.stdout.splitlines()) == 12
+    for server in (
+        r"kafka cluster \S+, brokers: 1,",
+        "namenode 3.5",
+        "datanode 3.5",
+        "metastore 4.0",
+        "spark-connect 4.2",
+    ):
+        assert re.search(rf"^ok     {server}.* at .*\([0-9]+\)$", done.stdout, re.MULTILINE), server
+    assert re.search(r"^ok     spark-thrift 4.2.*\n^ok     hiveserver2 4.0", done.stdout, re.MULTILINE)
 
 
 def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> None:

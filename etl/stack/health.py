@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-import shutil
-import sys
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from etl.settings import Settings
-from etl.stack import parts, probes, processes
+from etl.stack import probes, processes
+
+HEALTHY = "healthy"
 
 
 def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
@@ -45,33 +47,50 @@ def _answers(settings: Settings) -> bool:
 
 
 def status(settings: Settings) -> list[tuple[Any, ...]]:
-    """(server, address, process id or where it runs, healthy or not) of every server."""
+    """(server, address, process id or where it runs, healthy or not) of every server, all asked at once."""
     local = processes.read(settings)["processes"]
     runs_in = {"spark-thrift": "spark", "spark-connect": "spark"}
+    asked = checks(settings)
     rows = []
-    for name, (address, question) in checks(settings).items():
-        process = local.get(runs_in.get(name, name))
-        where = "not ours" if process is None else str(process.pid) if process.handle() else "ended"
-        rows.append((name, address, where, "healthy" if question() else "does not answer"))
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = [pool.submit(question) for _, question in asked.values()]
+        for (name, (address, _)), answer in zip(asked.items(), answers, strict=True):
+            process = local.get(runs_in.get(name, name))
+            where = "not ours" if process is None else str(process.pid) if process.handle() else "ended"
+            rows.append((name, address, where, HEALTHY if answer.result() else "does not answer"))
     return rows
 
 
-def examine(settings: Settings) -> Iterator[tuple[bool, str, str]]:
-    """(is it good, what was looked at, what to do about it) for the machine and every server."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    yield sys.version_info >= (3, 11), f"Python {version}", "install Python 3.11 or newer"
-    java = next((one for one in parts.candidates() if parts.java_version(one) in parts.JAVA_VERSIONS), None)
-    yield java is not None, f"Java {java or 'not found'}", "none is needed: ./warehouse up brings one"
-    yield shutil.which("bash") is not None, "bash, which HDFS runs", "install bash"
-    bad = [jar for jar in parts.locked() if not parts.is_genuine(jar)]
-    step = f"delete {parts.SHARE / 'jars.lock'}, then run ./warehouse up"
-    yield not bad, f"{len(parts.locked())} jars, {len(bad)} missing or damaged", step
-    settings.home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.home).free
-    yield free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB free at {settings.home}", "make room"
-    for name, address, where, health in status(settings):
-        yield (
-            health == "healthy",
-            f"{name} at {address} ({where})",
-            f"run ./warehouse up, or see {settings.home / 'logs'}",
-        )
+def versions(settings: Settings) -> dict[str, Callable[[], str]]:
+    """Per server the question for its version; the answer is empty where it does not tell."""
+
+    def sql(engine: str) -> str:
+        from etl.hive import Hive
+
+        with Hive(settings.model_copy(update={"engine": engine})) as hive:
+            return str(hive.query("SELECT VERSION()").rows[0][0]).split()[0]
+
+    def connect() -> str:
+        from etl import spark
+
+        with spark.session(settings, str(uuid.uuid4()), "tell its version") as session:
+            return str(session.version)
+
+    asked: dict[str, Callable[[], str]] = {
+        "kafka": lambda: probes.kafka_cluster(settings.bootstrap_servers),
+        "namenode": lambda: probes.hdfs_version(settings.webhdfs),
+        "datanode": lambda: probes.datanode_versions(settings.webhdfs),
+        "metastore": lambda: probes.metastore_version(urlsplit(settings.metastore).netloc),
+        "spark-connect": connect,
+        "spark-thrift": lambda: sql("spark"),
+        "hiveserver2": lambda: sql("hive"),
+    }
+    return {name: functools.partial(_or_nothing, question) for name, question in asked.items()}
+
+
+def _or_nothing(question: Callable[[], str]) -> str:
+    """A server that is well may still keep its version to itself, each by an error of its own."""
+    try:
+        return question()
+    except Exception:
+        return ""

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from etl.errors import WarehouseError
 from etl.settings import PROJECT
+from etl.terminal import progress
 
 LOCK = Path(__file__).with_name("jars.lock")
 SHARE = Path(sys.prefix) / "share" / "java"
@@ -155,11 +156,15 @@ def _fetch(jars: list[Jar], folder: Path, trust: list[str]) -> str:
 
 def fetch(jars: list[Jar]) -> str:
     """Fetch jars, side by side and unchecked; returns what Ivy complained about."""
-    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(FETCHERS) as pool:
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(FETCHERS) as pool, progress("jars") as bar:
         folder = Path(name)
         trust = _trust(folder)
         slices = [jars[n::FETCHERS] for n in range(FETCHERS) if jars[n::FETCHERS]]
-        return "\n".join(pool.map(lambda n: _fetch(slices[n], folder / str(n), trust), range(len(slices))))
+        running = [pool.submit(_fetch, one, folder / str(n), trust) for n, one in enumerate(slices)]
+        while wait(running, timeout=0.5).not_done:
+            count = sum(1 for _ in folder.glob("*/cache/**/*.jar"))
+            bar.at(count, len(jars), f"{count} of {len(jars)} fetched")
+        return "\n".join(one.result() for one in running)
 
 
 def ensure_jars(say: Callable[[str], None]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import email.utils
 import json
 import socket
+import time
 import urllib.request
+from typing import Any
 
 
 def is_listening(address: str) -> bool:
@@ -19,6 +23,19 @@ def is_listening(address: str) -> bool:
 
 def kafka_answers(bootstrap_servers: str) -> bool:
     """Whether a broker answers with its metadata."""
+    try:
+        return bool(_metadata(bootstrap_servers).brokers)
+    except Exception:
+        return False
+
+
+def kafka_cluster(bootstrap_servers: str) -> str:
+    """The cluster's id and its brokers; a broker does not tell its version. Raises KafkaException."""
+    found = _metadata(bootstrap_servers)
+    return f"cluster {found.cluster_id}, brokers: {len(found.brokers)},"
+
+
+def _metadata(bootstrap_servers: str) -> Any:
     from confluent_kafka.admin import AdminClient
 
     quiet: dict[str, str | int | float | bool] = {
@@ -26,23 +43,68 @@ def kafka_answers(bootstrap_servers: str) -> bool:
         "log_level": 0,
         "socket.timeout.ms": 2000,
     }
-    try:
-        return bool(AdminClient(quiet, logger=None).list_topics(timeout=2).brokers)
-    except Exception:
-        return False
+    return AdminClient(quiet, logger=None).list_topics(timeout=2)
 
 
 def hdfs_answers(webhdfs: str, field_name: str = "LiveNodes") -> bool:
     """Whether the NameNode answers, is out of safe mode, and (for LiveNodes) has a DataNode."""
-    query = f"{webhdfs}/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo"
     try:
-        with urllib.request.urlopen(query, timeout=2) as answer:  # noqa: S310
-            info = json.load(answer)["beans"][0]
+        info = _namenode(webhdfs)
     except (OSError, ValueError, LookupError):
         return False
     if field_name == "LiveNodes":
         return not info["Safemode"] and bool(json.loads(info["LiveNodes"]))
     return field_name in info
+
+
+def hdfs_version(webhdfs: str) -> str:
+    """The NameNode's version. Raises OSError, ValueError or LookupError."""
+    return str(_namenode(webhdfs)["SoftwareVersion"])
+
+
+def datanode_versions(webhdfs: str) -> str:
+    """The versions of the DataNodes that the NameNode knows. Raises OSError, ValueError or LookupError."""
+    nodes = json.loads(_namenode(webhdfs)["LiveNodes"]).values()
+    return ", ".join(sorted({str(node["version"]) for node in nodes}))
+
+
+def _namenode(webhdfs: str) -> Any:
+    query = f"{webhdfs}/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo"
+    with urllib.request.urlopen(query, timeout=2) as answer:  # noqa: S310
+        return json.load(answer)["beans"][0]
+
+
+def clock_skew(webhdfs: str) -> float | None:
+    """How many seconds the NameNode's clock is ahead of this machine's; None where it does not answer."""
+    try:
+        with urllib.request.urlopen(f"{webhdfs}/jmx?qry=none", timeout=2) as answer:  # noqa: S310
+            told = email.utils.parsedate_to_datetime(answer.headers["Date"])
+    except (OSError, ValueError, TypeError):
+        return None
+    skew = told.timestamp() - time.time()
+    return 0.0 if abs(skew) < 1 else skew  # it tells whole seconds
+
+
+def metastore_version(address: str) -> str:
+    """The version that a Hive metastore tells. Raises TException or OSError."""
+    from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+    from thrift.Thrift import TMessageType, TType
+    from thrift.transport.TSocket import TSocket
+    from thrift.transport.TTransport import TBufferedTransport
+
+    host, _, port = address.rpartition(":")
+    socket = TSocket(host, int(port))
+    socket.setTimeout(2000)
+    with contextlib.closing(TBufferedTransport(socket)) as transport:
+        transport.open()
+        protocol = TBinaryProtocol(transport)
+        protocol.writeMessageBegin("getVersion", TMessageType.CALL, 0)
+        protocol.writeFieldStop()  # it takes no argument
+        protocol.writeMessageEnd()
+        transport.flush()
+        protocol.readMessageBegin()
+        _, kind, _ = protocol.readFieldBegin()
+        return str(protocol.readString()) if kind == TType.STRING else ""
 
 
 def datanode_answers(address: str) -> bool:

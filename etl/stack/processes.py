@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,9 @@ from filelock import FileLock, Timeout
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.settings import Settings
 from etl.stack import parts, servers
-from etl.stack.layout import HOST, PORTS, Layout, Server
+from etl.stack.layout import PORTS, Layout, Server
+from etl.stack.ports import choose_ports
+from etl.terminal import progress
 
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -69,43 +70,6 @@ def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
     draft.replace(settings.stack_file)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port(taken: set[int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port
-
-
-def choose_ports(settings: Settings, kept: dict[str, int]) -> dict[str, int]:
-    """A port per name: the kept one of a running server, the one that was set, the well-known one, or a free one.
-
-    Raises UsageError for a port that was set and is taken, or a name that is not known.
-    """
-    if unknown := set(settings.ports) - set(PORTS):
-        raise UsageError(f"unknown port name {min(unknown)!r}", f"known are {', '.join(PORTS)}")
-    chosen = dict(kept)
-    for name in sorted(set(PORTS) - set(kept), key=lambda name: not settings.ports.get(name)):  # what was set, first
-        wanted = settings.ports.get(name)
-        if wanted and (wanted in chosen.values() or not _is_free(wanted)):
-            raise UsageError(f"port {wanted} for {name} is taken", "end what listens there or set another port")
-        if wanted is None and PORTS[name] not in chosen.values() and _is_free(PORTS[name]):
-            wanted = PORTS[name]
-        chosen[name] = wanted or _free_port({*chosen.values(), *PORTS.values()})
-    return {name: chosen[name] for name in PORTS}
-
-
 @contextlib.contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One `up` or `down` at a time on one folder."""
@@ -136,9 +100,12 @@ def up(settings: Settings, say: Callable[[str], None], engine: str | None = None
         )
     with _alone(settings):
         try:
-            return _up(settings, say, engine or settings.engine)
+            with progress("start"):
+                return _up(settings, say, engine or settings.engine)
         except OSError as error:
-            raise WarehouseError(f"the stack could not be started in {settings.home}: {error}") from error
+            raise WarehouseError(
+                f"the stack could not be started in {settings.home}: {error}", "ask ./warehouse doctor"
+            ) from error
 
 
 def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
@@ -212,15 +179,18 @@ def _start(layout: Layout, server: Server) -> Process:
 def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> None:
     end = time.monotonic() + START_SECONDS
     waiting = list(wanted)
-    while waiting:
-        waiting = [server for server in waiting if not server.is_healthy()]
-        for server in waiting:
-            log = layout.folder("logs") / f"{server.name}.log"
-            if running[server.name].handle() is None:
-                raise ServerError(f"{server.name} ended while starting: {_last_words(log)}", f"see {log}")
-            if time.monotonic() > end:
-                raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")
-        time.sleep(0.2)
+    with progress("healthy") as bar:
+        while waiting:
+            waiting = [server for server in waiting if not server.is_healthy()]
+            names = ", ".join(server.name for server in waiting)
+            bar.at(len(wanted) - len(waiting), len(wanted), f"waiting for {names}")
+            for server in waiting:
+                log = layout.folder("logs") / f"{server.name}.log"
+                if running[server.name].handle() is None:
+                    raise ServerError(f"{server.name} ended while starting: {_last_words(log)}", f"see {log}")
+                if time.monotonic() > end:
+                    raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")
+            time.sleep(0.2)
 
 
 def _last_words(log: Path) -> str:

@@ -1,0 +1,67 @@
+"""The command line: one function per verb, in the order in which the help shows them; errors become exit codes.
+
+What a verb needs is imported when it runs: Spark and Great Expectations take seconds to load, and Rich and pydantic
+longer than the help.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+from etl import errors, terminal
+from etl.cli.shared import app, state
+from etl.errors import WarehouseError
+
+PARTS = ("servers", "raw", "tables", "answers", "whole")
+for part in PARTS:
+    importlib.import_module(f"etl.cli.{part}")  # to import it is to add its commands
+
+NAME, COMPLETION = "./warehouse", "_WAREHOUSE_COMPLETE"  # Typer makes the second of the first, but for the slash
+TYPER_INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
+
+def main() -> None:
+    """Run the command line; every error is one line and an exit code, a trace comes only with --debug."""
+    completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
+    try:
+        code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
+    except BrokenPipeError:  # whoever read the output has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(errors.EXIT_FAILED)
+    except WarehouseError as error:
+        if state["debug"]:
+            traceback.print_exc()
+        fail(str(error), error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        fail("interrupted", errors.EXIT_FAILED)
+    except Exception as error:
+        told(error)
+    if code == TYPER_INTERRUPTED:
+        fail("interrupted", errors.EXIT_FAILED)
+    sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
+
+
+def told(error: Exception) -> NoReturn:
+    """End with what Typer says of wrong words, or with a fault of this program in one line."""
+    if state["debug"]:
+        traceback.print_exc()
+    if not sys.argv[1:]:  # no command: Typer has the help as its message
+        print(error.format_message() if hasattr(error, "format_message") else error)
+        sys.exit(errors.EXIT_USAGE)
+    if hasattr(error, "format_message"):
+        text = " ".join(error.format_message().split()).rstrip(".")
+        fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)
+    kind = type(error).__name__
+    fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say in one line what went wrong, and end."""
+    terminal.say(f"warehouse: {message}")
+    sys.exit(code)

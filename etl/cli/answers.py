@@ -1,0 +1,70 @@
+"""report, query, beeline: questions to the tables, and their answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl import terminal
+from etl.cli.shared import Engine, Json, Variables, app, conf, formats, pairs, write
+from etl.errors import UsageError
+from etl.terminal import progress, say
+
+
+@app.command(epilog="Example: ./warehouse report")
+def report(engine: Engine = None, as_json: Json = False) -> None:
+    """Answer the questions of sql/4_reports as a page.
+
+    As HTML and as Markdown; the answers in short go to standard output.
+    """
+    from etl.hive import Hive
+    from etl.report import report as run
+
+    given = conf(engine)
+    with progress("report") as bar, Hive(given, terminal.watch) as hive:
+        done = run(given, hive.query, watch=lambda files: bar.each(files, lambda file: file.name))
+    if as_json:
+        answers = [{"name": one.name, "question": one.question, "answer": one.sentence} for one in done.sections]
+        write({"html": done.html, "markdown": done.markdown, "answers": answers})
+    else:
+        for answer in done.answers:
+            print(terminal.escaped(answer))
+    say(f"answered {len(done.sections)} questions: {done.html} and {done.markdown}")
+
+
+@app.command(epilog='Example: ./warehouse query "SELECT COUNT(*) AS attempts FROM flat.attempts" --json')
+def query(
+    statement: Annotated[str | None, typer.Argument(metavar="[SQL]")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="Run a SQL file instead.")] = None,
+    form: Annotated[str | None, typer.Option("--format", help="table, csv or json.", autocompletion=formats)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    hivevar: Variables = [],  # noqa: B006
+    engine: Engine = None,
+) -> None:
+    """Ask in SQL.
+
+    The rows go to standard output, and nothing else does.
+    """
+    from etl import query as verb
+
+    if form not in (None, "table", "csv", "json"):
+        raise UsageError(f"--format cannot be {form!r}", "give table, csv or json")
+    if as_json and form not in (None, "json"):
+        raise UsageError(f"--format {form} and --json are two forms", "give one of both")
+    statements = verb.read(statement, file, pairs(hivevar, "--hivevar"))
+    with progress("query"):
+        result = verb.query(conf(engine), statements, terminal.watch)
+    print(verb.formatted(result, "json" if as_json else form or "table"))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    epilog='Example: ./warehouse beeline -e "SHOW DATABASES"',
+)
+def beeline(context: typer.Context, engine: Engine = None) -> None:
+    """Run the real beeline, with beeline's own arguments."""
+    from etl.stack import client
+
+    raise typer.Exit(client.beeline(conf(engine), context.args))

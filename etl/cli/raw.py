@@ -1,0 +1,112 @@
+"""generate, publish, land, rejected, replay: messages, into Kafka and from there to the raw tables."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from etl.cli.shared import Json, app, conf, state, write
+from etl.errors import UsageError
+from etl.terminal import progress, say
+
+
+@app.command(epilog="Example: ./warehouse generate --attempts 5 --seed 2")
+def generate(
+    attempts: Annotated[int, typer.Option(help="How many messages.")] = 3280,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same messages.")] = 1,
+) -> None:
+    """Write synthetic messages to standard output.
+
+    A JSON line each; 3,280 reproduce the published figures.
+    """
+    from sample.generate import write as generated
+
+    if attempts < 0:
+        raise UsageError(f"--attempts cannot be {attempts}", "give 0 or more")
+    with progress("generate"):
+        count = generated(sys.stdout.buffer, attempts, seed)
+    say(f"generated {count:,} synthetic messages")
+
+
+@app.command(epilog="Example: ./warehouse generate | ./warehouse publish -")
+def publish(
+    source: Annotated[str, typer.Argument(metavar="FILE|-")],
+    topic: Annotated[str | None, typer.Option(help="Another topic than that of the settings.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Publish a file or standard input to Kafka.
+
+    A JSON array or JSON lines, plain or .gz; each record becomes a message.
+    """
+    from etl.publish import publish as run
+
+    if topic is not None:
+        state["flags"]["topic"] = topic  # read, and refused, as the setting it is
+    done = run(conf(), source, topic)
+    if as_json:
+        write(done)
+    say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
+    if done.is_genuine:
+        say("this is the published file, byte for byte")
+
+
+@app.command(epilog="Example: ./warehouse land")
+def land(
+    accept_loss: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PARTITION:FIRST-LAST", help="Offsets that Kafka lost and that may be missing (repeatable)."
+        ),
+    ] = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Land what is new in Kafka in the raw tables.
+
+    Each message exactly once, as JSON on HDFS.
+    """
+    from etl.land import land as run
+
+    landed = run(conf(), say, accept_loss)
+    if as_json:
+        write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
+    say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
+
+
+@app.command(epilog="Example: ./warehouse rejected")
+def rejected(
+    message: Annotated[str | None, typer.Argument(metavar="[PARTITION:OFFSET]")] = None, as_json: Json = False
+) -> None:
+    """Show the rejected messages by reason, or one of them.
+
+    The one that is named is written to standard output, byte for byte.
+    """
+    from etl import query
+    from etl import rejected as verb
+    from etl.hive import Hive
+
+    if message is not None and as_json:
+        raise UsageError("a message is written byte for byte, not as --json", "leave one of both out")
+    with progress("rejected"), Hive(conf()) as hive:
+        result = verb.by_reason(hive) if message is None else None
+        found = None if message is None else verb.message(hive, message)
+    if result is not None:
+        print(query.formatted(result, "json" if as_json else "table"))
+        return
+    sys.stdout.buffer.write(found or b"")
+    say("a tombstone: it has no value" if found is None else f"{len(found):,} bytes")
+
+
+@app.command(epilog="Example: ./warehouse replay")
+def replay(as_json: Json = False) -> None:
+    """Land the rejected messages that fit by now.
+
+    As after a change of the contract; each once.
+    """
+    from etl.replay import replay as run
+
+    done = run(conf(), say)
+    if as_json:
+        write({"accepted": done.landed.accepted, "rejected": done.rejected, "landing": done.landed})
+    say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are rejected still")

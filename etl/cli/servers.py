@@ -1,0 +1,84 @@
+"""up, down, status, doctor: the servers, started, ended, looked at and examined."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from etl import errors
+from etl.cli.shared import Json, app, conf, engines_to_start, write
+from etl.errors import UsageError
+from etl.terminal import escaped, progress, say
+
+
+@app.command(epilog="Example: ./warehouse up --engine all")
+def up(
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="spark|hive|all",
+            help="What answers; hive and all start HiveServer2 too.",
+            autocompletion=engines_to_start,
+        ),
+    ] = None,
+) -> None:
+    """Start the servers and wait until all are well.
+
+    Kafka, HDFS, the metastore and Spark on 127.0.0.1, and HiveServer2 where --engine says so.
+    """
+    from etl.stack import processes
+
+    if engine not in (None, "spark", "hive", "all"):
+        raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
+    began = time.monotonic()
+    found = processes.up(conf(), say, engine)
+    say(f"{len(found['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
+
+
+@app.command(epilog="Example: ./warehouse down")
+def down() -> None:
+    """End the servers that `up` started, and nothing else."""
+    from etl.stack import processes
+
+    with progress("ending the servers"):
+        ended = processes.down(conf())
+    say(f"ended {len(ended)} servers{': ' if ended else ''}{', '.join(ended)}")
+
+
+@app.command(epilog="Example: ./warehouse status --json")
+def status(as_json: Json = False) -> None:
+    """Show every server: address, process, healthy or not."""
+    from etl import query
+    from etl.hive import Result
+    from etl.stack import health
+
+    with progress("asking every server"):
+        rows = health.status(conf())
+    result = Result(["server", "address", "process", "health"], rows)
+    print(query.formatted(result, "json" if as_json else "table"))
+    if any(row[3] != "healthy" for row in rows):
+        raise typer.Exit(errors.EXIT_FAILED)
+
+
+@app.command(epilog="Example: ./warehouse doctor")
+def doctor(as_json: Json = False) -> None:
+    """Look for faults, and say what to do about each.
+
+    This machine, the packages, the ports, every setting that is not the default, every server and its version.
+    """
+    from etl.cli.shared import state
+    from etl.stack import doctor as verb
+
+    with progress("doctor") as bar:
+        found = list(verb.examine(conf(), state["flags"], bar))
+    faults = sum(not one.is_good for one in found)
+    if as_json:
+        write({"faults": faults, "checks": found})
+    else:
+        for one in found:
+            print(escaped(f"{'ok   ' if one.is_good else 'FAULT'}  {one.what}{one.step and f': {one.step}'}"))
+    say(f"{faults} faults")
+    if faults:
+        raise typer.Exit(errors.EXIT_FAILED)

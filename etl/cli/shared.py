@@ -1,0 +1,125 @@
+"""What all verbs share: the application, its options and their completion, the settings of a call, JSON output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etl.errors import UsageError
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Kafka messages to flattened, validated Hive tables and a report.",
+    epilog="Exit codes: 0 good, 1 failed, 2 wrong usage, 3 expectations failed or data is missing.",
+)
+state: dict[str, Any] = {"flags": {}, "debug": False}
+ENGINES = {
+    "spark": "Spark's Thrift Server",
+    "hive": "HiveServer2 with Tez",
+    "all": "both, for up",
+}
+FORMATS = {"table": "for people", "csv": "with a header", "json": "an array, one object a line"}
+
+
+# What the shell offers behind a word, as (word, what it means)
+
+
+def engines(incomplete: str) -> list[tuple[str, str]]:
+    """The engines that run SQL."""
+    return [(name, said) for name, said in ENGINES.items() if name != "all" and name.startswith(incomplete)]
+
+
+def engines_to_start(incomplete: str) -> list[tuple[str, str]]:
+    """The engines that can be started."""
+    return [(name, said) for name, said in ENGINES.items() if name.startswith(incomplete)]
+
+
+def formats(incomplete: str) -> list[tuple[str, str]]:
+    """The forms of rows."""
+    return [(name, said) for name, said in FORMATS.items() if name.startswith(incomplete)]
+
+
+def tables(incomplete: str) -> Iterator[tuple[str, str]]:
+    """The tables that can be built, with their titles."""
+    from etl import sqlfile
+
+    for file in sqlfile.files("[23]_*"):
+        if file.name.startswith(incomplete):
+            yield file.name, file.title
+
+
+def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
+    """The settings that may be flags, each with its equals sign."""
+    from etl.settings import Settings
+
+    for name, field in Settings.model_fields.items():
+        if name != "hive_password" and name.startswith(incomplete):
+            yield f"{name}=", field.description or ""
+
+
+Variables = Annotated[list[str], typer.Option("--hivevar", metavar="NAME=VALUE", help="A declared parameter.")]
+Engine = Annotated[str | None, typer.Option(metavar="spark|hive", help="What runs the SQL.", autocompletion=engines)]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+
+
+def conf(engine: str | None = None) -> Settings:
+    """The settings of this call; `engine` is a command's own flag."""
+    from etl import settings
+
+    return settings.load(**state["flags"] | ({"engine": engine} if engine else {}))
+
+
+def pairs(texts: list[str], what: str) -> dict[str, str]:
+    """`name=value` texts as a dictionary; UsageError for another form."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{what} cannot be {text!r}", "write name=value")
+        found[name] = value
+    return found
+
+
+def write(document: Any) -> None:
+    """Write a JSON document to standard output."""
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode())
+
+
+@app.callback()
+def options(
+    set_: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting, such as topic=exams (repeatable).",
+            autocompletion=settings_to_set,
+        ),
+    ] = [],  # noqa: B006
+    debug: Annotated[bool, typer.Option(help="Show the trace of an error.")] = False,
+) -> None:
+    """Take what holds for every command."""
+    state["debug"] = debug
+    flags = pairs(set_, "--set")
+    state["flags"] = flags
+    if not flags:
+        return
+    if "hive_password" in flags:
+        raise UsageError(
+            "a password on the command line can be read by every user of this machine",
+            "set WAREHOUSE_HIVE_PASSWORD in the environment, or hive_password_file",
+        )
+    from etl.settings import Settings
+
+    if unknown := set(flags) - set(Settings.model_fields):
+        raise UsageError(f"there is no setting {min(unknown)}", "docs/settings.md lists them")

@@ -1,0 +1,135 @@
+"""build, plan, rollback, clean, validate: the tables that readers see, made, judged and taken back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from etl import terminal
+from etl.cli import shared
+from etl.cli.shared import Engine, Json, app, conf, write
+from etl.errors import ExpectationError
+from etl.terminal import progress, say
+
+
+@app.command(epilog="Example: ./warehouse build flat.attempts")
+def build(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...", autocompletion=shared.tables)] = None,
+    engine: Engine = None,
+    as_json: Json = False,
+) -> None:
+    """Build what is due, validate it, let readers see it.
+
+    Runs the SQL files of flat and marts, or just those of the tables that are named.
+    """
+    built(tables, engine, as_json)
+
+
+def built(tables: list[str] | None, engine: str | None, as_json: bool = False) -> bool:
+    """Build, and say what was found; False where nothing was due."""
+    from etl.build import build as run
+    from etl.validate import preload
+
+    preload()
+    validated = run(conf(engine), tables or [], say, terminal.watch)
+    if validated is None:
+        if as_json:
+            write({"build_id": None})  # nothing was due
+        say("every table is up to date")
+        return False
+    show(validated, as_json)
+    return True
+
+
+@app.command(epilog="Example: ./warehouse plan")
+def plan(engine: Engine = None, as_json: Json = False) -> None:
+    """Show what build would do, and why; changes no table."""
+    from etl import build, query
+    from etl.hive import Hive, Result
+
+    given = conf(engine)
+    with progress("plan"), Hive(given) as hive:
+        todo = build.plan(given, hive)
+    rows: list[tuple[Any, ...]] = [
+        (step.file.name, "build" if step.is_due else "keep", step.why) for step in todo.steps
+    ]
+    result = Result(["table", "action", "why"], rows)
+    if as_json:
+        write({"landing": todo.landing, "published": todo.published, "steps": result.dictionaries()})
+    else:
+        print(query.formatted(result, "table"))
+    say(f"newest landing {todo.landing}, {len(todo.due)} of {len(rows)} tables to build")
+
+
+@app.command(epilog="Example: ./warehouse rollback")
+def rollback(engine: Engine = None, as_json: Json = False) -> None:
+    """Let readers see the build before the published one.
+
+    The next build publishes anew.
+    """
+    from etl.release import rollback as run
+
+    with progress("rollback"):
+        back = run(conf(engine), say)
+    if as_json:
+        write(back)
+
+
+@app.command(epilog="Example: ./warehouse clean --yes")
+def clean(
+    engine: Engine = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it, do not just show it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show, or with --yes remove, builds that nobody needs.
+
+    And what killed runs left; never what is published or one step back.
+    """
+    from etl import query
+    from etl.clean import clean as run
+    from etl.hive import Result
+
+    with progress("clean"):
+        found = run(conf(engine), yes)
+    total = sum(one.bytes for one in found)
+    result = Result(["path", "bytes", "why"], [(one.path, one.bytes, one.why) for one in found])
+    if as_json:
+        write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
+    else:
+        print(query.formatted(result, "table"))
+    told = f"{len(found)} paths, {total:,} bytes"
+    say(f"removed {told}" if yes else f"would remove {told}; nothing was removed without --yes")
+
+
+@app.command(epilog="Example: ./warehouse validate")
+def validate(engine: Engine = None, as_json: Json = False) -> None:
+    """Hold what readers see against the expectations.
+
+    Exit code 3 when a critical one is not met.
+    """
+    from etl.validate import validate as run
+
+    validated = run(conf(engine), say)
+    show(validated, as_json)
+    if not validated.is_good:
+        raise ExpectationError("critical expectations are not met", f"look at {validated.summary}")
+
+
+def show(validated: Any, as_json: bool) -> None:
+    """Print the verdict, line by line or as a document of all results."""
+    if as_json:
+        write(
+            {
+                "build_id": next((row["build_id"] for row in validated.rows), None),
+                "is_good": validated.is_good,
+                "seconds": validated.seconds,
+                "summary": validated.summary,
+                "results": validated.rows,
+            }
+        )
+    for row in validated.failed:
+        column = f" {row['column_name']}" if row["column_name"] else ""
+        say(f"{row['severity']}: {row['table_name']}{column}: {row['expectation']}: {row['observed']}")
+    met = len(validated.rows) - len(validated.failed)
+    say(f"{met} of {len(validated.rows)} expectations met in {validated.seconds:.1f} s: {validated.summary}")

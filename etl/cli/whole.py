@@ -1,0 +1,62 @@
+"""run, demo, test: several verbs in one go, and the tests."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from etl.cli.answers import report
+from etl.cli.raw import land
+from etl.cli.shared import Engine, app, conf
+from etl.cli.tables import built, validate
+from etl.errors import ExpectationError
+from etl.terminal import say
+
+
+@app.command(epilog="Example: ./warehouse run")
+def run(engine: Engine = None) -> None:
+    """Land, build, validate, publish and report."""
+    land()
+    failed: ExpectationError | None = None
+    try:
+        if not built(None, engine):
+            validate(engine)
+    except ExpectationError as error:
+        failed = error  # the report is what people look at to see why
+    report(engine)
+    if failed:
+        raise failed
+
+
+@app.command(epilog="Example: ./warehouse demo")
+def demo(engine: Engine = None) -> None:
+    """Take the synthetic sample the whole way.
+
+    Start the servers, publish, land, build, validate, report; the servers stay up.
+    """
+    from etl import demo as verb
+
+    verb.demo(lambda: conf(engine), say, lambda: run(engine))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: ./warehouse test -k conventions",
+)
+def test(
+    context: typer.Context,
+    long: Annotated[bool, typer.Option("--long", help="The tests that take minutes, too.")] = False,
+) -> None:
+    """Run the tests on a stack of their own.
+
+    Arguments that are not known here go to pytest.
+    """
+    import subprocess
+
+    from etl.settings import PROJECT
+
+    chosen = [] if long else ["-m", "not long"]
+    command = [sys.executable, "-m", "pytest", *chosen, *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=PROJECT, check=False).returncode)
