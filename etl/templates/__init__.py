@@ -185,6 +185,11 @@ def _environment() -> Environment:
     return environment
 
 
+def render(template: str, facts: Facts, **known: Any) -> str:
+    """The page of a template that extends base.html, with whatever else it names."""
+    return _environment().get_template(template).render(facts=facts, **known)
+
+
 def render_html(sections: Sequence[Section], facts: Facts) -> str:
     """The whole report as one page that asks for nothing else."""
     page = _environment().get_template("report.html")
