@@ -69,7 +69,7 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
         database, _, name = file.name.partition(".")
         if file.table in built:
             found = hdfs.files(*folder(file.table, built[file.table].written_by))
-        elif file.stage == "0_ops":
+        elif file.stage == "0_ops" and file.columns:
             found = hdfs.files(database, file.path.stem) if hdfs.names(database, file.path.stem) else []
         elif file.stage == "1_raw":  # a landing has a folder for each raw table
             found = [one for one in landed if f"/table={name}/" in f"/{one[0]}"]

@@ -308,6 +308,19 @@ def report(engine: Engine = None) -> None:
     say(f"answered {len(done.sections)} questions: {done.html} and {done.markdown}")
 
 
+@app.command(epilog="Example: ./warehouse docs")
+def docs(engine: Engine = None) -> None:
+    """Write the catalog of all tables, and one start page for all pages; open it where a person has a browser."""
+    from etl import site
+
+    path, found = site.docs(conf(engine))
+    for note in found.notes:
+        say(f"not all is known: {note}")
+    columns = sum(not column.is_field for table in found.tables for column in table.columns)
+    say(f"described {len(found.tables)} SQL files with {columns} columns: {path}")
+    site.shows(path)
+
+
 @app.command(epilog="Example: ./warehouse run")
 def run(engine: Engine = None) -> None:
     """Land, build, validate, publish and report."""

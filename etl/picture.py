@@ -9,6 +9,7 @@ from etl.sqlfile import SqlFile
 
 KAFKA = "kafka"
 BOX, GAP, ROW, TALL, HEAD = 176, 64, 36, 26, 34  # widths and heights in pixels
+APART = 4 * ROW  # at most, from box to box
 BEND = 0.5  # of the way between two columns, where a curve turns
 
 
@@ -39,7 +40,7 @@ class Picture:
     curves: Sequence[Curve]
     heads: Sequence[tuple[str, float]]
     width: int
-    height: int
+    height: float
 
     @property
     def highlights(self) -> str:
@@ -76,8 +77,8 @@ def picture(files: Sequence[SqlFile], reads: Mapping[str, Sequence[str]]) -> Pic
         for source, target in edges
     ]
     heads = [(stage.partition("_")[2] or "Kafka", n * (BOX + GAP)) for n, stage in enumerate(columns)]
-    rows = max(len(column) for column in columns.values())
-    return Picture(boxes, curves, heads, len(columns) * (BOX + GAP) - GAP, HEAD + rows * ROW)
+    height = max(top for _, top in places.values()) + ROW
+    return Picture(boxes, curves, heads, len(columns) * (BOX + GAP) - GAP, height)
 
 
 def _placed(columns: Sequence[list[str]], edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
@@ -90,11 +91,11 @@ def _placed(columns: Sequence[list[str]], edges: Sequence[tuple[str, str]]) -> d
         return sum(tops) / len(tops) if tops else 0, -sum(source == name for source, _ in edges), name
 
     for number, column in enumerate(columns):
-        spread = rows * ROW / len(column) if len(column) * 2 < rows else ROW
-        spread = min(spread, 3 * ROW)  # a few boxes stand apart, but not lost
-        top = HEAD + (rows * ROW - (len(column) - 1) * spread - ROW) / 2
+        spread = min(rows * ROW / len(column), APART)
+        # Columns begin at their own heights, so that a line from afar passes between boxes, not behind one.
+        top = HEAD + spread * (1 / 2 if not number else (number - 1) / 6 if spread == APART else 0)
         ordered = sorted(column, key=order) if number else column
-        places |= {name: (number * (BOX + GAP), top + place * spread) for place, name in enumerate(ordered)}
+        places |= {name: (number * (BOX + GAP), round(top + place * spread, 1)) for place, name in enumerate(ordered)}
     return places
 
 

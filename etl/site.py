@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from etl.catalog import Catalog, Column, Expected, Table
+from etl.catalog import Catalog, Column, Expected, Table, catalog
 from etl.picture import BOX, picture
 from etl.report import write
 from etl.settings import Settings
@@ -45,19 +45,27 @@ class Page:
     made_at: datetime.datetime | None
 
 
+def docs(settings: Settings) -> tuple[Path, Catalog]:
+    """Write the catalog, then the start page, whose path is returned with what is known."""
+    began = time.monotonic()
+    found = catalog(settings)
+    write_catalog(settings, found, time.monotonic() - began)
+    return write_start(settings), found
+
+
 def write_start(settings: Settings) -> Path:
     """Write the start page, which links the pages that are there; asks nobody."""
     pages = [Page(*page, _made_at(settings.reports / page[0])) for page in PAGES]
     facts = Facts(_title(settings, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
     path = settings.reports / "index.html"
-    write(path, render("index.html", facts, pages=pages, chart_style=STYLE))
+    write(path, render("index.html", facts=facts, pages=pages, chart_style=STYLE))
     return path
 
 
-def write_catalog(settings: Settings, found: Catalog, began: float) -> Path:
+def write_catalog(settings: Settings, found: Catalog, seconds: float) -> Path:
     """Write the overview and a page per SQL file; pages of files that are gone go too."""
     home = settings.reports / FOLDER
-    made_at, seconds = datetime.datetime.now(datetime.UTC), time.monotonic() - began
+    made_at = datetime.datetime.now(datetime.UTC)
     names = _names(found)
     drawn = picture([table.file for table in found.tables], found.lineage.reads)
     known = {
@@ -68,7 +76,7 @@ def write_catalog(settings: Settings, found: Catalog, began: float) -> Path:
     }
     overview = render(
         "catalog.html",
-        Facts(_title(settings, "catalog"), made_at, seconds),
+        facts=Facts(_title(settings, "catalog"), made_at, seconds),
         **known,
         tables=[table for table in found.tables if not table.is_question],
         questions=[table for table in found.tables if table.is_question],
@@ -83,7 +91,7 @@ def write_catalog(settings: Settings, found: Catalog, began: float) -> Path:
         facts = Facts(names[table.file.table], made_at, seconds)
         own = _own(settings, found, table)
         pages[f"{table.file.table}.html"] = render(
-            "table.html", facts, **known, **own, table=table, uses=uses, most=MOST, chart_style=STYLE
+            "table.html", facts=facts, **known, **own, table=table, uses=uses, most=MOST, chart_style=STYLE
         )
     for name, text in pages.items():
         write(home / name, text)

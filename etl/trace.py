@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
@@ -52,8 +52,10 @@ def traced(query: exp.Query, schema: Mapping[str, Any], names: Mapping[str, str]
     `names` has what a table is called in the traces. Raises sqlglot's error for a column that no table has.
     """
     scope = build_scope(qualify(_unstacked(query), schema=dict(schema), dialect="hive"))
+    if scope is None:
+        return []
     found = []
-    for place in range(len(scope.expression.selects) if scope else 0):
+    for place in range(len(_query(scope).selects)):
         tracer = _Tracer(names)
         tracer.output(scope, place, ())
         found.append(tracer.trace)
@@ -62,8 +64,10 @@ def traced(query: exp.Query, schema: Mapping[str, Any], names: Mapping[str, str]
 
 def parameters(node: exp.Expr) -> Iterator[str]:
     """The `${name}` in an expression, bare or within quotes."""
-    for one in find_all_in_scope(node, (exp.Parameter, exp.Literal)):
-        yield from VARIABLE.findall(one.name) if isinstance(one, exp.Literal) else [one.name]
+    for bare in find_all_in_scope(node, exp.Parameter):
+        yield bare.name
+    for literal in find_all_in_scope(node, exp.Literal):
+        yield from VARIABLE.findall(literal.name)
 
 
 def _unstacked(query: exp.Query) -> exp.Query:
@@ -103,7 +107,7 @@ class _Tracer:
         for part in scope.set_operation_scopes:
             self.output(part, place, fields)
         if not scope.set_operation_scopes:
-            self._value(scope, scope.expression.selects[place].unalias(), fields)
+            self._value(scope, _query(scope).selects[place].unalias(), fields)
 
     def _value(self, scope: Scope, node: exp.Expr, fields: tuple[str, ...]) -> None:
         self._parameters.update(parameters(node))
@@ -115,7 +119,7 @@ class _Tracer:
                 self._rows(scope)
         for inner in scope.subquery_scopes:
             if any(parent is node for parent in _ancestors(inner.expression)):
-                for place in range(len(inner.expression.selects)):
+                for place in range(len(_query(inner).selects)):
                     self.output(inner, place, ())
 
     def _column(self, scope: Scope, column: exp.Column, fields: tuple[str, ...]) -> None:
@@ -130,7 +134,7 @@ class _Tracer:
         elif isinstance(source.expression, exp.Lateral):
             self._exploded(owner, source.expression, column.name, fields)
         else:
-            self.output(source, source.expression.named_selects.index(column.name), fields)
+            self.output(source, _query(source).named_selects.index(column.name), fields)
 
     def _exploded(self, scope: Scope, lateral: exp.Lateral, name: str, fields: tuple[str, ...]) -> None:
         function = lateral.this
@@ -156,6 +160,10 @@ class _Tracer:
     def _named(self, table: exp.Table) -> str:
         name = f"{table.db}.{table.name}"
         return self._names.get(name, name)
+
+
+def _query(scope: Scope) -> exp.Query:
+    return cast(exp.Query, scope.expression)  # of what a query selects from only lateral views are not queries
 
 
 def _climbed(column: exp.Column) -> tuple[exp.Expr, tuple[str, ...]]:

@@ -185,9 +185,9 @@ def _environment() -> Environment:
     return environment
 
 
-def render(template: str, facts: Facts, **known: Any) -> str:
-    """The page of a template that extends base.html, with whatever else it names."""
-    return _environment().get_template(template).render(facts=facts, **known)
+def render(template: str, **values: Any) -> str:
+    """A page of one of the templates here; `chart_style` are rules for it alone."""
+    return _environment().get_template(template).render(**{"chart_style": "", **values})
 
 
 def render_html(sections: Sequence[Section], facts: Facts) -> str:
