@@ -33,6 +33,7 @@ class Lineage:
         self.names = {file.name: file.table for file in sorted(files, key=lambda one: one.version)}
         self.names |= {file.table: file.table for file in files}
         self.reads: dict[str, list[str]] = {}
+        self.viewed: dict[str, list[str]] = {}  # what the view of a table reads beside it
         self.traces: dict[str, dict[str, Trace]] = {}
         self.untraced: dict[str, str] = {}
         trees = {file.table: [sqlglot.parse_one(text, read="hive") for text in split(file.text)] for file in files}
@@ -42,6 +43,8 @@ class Lineage:
             found = fillings[file.table]
             # What reads nothing else is still kept in order by its view, as raw.rejected_messages is.
             self.reads[file.table] = self._read(file, [found.query] if found else trees[file.table])
+            read = self._read(file, trees[file.table])
+            self.viewed[file.table] = [name for name in read if name not in self.reads[file.table]]
             try:
                 self.traces[file.table] = self._traced(file, found, schema) if found else {}
             except (SqlglotError, UsageError) as error:

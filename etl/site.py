@@ -115,6 +115,7 @@ def _own(settings: Settings, found: Catalog, table: Table) -> dict[str, Any]:
         "untraced": lineage.untraced.get(name, ""),
         "origins": origins,
         "readers": [other for other, reads in lineage.reads.items() if name in reads],
+        "viewers": [other for other, reads in lineage.viewed.items() if name in reads],
         "answer": f"../{question}" if table.is_question and (settings.reports / "report.html").exists() else "",
         "validation": "../validation.html" if (settings.reports / "validation.html").exists() else "",
     }
