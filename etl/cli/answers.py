@@ -1,4 +1,4 @@
-"""report, query, beeline: questions to the tables, and their answers."""
+"""report, docs, query, beeline: questions to the tables, and their answers."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ def report(engine: Engine = None, as_json: Json = False) -> None:
         for answer in done.answers:
             print(terminal.escaped(answer))
     say(f"answered {len(done.sections)} questions: {done.html} and {done.markdown}")
+
+
+@app.command(epilog="Example: ./warehouse docs")
+def docs(engine: Engine = None, as_json: Json = False) -> None:
+    """Write the catalog of all tables and a start page.
+
+    The start page leads to all other pages; it opens where a person has a browser.
+    """
+    from etl import site
+
+    with progress("docs"):
+        path, found = site.docs(conf(engine))
+    for note in found.notes:
+        say(f"not all is known: {note}")
+    columns = sum(not column.is_field for table in found.tables for column in table.columns)
+    if as_json:
+        write({"start": path, "files": len(found.tables), "columns": columns, "notes": found.notes})
+    say(f"described {len(found.tables)} SQL files with {columns} columns: {path}")
+    if not as_json:
+        site.shows(path)
 
 
 @app.command(epilog='Example: ./warehouse query "SELECT COUNT(*) AS attempts FROM flat.attempts" --json')

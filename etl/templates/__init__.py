@@ -185,6 +185,11 @@ def _environment() -> Environment:
     return environment
 
 
+def render(template: str, **values: Any) -> str:
+    """A page of one of the templates here; `chart_style` are rules for it alone."""
+    return _environment().get_template(template).render(**{"chart_style": "", **values})
+
+
 def render_html(sections: Sequence[Section], facts: Facts) -> str:
     """The whole report as one page that asks for nothing else."""
     page = _environment().get_template("report.html")

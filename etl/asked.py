@@ -1,0 +1,121 @@
+"""What the servers say of the tables: the metastore which there are, the engine rows and nulls, HDFS the files.
+
+The engine is asked one statement per table, about the rows that readers see; nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from etl import land
+from etl.build import folder
+from etl.hdfs import Hdfs
+from etl.hive import Hive, StatementError
+from etl.ledger import Built, Ledger, Release
+from etl.settings import Settings
+from etl.sqlfile import SqlFile
+
+AT_ONCE = 2  # sessions: while one statement is planned another one runs
+RESULTS = """
+    SELECT table_name, column_name, severity, expectation, is_met, observed, validated_at
+    FROM ops.expectation_results
+    WHERE run_id IN (SELECT MAX(run_id) FROM ops.expectation_results WHERE build_id = '{}')
+"""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies on HDFS: the published build, its tables, and the bytes of each file of a table."""
+
+    published: Release | None = None
+    built: Mapping[str, Built] = field(default_factory=dict)
+    sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Rows of a table, and how many of them have no value in a column; `fault` is why they could not be counted."""
+
+    rows: int | None = None
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    fault: str = ""
+
+    def null_share(self, column: str) -> float | None:
+        """The share of rows without a value; None where there are no rows, or nobody counted."""
+        return self.nulls[column] / self.rows if self.rows and column in self.nulls else None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the engine and the metastore say; `names` are all tables and views there, None where nobody answered."""
+
+    names: frozenset[str] | None = None
+    counted: Mapping[str, Counted] = field(default_factory=dict)
+    results: Sequence[Mapping[str, Any]] = ()
+
+
+def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
+    """List the files of the published build, of all landings and of the ops tables. Raises ServerError."""
+    hdfs = Hdfs(settings)
+    book = Ledger(hdfs)
+    published = book.published()
+    built = book.tables(published.build_id) if published else {}
+    landed = hdfs.files(land.FOLDER) if hdfs.names(land.FOLDER) else []
+    sizes = {}
+    for file in files:
+        database, _, name = file.name.partition(".")
+        if file.table in built:
+            found = hdfs.files(*folder(file.table, built[file.table].written_by))
+        elif file.stage == "0_ops" and file.columns:
+            found = hdfs.files(database, file.path.stem) if hdfs.names(database, file.path.stem) else []
+        elif file.stage == "1_raw":  # a landing has a folder for each raw table
+            found = [one for one in landed if f"/table={name}/" in f"/{one[0]}"]
+        else:
+            continue
+        sizes[file.table] = [size for _, size in found]
+    return Stored(published, built, sizes)
+
+
+def answers(settings: Settings, files: Sequence[SqlFile], published: Release | None) -> Answers:
+    """Ask for the names, for rows and nulls of every table, and for the newest validation of the published build.
+
+    Raises ServerError where nobody answers; a statement that fails is the fault of its table alone.
+    """
+    databases = sorted({file.name.partition(".")[0] for file in files})
+    with Hive(settings) as hive:
+        names = frozenset(f"{database}.{name}" for database in databases for name in _names(hive, database))
+        results: Sequence[Mapping[str, Any]] = ()
+        if published and "ops.expectation_results" in names:
+            results = hive.query(RESULTS.format(published.build_id)).dictionaries()
+    waiting = [file for file in files if file.name in names]
+
+    def run(part: Sequence[SqlFile]) -> dict[str, Counted]:
+        with Hive(settings) as hive:
+            return {file.table: _counted(hive, file) for file in part}
+
+    counted: dict[str, Counted] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(run, filter(None, (waiting[place::AT_ONCE] for place in range(AT_ONCE)))):
+            counted |= found
+    return Answers(names, counted, results)
+
+
+def _names(hive: Hive, database: str) -> list[str]:
+    try:
+        rows = hive.query(f"SHOW TABLES IN {database}").rows
+    except StatementError:
+        return []  # the database was not made yet
+    return [row[len(row) // 2] for row in rows]  # Hive answers with the name alone, Spark between database and a flag
+
+
+def _counted(hive: Hive, file: SqlFile) -> Counted:
+    columns = [name for name, _ in file.columns]
+    counts = ", ".join(["COUNT(*)", *(f"COUNT(`{name}`)" for name in columns)])
+    try:
+        rows, *values = hive.query(f"SELECT {counts} FROM {file.name}").rows[0]  # noqa: S608
+    except StatementError as error:
+        return Counted(fault=str(error))
+    return Counted(rows, {name: rows - count for name, count in zip(columns, values, strict=True)})

@@ -1,0 +1,356 @@
+"""docs: where every column comes from, and the pages that say so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from browsing import WIDTHS, dead_links, faults, is_wider_than_screen, opened
+from conftest import Run
+from playwright.sync_api import Browser
+
+from etl import site, sqlfile
+from etl.asked import Counted
+from etl.catalog import Catalog, Expected, catalog, described
+from etl.errors import UsageError
+from etl.lineage import Lineage
+from etl.picture import BOX, TALL, picture
+from etl.settings import PROJECT, Settings, load
+from etl.sqlfile import SqlFile
+from etl.trace import Source
+
+FILES = sqlfile.files()
+LINEAGE = Lineage(FILES)
+FILLED = [file for file in FILES if file.stage[0] in "234"]
+COUNTS = "payload.sequences.counts"
+QUESTION = "payload.sequences.questions[]"
+NASTY = "</td><script>document.title = 'taken'</script><img src=x onerror=alert(1)> ${x} {{ 7 * 7 }} \" '"
+# By hand: table, column, and what it is computed from.
+KNOWN = [
+    ("flat.attempts_v1", "score", {f"{COUNTS}.correct", f"{COUNTS}.total"}),
+    ("flat.attempts_v1", "exam_name", {"payload.exam_name"}),
+    ("flat.attempts_v1", "started_date", {"payload.started_at"}),
+    ("flat.attempts_v1", "message_count", {"", "payload.keen_id", "kafka_topic", "kafka_partition", "kafka_offset"}),
+    ("flat.attempts_v1", "build_id", set()),
+    ("flat.attempt_questions_v1", "question_position", {"payload.sequences.questions"}),
+    ("flat.attempt_questions_v1", "result", {f"{QUESTION}.user_result"}),
+    ("flat.question_options_v1", "is_correct", {f"{QUESTION}.options[]", f"{QUESTION}.options[].correct"}),
+    ("marts.exams_v1", "mean_score", {"score"}),
+    ("marts.exams_v1", "attempt_count", {""}),
+    ("marts.daily_activity_v1", "started_hour", {"started_at"}),
+    ("marts.questions_v1", "exam_name", {"exam_name"}),
+    ("reports.unknown_fields", "field_path", {"unknown_fields[].path"}),
+    ("reports.learning_git", "exam_name", set()),
+]
+THINGS = """-- raw.things: one row per thing.
+-- Reads: nothing
+
+CREATE EXTERNAL TABLE raw.things_v1 (
+    id STRING COMMENT 'The thing', n INT, parts ARRAY<STRUCT<id: STRING, sizes: ARRAY<INT>>>, more MAP<STRING, INT>
+);
+"""
+# A query over raw.things and, per column, what it is computed from.
+QUERIES = {
+    "a subquery as a value": ("SELECT (SELECT MAX(n) FROM raw.things) AS a", [{"n"}]),
+    "a correlated subquery": (
+        "SELECT (SELECT MAX(other.n + things.more['x']) FROM raw.things AS other) AS a FROM raw.things",
+        [{"n", "more[]"}],
+    ),
+    "a union by place": (
+        "SELECT both.b FROM (SELECT id AS a, n AS b FROM raw.things UNION ALL SELECT 'x' AS c, parts[0].sizes[1] AS d"
+        " FROM raw.things) AS both",
+        [{"n", "parts[].sizes[]"}],
+    ),
+    "arrays of arrays": (
+        "SELECT size.one AS a, size.place AS b FROM raw.things LATERAL VIEW EXPLODE(parts) p AS part"
+        " LATERAL VIEW POSEXPLODE(p.part.sizes) size AS place, one",
+        [{"parts[].sizes[]"}, {"parts[].sizes"}],
+    ),
+    "STACK": (
+        "SELECT STACK(2, 'x', MAX(n), 'y', COUNT(*)) AS (name, value) FROM raw.things",
+        [set(), {"n", ""}],
+    ),
+    "rows of a CTE": (
+        "WITH chosen AS (SELECT id FROM raw.things) SELECT COUNT(*) AS a, COUNT(id) AS b FROM chosen",
+        [{""}, {"id"}],
+    ),
+    "elements that are counted": (
+        "SELECT COUNT(*) AS a FROM raw.things LATERAL VIEW EXPLODE(parts) p AS part",
+        [{"", "parts[]"}],
+    ),
+    "a window": ("SELECT ROW_NUMBER() OVER (PARTITION BY id ORDER BY n) AS a FROM raw.things", [{"id", "n"}]),
+    "a struct passed on": (
+        "WITH w AS (SELECT parts[0] AS part FROM raw.things) SELECT (w.part).id AS a FROM w",
+        [{"parts[].id"}],
+    ),
+}
+
+
+def question(query: str, name: str = "asked") -> SqlFile:
+    """A question of the report that asks this."""
+    header = f"-- reports.{name}: what is it?\n-- Reads: raw.things\n-- Assumes: a < b.\n\n"
+    return SqlFile(PROJECT / "sql" / "4_reports" / f"{name}.sql", f"{header}{query};\n")
+
+
+def things(text: str = THINGS) -> SqlFile:
+    """The table of things."""
+    return SqlFile(PROJECT / "sql" / "1_raw" / "things_v1.sql", text)
+
+
+def paths(sources: tuple[Source, ...] | set[Source]) -> set[str]:
+    """Their paths alone."""
+    return {source.path for source in sources}
+
+
+@pytest.mark.parametrize("file", FILLED, ids=lambda file: file.table)
+def test_every_column_is_traced_to_columns_that_are_there(file: SqlFile) -> None:
+    traces = LINEAGE.traces[file.table]
+    assert not LINEAGE.untraced
+    assert list(traces) == [name for name, _ in file.columns] or not file.columns
+    there = {(one.table, column.place) for one in FILES for column in described(one)[0]}
+    for column, trace in traces.items():
+        assert {(one.table, one.place) for one in trace.sources if one.path} <= there, column
+        if file.columns:
+            assert trace.sources or trace.parameters == ("build_id",), column
+        for origin in LINEAGE.origins(Source(file.table, column)):
+            assert origin.table.startswith(("raw.", "ops.")), column
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.table)
+def test_what_the_header_says_it_reads_is_what_the_sql_reads(file: SqlFile) -> None:
+    assert LINEAGE.reads[file.table] == sorted(LINEAGE.names[name] for name in file.reads)
+
+
+@pytest.mark.parametrize(("table", "column", "expected"), KNOWN)
+def test_sources_are_those_found_by_hand(table: str, column: str, expected: set[str]) -> None:
+    assert paths(LINEAGE.traces[table][column].sources) == expected
+
+
+def test_what_only_a_view_reads_is_kept_apart() -> None:
+    assert LINEAGE.viewed["flat.attempts_v1"] == ["ops.published"]
+    assert LINEAGE.viewed["raw.rejected_messages_v1"] == []
+
+
+def test_a_mart_comes_from_the_message_in_the_end() -> None:
+    assert paths(LINEAGE.origins(Source("marts.exams_v1", "mean_score"))) == {f"{COUNTS}.correct", f"{COUNTS}.total"}
+    assert LINEAGE.origins(Source("marts.exams_v1", "attempt_count")) == {Source("raw.assessments_v1", "")}
+    uses = LINEAGE.uses()["raw.assessments_v1", f"{COUNTS}.correct"]
+    assert uses == [Source("flat.attempts_v1", "correct_count"), Source("flat.attempts_v1", "score")]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_columns_are_traced_through(name: str) -> None:
+    query, expected = QUERIES[name]
+    found = Lineage([things(), question(query)])
+    assert not found.untraced
+    assert [paths(trace.sources) for trace in found.traces["reports.asked"].values()] == expected
+
+
+def test_fields_and_comments_are_those_of_the_create() -> None:
+    columns, _ = described(things())
+    assert [(column.path, column.kind) for column in columns] == [
+        ("id", "STRING"),
+        ("n", "INT"),
+        ("parts", "ARRAY of STRUCT"),
+        ("parts[].id", "STRING"),
+        ("parts[].sizes", "ARRAY of INT"),
+        ("more", "MAP of INT"),
+    ]
+    assert columns[0].comment == "The thing"
+
+
+def test_a_picture_has_a_box_per_table_and_a_curve_per_read() -> None:
+    drawn = picture(FILES, LINEAGE.reads)
+    places = [(box.left, box.top) for box in drawn.boxes]
+    for left, top in places:
+        near = [one for one in places if abs(one[0] - left) < BOX and abs(one[1] - top) < TALL]
+        assert near == [(left, top)], "boxes lie upon each other"
+    raw = [file for file in FILES if file.stage == "1_raw"]
+    assert len(drawn.curves) == sum(map(len, LINEAGE.reads.values())) + len(raw)
+    assert {box.table for box in drawn.boxes} >= {file.table for file in FILES if file.stage[0] != "0"}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a warehouse whose servers are not there."""
+    nobody = {name: "127.0.0.1:1" for name in ("bootstrap_servers", "spark_thrift", "hiveserver2")}
+    return load(home=tmp_path_factory.mktemp("alone"), webhdfs="http://127.0.0.1:1", **nobody)
+
+
+@pytest.fixture(scope="module")
+def pages(alone: Settings) -> Path:
+    """The folder of all pages, made without a server."""
+    path, found = site.docs(alone)
+    assert len(found.notes) == 2
+    return path.parent
+
+
+def ids(path: Path) -> set[str]:
+    """What can be linked to in a page."""
+    return set(re.findall(r'\bid="([^"]+)"', path.read_text(encoding="utf-8")))
+
+
+def test_every_link_leads_to_a_place_that_is_there(pages: Path) -> None:
+    known = {path: ids(path) for path in pages.rglob("*.html")}
+    assert len(known) == len(FILES) + 2
+    for path in known:
+        source = path.read_text(encoding="utf-8")
+        assert len(re.findall(r'\bid="', source)) == len(known[path]), "an id stands twice"
+        for link in re.findall(r'href="([^"]+)"', source):
+            target = urlsplit(link)
+            if target.scheme == "data":
+                continue
+            other = (path.parent / target.path).resolve() if target.path else path
+            assert other in known, link
+            assert not target.fragment or unquote(target.fragment) in known[other], f"{path.name}: {link}"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_are_good_in_a_browser(browser: Browser, pages: Path, width: int) -> None:
+    names = (
+        "index",
+        "catalog/index",
+        "catalog/raw.assessments_v1",
+        "catalog/marts.exams_v1",
+        "catalog/reports.headline",
+    )
+    for name in names:
+        with opened(browser, pages / f"{name}.html", width, "dark" if width < 1000 else "light") as page:
+            assert faults(page) == []
+            assert dead_links(page) == []
+            assert not is_wider_than_screen(page), name
+
+
+def test_no_page_complains_or_asks_another_machine(browser: Browser, pages: Path) -> None:
+    with opened(browser, pages / "index.html", 390) as page:
+        for path in pages.rglob("*.html"):
+            page.goto(path.as_uri())
+            assert page.locator("h1").is_visible()
+            assert not is_wider_than_screen(page), path.name
+
+
+def test_a_box_leads_to_its_table_and_shows_its_way(browser: Browser, pages: Path) -> None:
+    with opened(browser, pages / "catalog" / "index.html") as page:
+        box = page.locator('a.box[href="marts.questions_v1.html"]')
+        other = page.locator('a.box[href="marts.exams_v1.html"]')
+        source = page.locator('a.box[href="flat.attempts_v1.html"]')
+        box.focus()
+        page.wait_for_function("one => getComputedStyle(one).opacity < 0.2", arg=other.element_handle())
+        assert source.evaluate("one => getComputedStyle(one).opacity") == "1"
+        box.click()
+        assert page.locator("h1").inner_text() == "marts.questions"
+
+
+def test_pages_say_that_nobody_answered(pages: Path) -> None:
+    text = (pages / "catalog" / "index.html").read_text(encoding="utf-8")
+    assert "HDFS does not answer at 127.0.0.1:1" in text
+    assert "no HiveServer2 protocol from spark at 127.0.0.1:1" in text
+    assert "Not made yet: <code>./warehouse report</code>" in (pages / "index.html").read_text(encoding="utf-8")
+
+
+def said_of_all(found: Catalog, **known: object) -> Catalog:
+    """The catalog with the same said of every table, as if the servers had answered."""
+    return replace(found, tables=[replace(table, **known) for table in found.tables], notes=[])  # type: ignore[arg-type]
+
+
+def test_what_was_not_built_is_told(alone: Settings) -> None:
+    found = catalog(alone, ask=False)
+    assert {table.is_there for table in found.tables} == {None}
+    empty = said_of_all(found, is_there=False)
+    home = site.write_catalog(alone, empty, 0).parent
+    assert "Nothing was built yet" in (home / "index.html").read_text(encoding="utf-8")
+    assert "The engine knows no flat.attempts" in (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
+
+
+def test_figures_are_for_people(alone: Settings) -> None:
+    counted = Counted(20000, {"exam_id": 10000, "exam_name": 1, "started_at": 0, "attempt_id": 20000})
+    expected = [Expected(("exam_id",), "is known", "critical", False, "5 rows"), Expected(("",), "x", "info", True)]
+    found = said_of_all(catalog(alone, ask=False), counted=counted, sizes=[1_200_000, 34_000], expected=expected)
+    home = site.write_catalog(alone, found, 0).parent
+    source = (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
+    top, rows = (
+        words(source[: source.index("<tbody>")]),
+        dict(re.findall(r'<tr id="(\w+)"(.*?)</tr>', source, re.DOTALL)),
+    )
+    assert "20,000 " in top and " 1.2 MB " in top and " 1 of 2 not met " in top
+    assert "critical exam_id: is known: 5 rows" in top
+    assert " 50.0% 1 of 1 not met " in words(rows["exam_id"])
+    assert " &lt;0.1% " in words(rows["exam_name"])
+    assert " 0% " in words(rows["started_at"])
+    assert " 100% " in words(rows["attempt_id"])
+
+
+def words(source: str) -> str:
+    """The text of a page's source, a blank between words."""
+    return re.sub(r"(?:<[^>]+>|\s)+", " ", source)
+
+
+def test_whatever_a_file_or_a_server_says_is_text(browser: Browser, tmp_path: Path) -> None:
+    nasty = NASTY.replace("'", "`")
+    table = things(THINGS.replace("The thing", nasty).replace("nothing", f"nothing: {nasty}"))
+    home = load(home=tmp_path)
+    asked = question(f"-- {nasty}\nSELECT n AS `{nasty.replace('`', '')}` FROM raw.things")
+    found = catalog(home, [table, asked], ask=False)
+    said = [Expected(("id",), NASTY, NASTY, False, NASTY)]
+    found = said_of_all(found, counted=Counted(fault=NASTY), expected=said)
+    found = replace(found, strangers=[NASTY], notes=[NASTY], validated_at="2026-01-02T03:04:05Z")
+    folder = site.write_catalog(home, found, 0).parent
+    for path in folder.glob("*.html"):
+        assert "<script>document" not in path.read_text(encoding="utf-8")
+        with opened(browser, path) as page:
+            assert page.title() != "taken"
+            assert page.locator("img").count() == 0
+            assert "<script>document.title" in page.locator("body").inner_text()
+
+
+def test_a_query_that_cannot_be_traced_is_told_on_its_page(tmp_path: Path) -> None:
+    home = load(home=tmp_path)
+    found = catalog(home, [things(), question("SELECT things.nothing AS a FROM raw.things")], ask=False)
+    assert list(found.lineage.untraced) == ["reports.asked"]
+    text = (site.write_catalog(home, found, 0).parent / "reports.asked.html").read_text(encoding="utf-8")
+    assert "could not be traced" in text
+
+
+def test_pages_of_files_that_are_gone_go(tmp_path: Path) -> None:
+    home = load(home=tmp_path)
+    site.write_catalog(home, catalog(home, [things(), question("SELECT 1 AS a", "first")], ask=False), 0)
+    folder = site.write_catalog(home, catalog(home, [things(), question("SELECT 1 AS a", "next")], ask=False), 0).parent
+    assert {path.name for path in folder.iterdir()} == {"index.html", "raw.things_v1.html", "reports.next.html"}
+
+
+def test_without_a_sql_file_there_is_nothing_to_describe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no SQL file"):
+        catalog(load(home=tmp_path), [])
+
+
+def test_no_browser_is_opened_where_nobody_sits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSER", "touch %s")
+    assert site.shows(tmp_path / "opened") is False
+    assert not (tmp_path / "opened").exists()
+
+
+def test_the_start_page_links_what_is_there(browser: Browser, tmp_path: Path) -> None:
+    home = load(home=tmp_path)
+    for path in ("report.html", "validation.html", "data_docs/index.html"):
+        (home.reports / path).parent.mkdir(parents=True, exist_ok=True)
+        (home.reports / path).write_text("<!DOCTYPE html><title>A page</title>", encoding="utf-8")
+    with opened(browser, site.write_start(home)) as page:
+        links = page.eval_on_selector_all("main a", "all => all.map(one => one.getAttribute('href'))")
+        assert links == ["report.html", "validation.html", "data_docs/index.html"]
+        assert dead_links(page) == []
+
+
+def test_docs_describes_what_was_built(remote: Run, built: str, browser: Browser) -> None:
+    assert built
+    said = remote("docs").stderr
+    start = Path(said.strip().rpartition(": ")[2])
+    assert "not all is known" not in said
+    with opened(browser, start.parent / "catalog" / "flat.attempts_v1.html") as page:
+        figures = page.locator("#the-table").inner_text()
+        assert re.search(r"[\d,]+\s+rows", figures) and "not checked" not in figures
+        assert re.search(r"[\d.]+ KB\s+on HDFS, in 1 file", figures)
+        assert "last build" in figures
+        assert page.locator("tr#certification td.number").inner_text() == "4.1%"
