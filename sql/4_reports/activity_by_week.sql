@@ -12,33 +12,41 @@
 -- Chart: line x=week_start y=attempts mean=mean_of_4_weeks
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_week.sql
 
-WITH days AS (
+WITH covered AS (
     SELECT
-        started_date,
-        attempt_count,
-        scored_attempt_count,
-        score_sum,
-        DATE_SUB(started_date, PMOD(DATEDIFF(started_date, '1970-01-05'), 7)) AS week_start,
-        MIN(started_date) OVER () AS first_date,
-        MAX(started_date) OVER () AS last_date,
-        DATEDIFF(MAX(started_date) OVER (), MIN(started_date) OVER ()) + 1 AS day_count
+        MIN(started_date) AS first_date,
+        MAX(started_date) AS last_date
     FROM marts.daily_activity
-    WHERE started_date IS NOT NULL
 ),
 
 weeks AS (
     SELECT
-        week_start,
+        DATE_SUB(started_date, PMOD(DATEDIFF(started_date, '1970-01-05'), 7)) AS week_start,
         SUM(attempt_count) AS attempts,
         COUNT(DISTINCT started_date) AS active_days,
-        ROUND(100 * SUM(score_sum) / SUM(scored_attempt_count), 1) AS mean_score_percent,
+        ROUND(100 * SUM(score_sum) / SUM(scored_attempt_count), 1) AS mean_score_percent
+    FROM marts.daily_activity
+    WHERE started_date IS NOT NULL
+    GROUP BY DATE_SUB(started_date, PMOD(DATEDIFF(started_date, '1970-01-05'), 7))
+),
+
+halved AS (
+    SELECT
+        weeks.week_start,
+        weeks.attempts,
+        weeks.active_days,
+        weeks.mean_score_percent,
         CASE
-            WHEN week_start < MAX(first_date) OR DATE_ADD(week_start, 6) > MAX(last_date) THEN NULL
-            WHEN DATEDIFF(week_start, MAX(first_date)) + 3 < MAX(day_count) / 2 THEN 'early'
-            ELSE 'late'
+            WHEN weeks.week_start < covered.first_date THEN 'cut off'
+            WHEN DATEDIFF(covered.last_date, weeks.week_start) < 6 THEN 'cut off'
+            -- By the day in the middle of the week.
+            WHEN
+                DATEDIFF(weeks.week_start, covered.first_date)
+                < DATEDIFF(covered.last_date, weeks.week_start) - 6 THEN 'first'
+            ELSE 'second'
         END AS half
-    FROM days
-    GROUP BY week_start
+    FROM weeks
+    CROSS JOIN covered
 ),
 
 compared AS (
@@ -50,29 +58,30 @@ compared AS (
         ROUND(
             AVG(attempts) OVER (ORDER BY week_start ROWS BETWEEN 3 PRECEDING AND CURRENT ROW), 1
         ) AS mean_of_4_weeks,
-        ROUND(AVG(CASE WHEN half = 'early' THEN attempts END) OVER (), 1) AS early_mean,
-        ROUND(AVG(CASE WHEN half = 'late' THEN attempts END) OVER (), 1) AS late_mean,
-        FIRST_VALUE(attempts) OVER (ORDER BY attempts DESC, week_start ASC) AS most_attempts,
-        FIRST_VALUE(week_start) OVER (ORDER BY attempts DESC, week_start ASC) AS busiest_week
-    FROM weeks
+        ROUND(AVG(CASE WHEN half = 'first' THEN attempts END) OVER (), 1) AS early_mean,
+        ROUND(AVG(CASE WHEN half = 'second' THEN attempts END) OVER (), 1) AS late_mean,
+        ROW_NUMBER() OVER (ORDER BY attempts DESC, week_start ASC) AS busyness
+    FROM halved
 )
 
 SELECT
-    week_start,
-    attempts,
-    mean_of_4_weeks,
-    active_days,
-    mean_score_percent,
-    early_mean,
-    late_mean,
-    most_attempts,
-    busiest_week,
+    compared.week_start,
+    compared.attempts,
+    compared.mean_of_4_weeks,
+    compared.active_days,
+    compared.mean_score_percent,
+    compared.early_mean,
+    compared.late_mean,
+    busiest.week_start AS busiest_week,
+    busiest.attempts AS most_attempts,
     CASE
-        WHEN early_mean IS NULL OR late_mean IS NULL THEN 'There are too few whole weeks to tell'
-        WHEN late_mean > 1.1 * early_mean THEN 'Yes, it grows'
-        WHEN late_mean < 0.9 * early_mean THEN 'No, it falls'
+        WHEN compared.early_mean IS NULL OR compared.late_mean IS NULL
+            THEN 'There are too few whole weeks to tell'
+        WHEN compared.late_mean > 1.1 * compared.early_mean THEN 'Yes, it grows'
+        WHEN compared.late_mean < 0.9 * compared.early_mean THEN 'No, it falls'
         ELSE 'No, it stays much the same'
     END AS trend
 FROM compared
-ORDER BY week_start DESC
+INNER JOIN compared AS busiest ON busiest.busyness = 1
+ORDER BY compared.week_start DESC
 LIMIT 104;
