@@ -49,7 +49,7 @@ def _number(column: str, value: int | float | Decimal) -> str:
         return f"{value:,.1%}"
     if isinstance(value, int) or (isinstance(value, Decimal) and value.as_tuple().exponent == 0):
         return str(value) if re.search(r"(^|_)year$", column) else f"{value:,}"
-    return f"{value:,.2f}" if value == 0 or not -1 < value < 1 else f"{value:,.3f}"
+    return f"{value:,.2f}".removesuffix("0") if value == 0 or not -1 < value < 1 else f"{value:,.3f}"
 
 
 def age(value: Any, now: datetime.datetime) -> str:

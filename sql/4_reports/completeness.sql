@@ -3,14 +3,14 @@
 -- Reads: ops.topic_offsets, raw.landings, flat.attempts
 -- Grain: one row
 -- Parameters: none
--- Answer: Kafka had {kafka_messages} messages: {accepted} are in raw, {rejected} were rejected,
---     {not_landed} are not landed yet, {lost} are lost. Those in raw are {attempts} attempts and
---     {duplicates} duplicates, {not_built} are not built yet.
+-- Answer: Kafka had {kafka_messages} messages: {raw_messages} are in raw, {rejected_messages}
+--     were rejected, {not_landed} are not landed yet, {lost} are lost. Those in raw are {attempts}
+--     attempts and {duplicates} duplicates, {not_built} are not built yet.
 -- Hides: is_all_landed, is_all_built
 -- Assumes: Kafka was asked by the last validation. Its messages are counted by their offsets, what
 --     was deleted from the topic since included, offsets without a message left out.
--- Front: kafka_messages = accepted + rejected if is_all_landed,
---     accepted = attempts + duplicates if is_all_built
+-- Front: kafka_messages = raw_messages + rejected_messages if is_all_landed,
+--     raw_messages = attempts + duplicates if is_all_built
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/completeness.sql
 
@@ -44,8 +44,8 @@ built AS (
 
 counted AS (
     SELECT
-        landed.accepted,
-        landed.rejected,
+        landed.accepted AS raw_messages,
+        landed.rejected AS rejected_messages,
         landed.lost,
         built.attempts,
         kafka.offset_count - landed.absent AS kafka_messages,
@@ -59,17 +59,17 @@ counted AS (
 
 SELECT
     kafka_messages,
-    accepted,
-    rejected,
+    raw_messages,
+    rejected_messages,
     not_landed,
     lost,
     attempts,
     duplicates,
     not_built,
-    kafka_messages = accepted + rejected AS is_all_landed,
-    accepted = attempts + duplicates AS is_all_built,
+    kafka_messages = raw_messages + rejected_messages AS is_all_landed,
+    raw_messages = attempts + duplicates AS is_all_built,
     CASE
-        WHEN kafka_messages = accepted + rejected AND accepted = attempts + duplicates THEN 'good'
+        WHEN not_landed = 0 AND lost = 0 AND not_built = 0 THEN 'good'
         WHEN lost = 0 AND not_landed >= 0 AND not_built >= 0 THEN 'warn' -- land and build mend it
         ELSE 'bad'
     END AS standing

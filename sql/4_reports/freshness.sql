@@ -4,10 +4,11 @@
 -- Grain: one row
 -- Parameters: none
 -- Answer: The newest message was published at {newest_message_at}. The newest landing is of
---     {landed_at}. What readers see was built by {built_at} and validated at {validated_at}.
+--     {newest_landing_at}. What readers see was built by {build_at} and validated at
+--     {validation_at}.
 -- Assumes: The newest attempt and the newest message are those in the tables that readers see. A
 --     build counts from when readers saw it, a validation only if it looked at that build.
--- Front: newest_attempt_at, newest_message_at, landed_at, built_at, validated_at
+-- Front: newest_attempt_at, newest_message_at, newest_landing_at, build_at, validation_at
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/freshness.sql
 
@@ -44,9 +45,9 @@ SELECT
     attempts.newest_attempt_at,
     attempts.newest_message_at,
     -- These times are ISO-8601 in UTC as text.
-    CAST(REGEXP_REPLACE(landed.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS landed_at,
-    CAST(REGEXP_REPLACE(seen.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS built_at,
-    CAST(REGEXP_REPLACE(validated.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at
+    CAST(REGEXP_REPLACE(landed.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS newest_landing_at,
+    CAST(REGEXP_REPLACE(seen.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS build_at,
+    CAST(REGEXP_REPLACE(validated.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validation_at
 FROM attempts
 CROSS JOIN landed
 LEFT JOIN seen ON seen.place = 1

@@ -3,8 +3,9 @@
 -- Reads: ops.expectation_results, ops.releases
 -- Grain: one row, none before the first validation
 -- Parameters: none
--- Answer: {verdict}. {met} of {expectations} expectations are met, in {table_count} tables, at
---     {validated_at}. Looked at was {looked_at}.
+-- Answer: {verdict}: {met} of {expectations} expectations about {table_count} tables are met. What
+--     was validated at {validated_at} is {looked_at}.
+-- Empty: Nobody has looked yet, no validation has run.
 -- Hides: verdict, looked_at
 -- Assumes: Only the last validation counts. A critical expectation that is not met keeps a build
 --     from the readers, a warning is only told. Each expectation, with its reason, is in
