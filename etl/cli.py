@@ -295,17 +295,21 @@ def show(validated: Any) -> None:
 
 
 @app.command(epilog="Example: ./warehouse report")
-def report(engine: Engine = None) -> None:
-    """Answer the questions of sql/4_reports as one HTML page and one Markdown file."""
+def report(
+    engine: Engine = None, notebook: Annotated[bool, typer.Option(help="Write it as an executed notebook too.")] = True
+) -> None:
+    """Answer the questions of sql/4_reports as one HTML page, one Markdown file and an executed notebook."""
+    from etl import notebook as executed
     from etl.hive import Hive
     from etl.report import report as run
 
     given = conf(engine)
     with Hive(given) as hive:
-        done = run(given, hive.query)
+        done = executed.report(given) if notebook else run(given, hive.query)
     for answer in done.answers:
         out.print(answer, markup=False)
-    say(f"answered {len(done.sections)} questions: {done.html} and {done.markdown}")
+    paths = [str(path) for path in (done.html, done.markdown, done.notebook) if path]
+    say(f"answered {len(done.sections)} questions: {', '.join(paths[:-1])} and {paths[-1]}")
 
 
 @app.command(epilog="Example: ./warehouse run")

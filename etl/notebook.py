@@ -3,36 +3,44 @@
 Its cells run the same files by the same modules as the report, so that who opens it can go on from there:
 
     answer, chart, headline = ask("headline")      # a sentence, a picture or None, a pandas DataFrame
+
+The engine is asked once: what the cells found is kept for the pages, so that all three say the same.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import pickle
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from etl.errors import ServerError
+from etl.errors import ExpectationError, ServerError, UsageError, WarehouseError
 from etl.question import place, section, short, title
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
-from etl.templates import alone, fence, markdown
+from etl.templates import Section, alone, fence, markdown
 
 if TYPE_CHECKING:
     import pandas
 
     from etl.hive import Hive
+    from etl.report import Reported
 
+KEPT, PICKLED = "NOTEBOOK_KEEPS", ".section"
+RAISED = {one.__name__: one for one in (ExpectationError, ServerError, UsageError)}
 Answered = tuple[Any, Any, "pandas.DataFrame"]
 
 INTRODUCTION = """\
 # {title}
 
-The questions of the report, asked once more by the project's own modules. Every table below is a pandas `DataFrame`
+The questions of the report, asked by the project's own modules. Every table below is a pandas `DataFrame`
 under the name of its question. To go on from here, open this file with the Python of the project's `.venv`; which
 servers are asked is up to the settings, as for `./warehouse query`."""
 # The project is found from where the notebook lies, which is somewhere in it unless the setting `home` says otherwise.
@@ -65,6 +73,7 @@ def framed(warehouse: Hive, statement: str) -> pandas.DataFrame:
 
 def asking(warehouse: Hive) -> Callable[[str], Answered]:
     """What asks a question by its name: the answer in a sentence, its chart if it has one, and all rows."""
+    import pandas
     from IPython.display import SVG, Markdown
 
     from etl import report
@@ -72,10 +81,10 @@ def asking(warehouse: Hive) -> Callable[[str], Answered]:
     known = {short(file): file for file in report.questions()}
 
     def ask(name: str) -> Answered:
-        import pandas
-
         result = report.ask(known[name], warehouse.query)
         found = section(known[name], result)
+        if folder := os.environ.get(KEPT):
+            (Path(folder) / f"{name}{PICKLED}").write_bytes(pickle.dumps(found))
         chart = SVG(alone(found.chart_svg)) if found.chart_svg else None
         answer = Markdown(f"**{markdown(found.sentence)}**")
         return answer, chart, pandas.DataFrame(result.rows, columns=list(result.columns))
@@ -121,33 +130,31 @@ def asked(file: SqlFile) -> str:
     return f'answer, chart, {name} = ask("{name}")\ndisplay(answer, chart, {name})'
 
 
-def executed(notebook: Any, settings: Settings) -> Any:
-    """Run all cells in a kernel of this Python, which ends with it and listens on no port.
+def executed(notebook: Any, settings: Settings, folder: str) -> Any:
+    """Run all cells in a kernel of this Python, which ends with it and listens on no port; `folder` is its own.
 
-    Raises ServerError, with what the cell says, where one fails.
+    Raises what the cell raises where that is an error of this project, WarehouseError for any other.
     """
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    with tempfile.TemporaryDirectory(prefix="kernel") as folder:
-        manager = AsyncKernelManager(
-            transport="ipc",  # sockets in a folder that is only ours
-            connection_file=str(Path(folder) / "k.json"),
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this very Python, whatever a user has set up
-        )
-        client = NotebookClient(
-            notebook, km=manager, timeout=None, record_timing=False, ipython_hist_file=":memory:",
-            resources={"metadata": {"path": str(PROJECT)}},
-        )  # fmt: skip
-        try:
-            return client.execute(env=environment(settings, folder), cleanup_kc=True)
-        except CellExecutionError as error:
-            raise ServerError(f"the notebook could not be executed: {error.evalue}") from error
-        except (DeadKernelError, RuntimeError, OSError) as error:
-            step = "try `.venv/bin/python -m ipykernel_launcher --version`"
-            raise ServerError(f"the notebook's kernel failed: {error}", step) from error
+    manager = AsyncKernelManager(
+        transport="ipc",  # sockets in a folder that is only ours
+        connection_file=str(Path(folder) / "k.json"),
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this very Python, whatever a user has set up
+    )
+    client = NotebookClient(
+        notebook, km=manager, timeout=None, record_timing=False, ipython_hist_file=":memory:",
+        resources={"metadata": {"path": str(PROJECT)}},
+    )  # fmt: skip
+    try:
+        return client.execute(env=environment(settings, folder), cleanup_kc=True)
+    except CellExecutionError as error:
+        raise RAISED.get(error.ename, WarehouseError)(f"a cell of the notebook failed: {error.evalue}") from error
+    except (DeadKernelError, RuntimeError, OSError) as error:
+        raise WarehouseError(f"the kernel of the notebook failed: {error}", "give --no-notebook") from error
 
 
 def environment(settings: Settings, folder: str) -> dict[str, str]:
@@ -160,16 +167,21 @@ def environment(settings: Settings, folder: str) -> dict[str, str]:
 
     given = {name: getattr(settings, name) for name in type(settings).model_fields}
     told = {f"WAREHOUSE_{name.upper()}": text(value) for name, value in given.items() if value is not None}
-    return {**os.environ, **told, "IPYTHONDIR": folder, "JUPYTER_CONFIG_DIR": folder}
+    return {**os.environ, **told, "IPYTHONDIR": folder, "JUPYTER_CONFIG_DIR": folder, KEPT: folder}
 
 
-def write_notebook(settings: Settings, sources: Sequence[SqlFile]) -> Path:
-    """Write report.ipynb, executed."""
+def report(settings: Settings) -> Reported:
+    """Execute the notebook and write it, and the pages from what its cells found."""
     import nbformat
 
-    from etl.report import heading, write
+    from etl.report import assembled, heading, questions, write
 
-    notebook = executed(written(sources, heading(settings)), settings)
+    began = time.monotonic()
+    sources = questions()
+    with tempfile.TemporaryDirectory(prefix="kernel") as folder:
+        notebook = executed(written(sources, heading(settings)), settings, folder)
+        kept = [(Path(folder) / f"{short(file)}{PICKLED}").read_bytes() for file in sources]
     path = settings.reports / "report.ipynb"
     write(path, nbformat.writes(notebook) + "\n")
-    return path
+    sections: list[Section] = [pickle.loads(one) for one in kept]  # noqa: S301 (our kernel wrote it, into our folder)
+    return dataclasses.replace(assembled(settings, sections, began), notebook=path)

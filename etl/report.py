@@ -33,12 +33,13 @@ Watch = Callable[[Sequence[SqlFile]], Iterable[SqlFile]]
 
 @dataclass(frozen=True)
 class Reported:
-    """What a report came to: its two files, its questions, and each question with its answer in one line."""
+    """What a report came to: its files, its questions, and each question with its answer in one line."""
 
     html: Path
     markdown: Path
     sections: Sequence[Section]
     answers: Sequence[str]
+    notebook: Path | None = None
 
 
 def questions() -> list[SqlFile]:
@@ -60,8 +61,13 @@ def report(settings: Settings, query: Query, sources: Sequence[SqlFile] | None =
     asked = questions() if sources is None else sorted(sources, key=position)
     if not asked:
         raise UsageError(f"there is no question in sql/{STAGE}", "add a SQL file")
+    return assembled(settings, [section(file, ask(file, query)) for file in watch(asked)], began)
+
+
+def assembled(settings: Settings, sections: Iterable[Section], began: float) -> Reported:
+    """Write the pages of these answers; `began` is when the first was asked for, by the monotonic clock."""
     # What is asked about the data itself goes to the end: its answers stand at the top already.
-    sections = sorted((section(file, ask(file, query)) for file in watch(asked)), key=lambda one: one.front is not None)
+    sections = sorted(sections, key=lambda one: one.front is not None)
     facts = Facts(
         title=heading(settings),
         made_at=datetime.datetime.now(datetime.UTC),
