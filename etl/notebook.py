@@ -131,7 +131,7 @@ def asked(file: SqlFile) -> str:
 
 
 def executed(notebook: Any, settings: Settings, folder: str) -> Any:
-    """Run all cells in a kernel of this Python, which ends with it and listens on no port; `folder` is its own.
+    """Run all cells in a kernel of this Python, which ends with it and no other machine can reach; `folder` is its own.
 
     Raises what the cell raises where that is an error of this project, WarehouseError for any other.
     """

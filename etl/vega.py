@@ -25,7 +25,7 @@ def specification(chart: Chart, records: list[dict[str, Any]], width: int) -> di
     """The chart in Vega-Lite's grammar."""
     import altair
 
-    base: Any = altair.Chart(altair.InlineData(values=records), width=width).encode(description="tip:N")
+    base: Any = altair.Chart(altair.NamedData("rows"), width=width).encode(description="tip:N")
     make = {"bar": _bars, "heatmap": _heatmap}.get(chart.kind, _upright)
     text = {"labelColor": TEXT[0], "titleColor": TEXT[0], "labelFontSize": 12, "titleFontSize": 12}
     lines = {"gridColor": GRID[0], "domainColor": GRID[0], "tickColor": GRID[0]}
@@ -38,7 +38,7 @@ def specification(chart: Chart, records: list[dict[str, Any]], width: int) -> di
     drawn = drawn.configure_axisY(labelLimit=340 if width == WIDE else 140)
     columns = 6 if width == WIDE else 2
     drawn = drawn.configure_legend(**text, orient="top", titleFontWeight="normal", columns=columns)
-    return dict(drawn.to_dict())
+    return dict(drawn.to_dict()) | {"datasets": {"rows": records}}  # Altair would check and copy every value
 
 
 def _bars(altair: Any, base: Any, chart: Chart, records: list[dict[str, Any]]) -> Any:
