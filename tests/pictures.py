@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from etl.settings import PROJECT
 
 FOLDER = PROJECT / "docs" / "pictures"
+HEIGHT = 660
 MOST_BYTES = 150_000
 
 
@@ -19,5 +20,5 @@ def take(browser: Browser, address: str | Path, name: str) -> None:
     for width in WIDTHS:
         with opened(browser, address, width) as page:
             path = FOLDER / f"{name}-{width}.png"
-            page.screenshot(path=path)
+            page.screenshot(path=path, clip={"x": 0, "y": 0, "width": width, "height": HEIGHT})
             assert path.stat().st_size < MOST_BYTES, path

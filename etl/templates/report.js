@@ -46,7 +46,12 @@
     chart.addEventListener("pointerdown", near);
     chart.addEventListener("pointerleave", () => show(null));
     chart.addEventListener("blur", () => show(null));
-    chart.addEventListener("focus", () => chart.matches(":focus-visible") && show(marks[0]));
+    chart.addEventListener("focus", () => {
+      // From left to right, bars from top to bottom: not as the rows stand.
+      const place = new Map(marks.map((mark) => [mark, mark.getBoundingClientRect()]));
+      marks.sort((a, b) => Math.round(place.get(a).left - place.get(b).left) || place.get(a).top - place.get(b).top);
+      if (chart.matches(":focus-visible")) show(marks[0]);
+    });
     chart.addEventListener("keydown", (event) => {
       const place = marks.indexOf(shown);
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
