@@ -26,7 +26,13 @@ from etl.stack.layout import PORTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"
-ORDER = {"test_readme.py": -3, "test_rehearsal.py": -2, "test_docs.py": -1, "test_messages.py": 1}
+ORDER = {
+    "test_readme.py": -4,
+    "test_rehearsal.py": -3,
+    "test_report_page.py": -2,
+    "test_docs.py": -1,
+    "test_messages.py": 1,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,8 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--write-docs` writes what the tests did into docs/reliability.md."""
-    parser.addoption("--write-docs", action="store_true", help="write docs/reliability.md")
+    """`--write-docs` writes what the tests did into docs/reliability.md, and pictures of pages into docs/pictures/."""
+    parser.addoption("--write-docs", action="store_true", help="write docs/reliability.md and docs/pictures/")
 
 
 CASES = Cases()

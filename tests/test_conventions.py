@@ -30,7 +30,7 @@ REPORTS = [file for file in FILES if file.stage == "4_reports"]
 WITH_SUITE = [file for file in TABLES if file.stage != "0_ops" or file.name == "ops.stored_files"]
 KEYS = ["Reads", "Writes", "Grain", "Parameters", "Usage"]
 REPORT_KEYS = ["Position", "Reads", "Grain", "Parameters", "Answer", "Assumes", "Chart", "Usage"]
-CHART = re.compile(r"none|(bar|column|line) x=(\w+) y=(\w+)( color=(\w+))?")
+CHART = re.compile(r"none|(bar|column|line|heatmap) x=(\w+) y=(\w+)( (?:color|mean)=(\w+))?")
 LONGEST, MEDIAN = 130, 60
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -16,13 +19,14 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from etl import report as module
 from etl.charts import SVG, Chart, draw
 from etl.errors import ServerError, UsageError
+from etl.question import EQUATION, PLACE
 from etl.report import Reported, filled, report, write, write_validation
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
 from etl.templates import fence, markdown, shown
+from etl.templates.words import age
 
 NASTY = {
     "the end of a script": "</script><script>alert(1)</script>",
@@ -44,7 +48,7 @@ HEADER = """-- reports.{name}: which {name} is it?
 -- Answer: {answer}
 -- Assumes: a < b & c.
 -- Chart: {chart}
-
+{more}
 SELECT '{name}' FROM flat.things;
 """
 
@@ -57,17 +61,13 @@ class Rows:
     rows: list[tuple[Any, ...]]
 
 
-def question(name: str, chart: str = "none", answer: str = "{thing}.", position: int = 10) -> SqlFile:
-    text = HEADER.format(name=name, chart=chart, answer=answer, position=position)
+def question(name: str, chart: str = "none", answer: str = "{thing}.", position: int = 10, more: str = "") -> SqlFile:
+    text = HEADER.format(name=name, chart=chart, answer=answer, position=position, more=more)
     return SqlFile(PROJECT / "sql" / "4_reports" / f"{name}.sql", text)
 
 
-def made(
-    tmp_path: Path, results: dict[str, Rows], questions: Sequence[SqlFile], met: tuple[int, int] = (0, 0)
-) -> Reported:
+def made(tmp_path: Path, results: dict[str, Rows], questions: Sequence[SqlFile]) -> Reported:
     def query(statement: str) -> Rows:
-        if "ops.expectation_results" in statement:
-            return Rows(["expectations", "unmet", "at_time"], [(*met, "2026-01-02T03:04:05.678Z" if met[0] else None)])
         return next(rows for name, rows in results.items() if f"'{name}'" in statement)
 
     return report(load(home=tmp_path), query, questions)
@@ -119,7 +119,7 @@ def test_whatever_the_data_holds_is_text_in_the_page(tmp_path: Path, name: str) 
     done = one(tmp_path, Rows(["thing", "count"], [(NASTY[name], 2), ("plain", 1)]), "bar x=count y=thing")
     page = Page(done.html)
     assert not page.open
-    assert not page.all("script") + page.all("img")
+    assert page.all("script") == [{}] and not page.all("img")
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert page.text.count(visible(NASTY[name])) >= 3  # the answer, the table, the chart's tooltip
 
@@ -156,10 +156,12 @@ def test_the_page_asks_for_nothing_else(tmp_path: Path) -> None:
     ]
     assert addresses
     assert all(value.startswith(("#", "data:")) for value in addresses)
-    assert not page.all("script")
     assert "@import" not in page.source
     assert "http" not in page.source.replace(SVG, "").replace("http-equiv", "")
-    assert "default-src 'none'" in page.source
+    (policy,) = [meta["content"] for meta in page.all("meta") if "http-equiv" in meta]
+    script = page.source.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy and "use strict" in script
 
 
 def test_the_page_says_nothing_of_the_machine(tmp_path: Path) -> None:
@@ -180,41 +182,76 @@ def test_every_link_of_the_contents_has_its_section(tmp_path: Path) -> None:
 
 def test_questions_stand_in_the_order_of_their_positions_those_about_the_data_last(tmp_path: Path) -> None:
     rows = Rows(["thing"], [("a",)])
-    asked = {"zebra": 10, "data_source": 20, "completeness": 30, "ant": 100, "bee": 9}
-    done = made(tmp_path, dict.fromkeys(asked, rows), [question(name, position=at) for name, at in asked.items()])
-    assert [section.name for section in done.sections] == [
-        "bee",
-        "zebra",
-        "ant",
-        "data_source",
-        "completeness",
-    ]
+    asked = {"zebra": 10, "source": 20, "whole": 30, "ant": 100, "bee": 9}
+    front = "-- Front: answer\n"
+    files_ = [question(name, position=at, more=front if at in (20, 30) else "") for name, at in asked.items()]
+    done = made(tmp_path, dict.fromkeys(asked, rows), files_)
+    assert [section.name for section in done.sections] == ["bee", "zebra", "ant", "source", "whole"]
     assert done.answers[0] == "Which bee is it? a."
 
 
-def test_the_top_says_that_the_data_is_synthetic(tmp_path: Path) -> None:
-    def top(value: str) -> tuple[str, str]:
-        done = made(tmp_path, {"data_source": Rows(["thing"], [(value,)])}, [question("data_source")])
-        return Page(done.html).text.partition("Contents")[0], done.markdown.read_text()
+def at_the_top(tmp_path: Path, rows: Rows, more: str) -> tuple[str, str]:
+    """What stands above the contents of the page, and in Markdown above the first question."""
+    done = made(tmp_path, {"it": rows}, [question("it", more=more)])
+    return done.html.read_text().partition("<nav")[0], done.markdown.read_text().partition("## ")[0]
 
-    page, text = top("the synthetic sample")
-    assert "Synthetic data" in page and "the synthetic sample." in page
-    assert "> **Synthetic data.** the synthetic sample." in text
-    assert all("Synthetic data" not in one for one in top("real"))
+
+@pytest.mark.parametrize("standing", ["good", "warn", "bad", "<nonsense>", None])
+def test_the_top_gives_the_answer_in_the_colour_of_its_standing(tmp_path: Path, standing: str | None) -> None:
+    page, text = at_the_top(tmp_path, Rows(["thing", "standing"], [("a <b", standing)]), "-- Front: answer\n")
+    front = page.partition('<div class="front">')[2]
+    assert f'<div class="{standing if standing in ("good", "warn", "bad") else ""}">' in front
+    assert "a &lt;b" in front and "> **Which it is it?** a &lt;b." in text
 
 
 @pytest.mark.parametrize(
-    ("met", "said"),
-    [
-        ((0, 0), "no validation has run"),
-        ((12, 0), "all 12 expectations are met"),
-        ((1200, 3), "3 of 1,200 expectations are not met"),
-    ],
+    ("holds", "sign", "said"), [(True, "=", "holds"), (False, "\u2260", "does not hold"), (None, "?", "not known")]
 )
-def test_the_top_tells_the_verdict_of_the_last_validation(tmp_path: Path, met: tuple[int, int], said: str) -> None:
-    done = made(tmp_path, {"it": Rows(["thing"], [("a",)])}, [question("it")], met)
-    assert said in Page(done.html).text
-    assert said in done.markdown.read_text().replace("All", "all").replace("No v", "no v")
+def test_the_top_shows_an_equation_and_whether_it_holds(
+    tmp_path: Path, holds: bool | None, sign: str, said: str
+) -> None:
+    rows = Rows(["thing", "whole", "part", "rest", "is_so"], [("x", 3280, 3242, 38, holds)])
+    page, text = at_the_top(tmp_path, rows, "-- Front: whole = part + rest if is_so\n")
+    words = " ".join(re.sub(r"<[^>]+>", " ", page.partition('<p class="equation')[2]).partition(">")[2].split())
+    assert words.startswith(f"3,280 whole {sign} 3,242 part + 38 rest {said}")
+    assert f"> 3,280 whole {sign} 3,242 part + 38 rest (" in text and said in text
+
+
+def test_the_top_shows_figures_and_how_old_they_are(tmp_path: Path) -> None:
+    rows = Rows(["thing", "built_at", "never_at"], [("x", datetime.datetime(2018, 1, 28, 19, 17, 53), None)])
+    page, _ = at_the_top(tmp_path, rows, "-- Front: built_at, never_at\n")
+    assert "2018-01-28 19:17:53 UTC" in page and re.search(r"[0-9,]+ days before<", page)
+    assert page.count('<dd class="null">') == 1
+
+
+@pytest.mark.parametrize("more", ["-- Front: whole = part\n", "-- Front: whole, part\n", "-- Front: a b = c if d\n"])
+def test_a_first_page_that_does_not_fit_the_result_is_refused(tmp_path: Path, more: str) -> None:
+    with pytest.raises(UsageError, match=r"sql/4_reports/it\.sql has"):
+        at_the_top(tmp_path, Rows(["thing", "whole"], [("x", 1)]), more)
+
+
+def test_without_a_row_the_header_says_what_that_means(tmp_path: Path) -> None:
+    rows = Rows(["thing", "whole"], [])
+    page, text = at_the_top(tmp_path, rows, "-- Front: thing, whole\n-- Empty: Nobody has looked yet.\n")
+    assert "Nobody has looked yet." in page and "Nobody has looked yet." in text
+
+
+def test_a_table_leaves_out_what_the_answer_says_already(tmp_path: Path) -> None:
+    rows = Rows(["thing", "total", "standing"], [("a", 7, "good"), ("b", 7, "good")])
+    done = made(tmp_path, {"it": rows}, [question("it", answer="{total} in all.", more="-- Hides: total\n")])
+    assert done.answers == ["Which it is it? 7 in all."]
+    assert done.sections[0].columns == ["thing"] and done.sections[0].rows == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 seconds before"), (59, "59 seconds before"), (60, "1 minute before"), (7200, "2 hours before"),
+     (86400 * 1500, "1,500 days before"), (-61, "1 minute after")],
+)  # fmt: skip
+def test_the_age_of_a_time_is_told_in_its_greatest_unit(seconds: int, text: str) -> None:
+    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    assert age((now - datetime.timedelta(seconds=seconds)).replace(tzinfo=None), now) == text
+    assert age("2026-01-01", now) == ""
 
 
 @pytest.mark.parametrize(
@@ -223,8 +260,9 @@ def test_the_top_tells_the_verdict_of_the_last_validation(tmp_path: Path, met: t
         ("messages", 1234567, "1,234,567"),
         ("first_year", 2018, "2018"),
         ("score", 0.12345, "0.123"),
-        ("score", 2.0, "2.00"),
-        ("score", Decimal("1234.5"), "1,234.50"),
+        ("score", 2.0, "2.0"),
+        ("score", 2.25, "2.25"),
+        ("score", Decimal("1234.5"), "1,234.5"),
         ("count", Decimal("12345"), "12,345"),
         ("score_percent", 62.657, "62.7%"),
         ("score_percent_of_messages", 62.657, "62.7%"),
@@ -320,6 +358,16 @@ KINDS: dict[str, tuple[str, list[str], list[tuple[Any, ...]]]] = {
     "columns": ("column x=thing y=n", ["thing", "n"], [(3, 9), (1, 2)]),
     "days": ("column x=thing y=n", ["thing", "n"], [("2018-01-02", 9), (datetime.date(2018, 1, 1), 2)]),
     "times": ("line x=thing y=n", ["thing", "n"], [(at, at.day) for at in JANUARY]),
+    "a line with its mean": (
+        "line x=thing y=n mean=m",
+        ["thing", "n", "m"],
+        [("2018-01-01", 1, 1.0), ("2018-01-08", 3, 2.0)],
+    ),
+    "a line of many values": (
+        "line x=thing y=n",
+        ["thing", "n"],
+        [(f"2018-0{month}-{day:02}", day) for month in range(1, 5) for day in range(1, 29)],
+    ),
     "lines": (
         "line x=thing y=n color=c",
         ["thing", "n", "c"],
@@ -424,8 +472,13 @@ def test_the_header_of_every_question_can_be_used(file: SqlFile) -> None:
     assert file.header["Assumes"]
     assert len(file.statements()) == 1
     chart = Chart.parse(file.header["Chart"], file.path.name)
-    places = module.PLACE.findall(file.header["Answer"])
-    assert all(column in file.text.partition("\nSELECT")[2] for column in [*chart.channels.values(), *places])
+    names = [*chart.channels.values(), *PLACE.findall(file.header["Answer"])]
+    names += re.findall(r"\w+", file.header.get("Hides", ""))
+    if (front := file.header.get("Front", "answer")) != "answer":
+        equations = [EQUATION.fullmatch(one.strip()) for one in front.split(",")]
+        assert all(equations) or not any(equations)
+        names += [word for word in re.findall(r"\w+", front) if word != "if"]
+    assert all(column in file.text.partition("\nSELECT")[2] for column in names)
 
 
 def result(table: str, expectation: str, severity: str, is_met: bool, **more: Any) -> dict[str, Any]:

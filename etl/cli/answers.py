@@ -14,24 +14,34 @@ from etl.terminal import progress, say
 
 
 @app.command(epilog="Example: ./warehouse report")
-def report(engine: Engine = None, as_json: Json = False) -> None:
+def report(
+    engine: Engine = None,
+    as_json: Json = False,
+    notebook: Annotated[bool, typer.Option(help="Write it as an executed notebook too.")] = True,
+) -> None:
     """Answer the questions of sql/4_reports as a page.
 
-    As HTML and as Markdown; the answers in short go to standard output.
+    As HTML, as Markdown and as a notebook; the answers in short go to standard output.
     """
+    from etl import notebook as executed
     from etl.hive import Hive
     from etl.report import report as run
 
     given = conf(engine)
-    with progress("report") as bar, Hive(given, terminal.watch) as hive:
-        done = run(given, hive.query, watch=lambda files: bar.each(files, lambda file: file.name))
+    with progress("report") as bar:
+        if notebook:
+            done = executed.report(given)
+        else:
+            with Hive(given, terminal.watch) as hive:
+                done = run(given, hive.query, watch=lambda files: bar.each(files, lambda file: file.name))
     if as_json:
         answers = [{"name": one.name, "question": one.question, "answer": one.sentence} for one in done.sections]
-        write({"html": done.html, "markdown": done.markdown, "answers": answers})
+        write({"html": done.html, "markdown": done.markdown, "notebook": done.notebook, "answers": answers})
     else:
         for answer in done.answers:
             print(terminal.escaped(answer))
-    say(f"answered {len(done.sections)} questions: {done.html} and {done.markdown}")
+    paths = [str(path) for path in (done.html, done.markdown, done.notebook) if path]
+    say(f"answered {len(done.sections)} questions: {', '.join(paths[:-1])} and {paths[-1]}")
 
 
 @app.command(epilog="Example: ./warehouse docs")

@@ -1,40 +1,78 @@
 -- reports.attempt_duration: how long does an attempt take?
 -- Position: 180
 -- Reads: flat.attempts, flat.question_options
--- Grain: duration, a range of minutes, the most frequent first
+-- Grain: duration, a range of minutes, the shortest first
 -- Parameters: none
--- Answer: Most attempts, {attempts} or {attempts_percent} %, take {duration}.
--- Assumes: From the start to the last click. The figure is dirty: clicks bear the clock of the
---     client, which may be wrong by minutes, and nobody says whether a person was away. Attempts
---     without a click or a start are left out.
+-- Answer: Half of those that can be timed take up to {median_minutes} minutes. But the figure is
+--     dirty: of {all_attempts} attempts {untimed} cannot be timed, {impossible} end before they
+--     start and {endless} seem to take more than an hour.
+-- Hides: duration_number, median_minutes, all_attempts, untimed, impossible, endless
+-- Assumes: The time runs from the start to the last click. It is dirty because clicks bear the
+--     clock of the client, which may be wrong by minutes, and because nobody says whether a person
+--     was away. Attempts without a click or a start cannot be timed. What ends before it starts
+--     is shown here, but is not in the median.
 -- Chart: column x=duration y=attempts
 -- Usage: ./warehouse query -f sql/4_reports/attempt_duration.sql
 
-SELECT
-    duration,
-    COUNT(*) AS attempts,
-    ROUND(100 * COUNT(*) / SUM(COUNT(*)) OVER (), 1) AS attempts_percent
-FROM (
+WITH measured AS (
+    SELECT
+        attempts.attempt_id,
+        UNIX_TIMESTAMP(MAX(question_options.clicked_at))
+        - UNIX_TIMESTAMP(MIN(attempts.started_at)) AS seconds
+    FROM flat.attempts
+    INNER JOIN flat.question_options ON attempts.attempt_id = question_options.attempt_id
+    WHERE attempts.started_at IS NOT NULL AND question_options.clicked_at IS NOT NULL
+    GROUP BY attempts.attempt_id
+),
+
+timings AS (
+    SELECT
+        COUNT(*) AS timed,
+        COUNT(CASE WHEN seconds < 0 THEN 1 END) AS impossible,
+        COUNT(CASE WHEN seconds >= 3600 THEN 1 END) AS endless,
+        ROUND(PERCENTILE(CASE WHEN seconds >= 0 THEN seconds END, 0.5) / 60, 1) AS median_minutes
+    FROM measured
+),
+
+counted AS (
+    SELECT COUNT(*) AS all_attempts
+    FROM flat.attempts
+),
+
+spans AS (
     SELECT
         CASE
-            WHEN seconds < 0 THEN '0: less than no time'
-            WHEN seconds < 60 THEN '1: up to 1 minute'
-            WHEN seconds < 120 THEN '2: up to 2 minutes'
-            WHEN seconds < 300 THEN '3: up to 5 minutes'
-            WHEN seconds < 900 THEN '4: up to 15 minutes'
-            WHEN seconds < 3600 THEN '5: up to 1 hour'
-            ELSE '6: more than 1 hour'
-        END AS duration
-    FROM (
-        SELECT
-            attempts.attempt_id,
-            UNIX_TIMESTAMP(MAX(question_options.clicked_at))
-            - UNIX_TIMESTAMP(MIN(attempts.started_at)) AS seconds
-        FROM flat.attempts
-        INNER JOIN flat.question_options ON attempts.attempt_id = question_options.attempt_id
-        WHERE attempts.started_at IS NOT NULL AND question_options.clicked_at IS NOT NULL
-        GROUP BY attempts.attempt_id
-    ) AS measured
-) AS ranges
-GROUP BY duration
-ORDER BY attempts DESC, duration ASC;
+            WHEN seconds < 0 THEN 0
+            WHEN seconds < 60 THEN 1
+            WHEN seconds < 120 THEN 2
+            WHEN seconds < 300 THEN 5
+            WHEN seconds < 900 THEN 15
+            WHEN seconds < 3600 THEN 60
+            ELSE 61
+        END AS minute_limit
+    FROM measured
+)
+
+SELECT
+    spans.minute_limit AS duration_number,
+    CASE spans.minute_limit
+        WHEN 0 THEN 'less than no time'
+        WHEN 1 THEN 'under 1 minute'
+        WHEN 2 THEN '1 to 2 minutes'
+        WHEN 5 THEN '2 to 5 minutes'
+        WHEN 15 THEN '5 to 15 minutes'
+        WHEN 60 THEN '15 to 60 minutes'
+        WHEN 61 THEN 'over an hour'
+    END AS duration,
+    COUNT(*) AS attempts,
+    ROUND(100 * COUNT(*) / SUM(COUNT(*)) OVER (), 1) AS attempts_percent,
+    MAX(timings.median_minutes) AS median_minutes,
+    MAX(counted.all_attempts) AS all_attempts,
+    MAX(counted.all_attempts - timings.timed) AS untimed,
+    MAX(timings.impossible) AS impossible,
+    MAX(timings.endless) AS endless
+FROM spans
+CROSS JOIN timings
+CROSS JOIN counted
+GROUP BY spans.minute_limit
+ORDER BY duration_number;

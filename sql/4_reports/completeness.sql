@@ -3,11 +3,14 @@
 -- Reads: ops.topic_offsets, raw.landings, flat.attempts
 -- Grain: one row
 -- Parameters: none
--- Answer: Kafka holds {kafka_messages} messages: {accepted} are in raw, {rejected} were rejected,
---     {not_landed} are not landed yet. The accepted ones are {attempts} attempts and {duplicates}
---     duplicates.
+-- Answer: Kafka had {kafka_messages} messages: {raw_messages} are in raw, {rejected_messages}
+--     were rejected, {not_landed} are not landed yet, {lost} are lost. Those in raw are {attempts}
+--     attempts and {duplicates} duplicates, {not_built} are not built yet.
+-- Hides: is_all_landed, is_all_built
 -- Assumes: Kafka was asked by the last validation. Its messages are counted by their offsets, what
---     was deleted from the topic since included.
+--     was deleted from the topic since included, offsets without a message left out.
+-- Front: kafka_messages = raw_messages + rejected_messages if is_all_landed,
+--     raw_messages = attempts + duplicates if is_all_built
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/completeness.sql
 
@@ -17,7 +20,7 @@ WITH newest AS (
 ),
 
 kafka AS (
-    SELECT SUM(topic_offsets.end_offset) AS messages
+    SELECT SUM(topic_offsets.end_offset) AS offset_count
     FROM ops.topic_offsets
     INNER JOIN newest ON topic_offsets.run_id = newest.run_id
 ),
@@ -26,7 +29,9 @@ landed AS (
     SELECT
         SUM(accepted_count) AS accepted,
         SUM(rejected_count - SIZE(replayed_offsets)) AS rejected, -- accepted since
-        SUM(end_offset - start_offset + lost_count) AS messages
+        SUM(absent_count) AS absent,
+        SUM(lost_count) AS lost,
+        SUM(end_offset - start_offset + lost_count) AS offset_count
     FROM raw.landings
 ),
 
@@ -35,16 +40,37 @@ built AS (
         COUNT(*) AS attempts,
         SUM(message_count) AS messages
     FROM flat.attempts
+),
+
+counted AS (
+    SELECT
+        landed.accepted AS raw_messages,
+        landed.rejected AS rejected_messages,
+        landed.lost,
+        built.attempts,
+        kafka.offset_count - landed.absent AS kafka_messages,
+        kafka.offset_count - landed.offset_count AS not_landed,
+        built.messages - built.attempts AS duplicates,
+        landed.accepted - built.messages AS not_built
+    FROM kafka
+    CROSS JOIN landed
+    CROSS JOIN built
 )
 
 SELECT
-    kafka.messages AS kafka_messages,
-    landed.accepted,
-    landed.rejected,
-    built.attempts,
-    built.messages - built.attempts AS duplicates,
-    kafka.messages - landed.messages AS not_landed,
-    landed.accepted - built.messages AS not_built
-FROM kafka
-CROSS JOIN landed
-CROSS JOIN built;
+    kafka_messages,
+    raw_messages,
+    rejected_messages,
+    not_landed,
+    lost,
+    attempts,
+    duplicates,
+    not_built,
+    kafka_messages = raw_messages + rejected_messages AS is_all_landed,
+    raw_messages = attempts + duplicates AS is_all_built,
+    CASE
+        WHEN not_landed = 0 AND lost = 0 AND not_built = 0 THEN 'good'
+        WHEN lost = 0 AND not_landed >= 0 AND not_built >= 0 THEN 'warn' -- land and build mend it
+        ELSE 'bad'
+    END AS standing
+FROM counted;

@@ -3,8 +3,11 @@
 -- Reads: raw.landings, flat.attempts, flat.attempt_questions, flat.question_options, marts.exams
 -- Grain: oddity, the most frequent first
 -- Parameters: none
--- Answer: The most frequent are {oddity}: {occurrences}. Treatment: {treatment}.
--- Assumes: What is odd is judged by what nearly all messages have in common.
+-- Answer: {kinds} kinds of oddity were found of {looked_for} that were looked for. The most
+--     frequent: {occurrences} {oddity}. Treatment: {treatment}.
+-- Hides: kinds, looked_for
+-- Assumes: What is odd is judged by what nearly all messages have in common. Nothing is mended by
+--     guessing: what is missing stays NULL, what contradicts itself stays as it came.
 -- Chart: bar x=occurrences y=oddity
 -- Usage: ./warehouse query -f sql/4_reports/data_oddities.sql
 
@@ -93,6 +96,8 @@ oddities AS (
 SELECT
     oddity,
     occurrences,
-    treatment
+    treatment,
+    COUNT(CASE WHEN occurrences > 0 THEN 1 END) OVER () AS kinds,
+    COUNT(*) OVER () AS looked_for
 FROM oddities
 ORDER BY occurrences DESC, oddity ASC;

@@ -6,6 +6,7 @@
 -- Answer: The data is {origin}: {synthetic_attempts} of {attempts} attempts were generated.
 -- Assumes: The generator marks every event id it makes with 5e17ec71c0 in the middle. No genuine id
 --     has it there but by chance, once in 10 to the power of 12.
+-- Front: answer
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/data_source.sql
 
@@ -13,10 +14,12 @@ SELECT
     attempts,
     synthetic_attempts,
     CASE
-        WHEN synthetic_attempts = attempts THEN 'the synthetic sample'
+        WHEN attempts = 0 THEN 'not there yet'
         WHEN synthetic_attempts = 0 THEN 'real'
+        WHEN synthetic_attempts = attempts THEN 'the synthetic sample'
         ELSE 'real and synthetic together'
-    END AS origin
+    END AS origin,
+    CASE WHEN synthetic_attempts > 0 THEN 'warn' ELSE 'good' END AS standing
 FROM (
     SELECT
         COUNT(*) AS attempts,

@@ -5,6 +5,7 @@
 -- Parameters: none
 -- Answer: {exams_taken_as_often} of the exams share the least number of attempts, which is
 --     {attempts}. One of them is {exam_name}.
+-- Hides: exams_taken_as_often
 -- Assumes: Exams of one name count as one, also where they have two ids. Exams of equal rank stand
 --     in alphabetical order. Exams that nobody took are unknown to the data.
 -- Chart: bar x=attempts y=exam_name

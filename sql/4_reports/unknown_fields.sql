@@ -5,6 +5,7 @@
 -- Parameters: none
 -- Answer: {unknown_fields} fields are unknown. The most frequent is {field_path}, in {messages}
 --     messages.
+-- Hides: unknown_fields
 -- Assumes: A field counts once per message, and only the first 20 of a message. first_message is
 --     its Kafka partition and offset, the example its value there as JSON, cut to 200 characters.
 -- Chart: none

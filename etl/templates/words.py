@@ -1,0 +1,85 @@
+"""Values as people read them: in HTML, where Jinja escapes them, and in Markdown, where `markdown` does."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+DASH = "\N{EN DASH}"
+SHORT = 12
+# What XML cannot hold, and what nobody could see: shown as the pictures that Unicode has for them.
+UNSEEN = {code: 0x2400 + code for code in range(32)} | {127: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
+MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]")
+LINKS = re.compile(r"(?<=[a-z])(:)(?=//)|(?<=www)(\.)|(@)", re.IGNORECASE)
+PERCENT, SHARE = re.compile(r"_percent(_of_\w+)?$"), re.compile(r"_share(_of_\w+)?$")
+AGES = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def clean(text: str) -> str:
+    """The text with what cannot be seen or written made visible."""
+    return text.encode("utf-8", "replace").decode().translate(UNSEEN)
+
+
+def label(column: str) -> str:
+    """A column's name for people."""
+    return clean(column.replace("_", " ").strip())
+
+
+def shown(column: str, value: Any) -> str:
+    """A value for people: 1,234, 62.7%, 2018-01-28 19:17:53 UTC, yes; NULL is a dash."""
+    if value is None:
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | Decimal):
+        return _number(column, value)
+    if isinstance(value, datetime.datetime):
+        utc = value.astimezone(datetime.UTC) if value.tzinfo else value
+        return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return clean(str(value))
+
+
+def _number(column: str, value: int | float | Decimal) -> str:
+    if PERCENT.search(column):
+        return f"{value:,}%" if isinstance(value, int) else f"{value:,.1f}%"
+    if SHARE.search(column):
+        return f"{value:,.1%}"
+    if isinstance(value, int) or (isinstance(value, Decimal) and value.as_tuple().exponent == 0):
+        return str(value) if re.search(r"(^|_)year$", column) else f"{value:,}"
+    return f"{value:,.2f}".removesuffix("0") if value == 0 or not -1 < value < 1 else f"{value:,.3f}"
+
+
+def age(value: Any, now: datetime.datetime) -> str:
+    """How long before `now` a time was, in its greatest unit: `3 hours before`; nothing where it is no time."""
+    if not isinstance(value, datetime.datetime):
+        return ""
+    seconds = (now - (value if value.tzinfo else value.replace(tzinfo=datetime.UTC))).total_seconds()
+    size, unit = next((one for one in AGES if abs(seconds) >= one[0]), AGES[-1])
+    count = int(abs(seconds) // size)
+    return f"{count:,} {unit}{'' if count == 1 else 's'} {'before' if seconds >= 0 else 'after'}"
+
+
+def kind(column: str, values: Sequence[Any]) -> str:
+    """How a column is set: as numbers, ids, short words that stay on one line, or text."""
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in known):
+        return "number"
+    if column.endswith("_id"):
+        return "id"
+    return "short" if all(len(shown(column, value)) <= SHORT for value in known) else ""
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is: one line, no markup, no HTML, no link, fit for a table's cell."""
+    text = " ".join(clean(re.sub(r"[\r\n\t]+", " ", text)).split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = MARKDOWN.sub(r"\\\g<0>", text)
+    return LINKS.sub(lambda match: f"&#{ord(match[0])};", text)
+
+
+def fence(text: str) -> str:
+    """A fence of back quotes longer than any in the text."""
+    return "`" * max(3, *(len(run) + 1 for run in re.findall(r"`+", text) or [""]))

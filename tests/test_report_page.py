@@ -1,0 +1,143 @@
+"""The report in a real browser: made from rows by hand, then once from the sample on the session's servers."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+from browsing import Scheme, dead_links, faults, is_wider_than_screen, opened
+from conftest import Run
+from pictures import take
+from playwright.sync_api import Browser, Page
+from sqlglot import exp
+
+from etl.hive import Result
+from etl.report import questions, report
+from etl.settings import PROJECT, Settings, load
+from etl.sqlfile import SqlFile
+
+TEXTS = ["exam_name", "oddity", "treatment", "day_of_week", "duration", "trend", "verdict", "looked_at", "origin"]
+TEXTS += ["field_path", "first_message", "example"]
+DRAWN = sum(not file.header["Chart"].startswith("none") for file in questions())
+
+
+def value(column: str, number: int) -> Any:
+    """Something that fits the name of a column, now and then longer than one would like."""
+    if column == "standing":
+        return "warn"
+    if column.startswith("is_"):
+        return number % 2 == 0
+    if column in TEXTS:
+        return f"{column} {number} <of> " + "a rather long & winding name " * (number % 3)
+    if column.endswith("_id"):
+        return f"5e17ec71c0-{number:04}-4b6f-9a2e-00000000{number:04}"
+    if column.endswith("_at"):
+        return datetime.datetime(2026, 1, 1, 12, number)
+    if column.endswith(("_date", "_week", "week_start")):
+        return f"2026-01-{number + 1:02}"
+    return number + 0.5 if column.endswith("_percent") else number * 1234
+
+
+def rows_of(file: SqlFile) -> Result:
+    """Rows by hand in the shape of the question's result."""
+    tree = sqlglot.parse_one(file.statements()[0], read="hive")
+    assert isinstance(tree, exp.Select)
+    columns = list(tree.named_selects)
+    count = 1 if file.header["Grain"].startswith("one row") else 17 if "line" in file.header["Chart"] else 7
+    return Result(columns, [tuple(value(column, number) for column in columns) for number in range(count)])
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of all questions, made without a server."""
+    answers = {file.statements()[0]: rows_of(file) for file in questions()}
+    return report(load(home=tmp_path_factory.mktemp("home")), answers.__getitem__).html
+
+
+def assert_is_good(page: Page) -> None:
+    """Nothing to scroll sideways, no dead link, every chart seen at one of its sizes."""
+    assert not is_wider_than_screen(page)
+    assert not dead_links(page)
+    assert page.locator("svg.chart:visible").count() == DRAWN
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_report_is_readable_at_a_desk_and_on_a_phone(
+    page_file: Path, browser: Browser, width: int, scheme: Scheme
+) -> None:
+    with opened(browser, page_file, width, scheme) as page:
+        assert_is_good(page)
+        for name in ("All SQL", "All tables"):
+            button = page.get_by_role("button", name=name)
+            assert button.get_attribute("aria-pressed") == "false"
+            button.click()
+        assert page.locator("details:not([open])").count() == 0
+        assert not is_wider_than_screen(page) and not faults(page)
+
+
+def test_a_chart_tells_its_values_to_the_pointer_and_to_the_keys(page_file: Path, browser: Browser) -> None:
+    with opened(browser, page_file) as page:
+        chart, tip = page.locator("#activity_by_weekday svg.chart:visible"), page.locator(".tip.open")
+        assert tip.count() == 0
+        mark = chart.locator(".role-mark path, .mark-rect path").nth(1)
+        mark.scroll_into_view_if_needed()
+        mark.hover(force=True)
+        pointed = tip.inner_text()
+        assert "attempts: " in pointed
+        page.mouse.move(0, 0)
+        assert tip.count() == 0
+        chart.focus()
+        page.keyboard.press("End")
+        last = tip.inner_text()
+        page.keyboard.press("ArrowLeft")
+        assert "attempts: " in last and "attempts: " in tip.inner_text() != last
+        at = tip.bounding_box()
+        assert at and at["x"] >= 0 and at["x"] + at["width"] <= 1280
+        page.keyboard.press("Escape")
+        assert tip.count() == 0
+
+
+def test_paper_shows_what_is_open_and_is_light(page_file: Path, browser: Browser) -> None:
+    with opened(browser, page_file, 700, "dark") as page:
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 34, 41)"
+        assert not page.locator("section pre:visible").count() and page.locator("nav li:visible").count()
+        assert not page.locator("button:visible").count() and not is_wider_than_screen(page)
+        paper = page.pdf(format="A4")
+        assert paper.startswith(b"%PDF") and paper.count(b"/Type /Page\n") > 5
+        page.locator("details.sql").evaluate_all("all => all.forEach(one => { one.open = true })")
+        assert len(page.pdf(format="A4")) > len(paper)
+
+
+def test_without_scripts_the_report_lacks_nothing_but_comfort(page_file: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        assert page.locator("svg.chart title").count() and page.locator("table").count()
+        assert not page.locator("button:visible").count()
+    finally:
+        context.close()
+
+
+@pytest.mark.usefixtures("built")
+def test_the_report_of_the_sample_is_one_page_and_one_notebook(
+    run: Run, settings: Settings, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    assert "report.ipynb" in run("report").stderr
+    with opened(browser, settings.reports / "report.html") as page:
+        assert_is_good(page)
+        assert page.locator(".equation .state").all_inner_texts() == ["holds", "holds"]
+    if request.config.getoption("--write-docs"):
+        take(browser, settings.reports / "report.html", "report")
+    text = (settings.reports / "report.ipynb").read_text()
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(questions()) + 3))
+    assert {output["output_type"] for cell in cells for output in cell["outputs"]} == {"display_data", "execute_result"}
+    assert not [word for word in (str(PROJECT), str(settings.home), socket.gethostname() + ":") if word in text]
