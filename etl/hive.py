@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,15 @@ class Hive:
             self._connection.close()
 
     def query(self, statement: str) -> Result:
-        """Run one statement and fetch all of its rows.
+        """Run one statement and fetch all of its rows; raises as `blocks`."""
+        result = Result()
+        for block in self.blocks(statement):
+            result.columns = block.columns
+            result.rows += block.rows
+        return result
+
+    def blocks(self, statement: str, size: int = 1000) -> Iterator[Result]:
+        """Run one statement and fetch its rows by blocks of at most `size`; the first comes when it has run.
 
         Raises StatementError with the server's cause in one line, ServerError when the server goes away; the
         statement is never sent twice. An interrupt or a deadline cancels the statement on the server and ends the
@@ -82,14 +91,14 @@ class Hive:
         from pyhive import hive
         from thrift.Thrift import TException
 
-        cursor = self._connection.cursor()
+        cursor = self._connection.cursor(arraysize=size)
         cursor.watch = self._watch
         try:
             cursor.execute(statement)
-            if cursor.description is None:
-                return Result()
-            names = [column[0].rpartition(".")[2] for column in cursor.description]
-            return Result(names, cursor.fetchall())
+            names = [column[0].rpartition(".")[2] for column in cursor.description or []]
+            yield Result(names, rows := cursor.fetchmany(size) if names else [])
+            while len(rows) == size:
+                yield Result(names, rows := cursor.fetchmany(size))
         except hive.Error as error:
             raise StatementError(
                 f"{self.address} could not run `{_short(statement)}`: {reduced(error)}",

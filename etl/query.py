@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,15 +65,21 @@ def formatted(result: Result, form: str) -> str:
         rows = [ENCODER.encode(row).decode() for row in result.dictionaries()]
         return "[" + ",\n ".join(rows) + "]"
     if form == "csv":
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(result.columns)
-        writer.writerows([["" if value is None else _text(value) for value in row] for row in result.rows])
-        return out.getvalue().rstrip("\n")
+        return lines([result.columns, *result.rows]).rstrip("\n")
     return _table(result)
 
 
-def _text(value: Any) -> str:
+def lines(rows: Iterable[Sequence[Any]]) -> str:
+    """The rows as CSV, a line each; NULL is empty."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(
+        ["" if value is None else exact(value) for value in row] for row in rows
+    )
+    return out.getvalue()
+
+
+def exact(value: Any) -> str:
+    """A value as text that loses no digit."""
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, bool):
@@ -90,7 +96,7 @@ def _table(result: Result) -> str:
     if not result.columns:
         return "done"
     head = [escaped(name) for name in result.columns]
-    cells = [["NULL" if value is None else escaped(_text(value)) for value in row] for row in result.rows]
+    cells = [["NULL" if value is None else escaped(exact(value)) for value in row] for row in result.rows]
     widths = [max(cell_len(row[n]) for row in [head, *cells]) for n in range(len(head))]
     numeric = [all(_is_number(row[n]) for row in result.rows) for n in range(len(widths))]
 

@@ -242,7 +242,7 @@ def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
 
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status doctor generate publish land rejected replay build plan rollback clean"
-    words += " validate report docs query beeline run demo test"
+    words += " validate report docs query serve beeline run demo test"
     assert " ".join(COMMANDS) == words
 
 

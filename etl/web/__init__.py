@@ -1,0 +1,1 @@
+"""What `serve` answers with: the pages, and the questions that people type."""
