@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,6 @@ from etl.templates import (
     alone,
     render_html,
     render_markdown,
-    render_validation,
     shown,
 )
 
@@ -183,14 +182,6 @@ def written(folder: Path, sections: Sequence[Section], facts: Facts) -> Reported
             old.unlink()
     answers = [f"{one.question} {one.sentence}" for one in sections]
     return Reported(folder / "report.html", folder / "report.md", sections, answers)
-
-
-def write_validation(settings: Settings, rows: Iterable[Mapping[str, Any]], seconds: float, at: str) -> Path:
-    """Write the one-page summary of a validation; rows as in ops.expectation_results."""
-    path = settings.reports / "validation.html"
-    facts = Facts("Validation", datetime.datetime.fromisoformat(at), seconds)
-    write(path, render_validation(rows, facts))
-    return path
 
 
 def write(path: Path, text: str) -> None:
