@@ -6,16 +6,16 @@ import datetime
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from etl.errors import UsageError, WarehouseError
 from etl.question import PLACE, Result, filled, place, position, section
 from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
-from etl.templates import Facts, Section, alone, render_html, render_markdown, render_validation
+from etl.templates import Facts, Section, alone, render_html, render_markdown
 
 __all__ = ["PLACE", "Query", "Reported", "Result", "ask", "filled", "place", "report", "section", "write"]
 
@@ -99,14 +99,6 @@ def written(folder: Path, sections: Sequence[Section], facts: Facts) -> Reported
             old.unlink()
     answers = [f"{one.question} {one.sentence}" for one in sections]
     return Reported(folder / "report.html", folder / "report.md", sections, answers)
-
-
-def write_validation(settings: Settings, rows: Iterable[Mapping[str, Any]], seconds: float, at: str) -> Path:
-    """Write the one-page summary of a validation; rows as in ops.expectation_results."""
-    path = settings.reports / "validation.html"
-    facts = Facts("Validation", datetime.datetime.fromisoformat(at), seconds)
-    write(path, render_validation(rows, facts))
-    return path
 
 
 def write(path: Path, text: str) -> None:

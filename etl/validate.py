@@ -6,24 +6,23 @@ and `${landing}` for what is looked at. Every expectation becomes SQL on the sam
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import json
-import logging
-import os
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import build, kafka, land, ledger, release, report, sqlfile
+from etl import build, checkpoint, data_docs, kafka, land, ledger, release, sqlfile, summary
 from etl.errors import ExpectationError, UsageError
 from etl.hdfs import Hdfs
-from etl.hive import Hive, reduced
+from etl.hive import Hive
 from etl.ledger import Built, Ledger
+from etl.look import Look
+from etl.report import Query
 from etl.settings import PROJECT, Settings
 from etl.terminal import progress
 
@@ -31,7 +30,6 @@ EXPECTATIONS = PROJECT / "expectations"
 CRITICAL = "critical"
 PARAMETERS = {"build_id": "identifier", "landing": "integer"}
 BUILT = ("flat.", "marts.")  # databases of tables that builds fill
-NAMED = 5  # things that the unexpected rows of one expectation are about
 AT_ONCE = 3  # suites: each waits for the server most of the time
 
 
@@ -59,11 +57,6 @@ class Validated:
     def is_good(self) -> bool:
         """Whether every critical expectation is met."""
         return not any(row["severity"] == CRITICAL for row in self.failed)
-
-
-def preload() -> None:
-    """Load Great Expectations, which takes seconds, beside the steps that come before."""
-    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
 
 
 def suites(values: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
@@ -102,30 +95,46 @@ def validate(
     tables = Ledger(hdfs).tables(build_id)
     _record_offsets(settings, hdfs, run_id, at)
     _record_files(hdfs, run_id, tables.values())
-    context = load(settings)
-    values = {"build_id": build_id, "landing": str(landing)}
-    checkpoints = [
-        (table, suite, _checkpoint(settings, context, table, suite, build_id if table in tables else None))
-        for table, suite in suites(values)
-        if table in tables or not table.startswith(BUILT)
-    ]
-    rows = []
-    with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        shown = bar.each(checkpoints, lambda one: one[0])
-        for (table, suite, _), found in zip(shown, pool.map(lambda one: _run(one[2]), checkpoints), strict=True):
-            _name(settings, table, suite, found)
-            known = {"run_id": run_id, "build_id": build_id, "table_name": table}
-            met = sum(row["is_met"] for row in found)
-            say(f"{table:24} {met:>3} of {len(found)} expectations met")
-            rows += [{**known, "suite": suite["name"], "validated_at": at, **row} for row in found]
-    hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        context.build_data_docs()
+    context = checkpoint.load()
+    looks = []
+    for table, suite in suites({"build_id": build_id, "landing": str(landing)}):
+        if table in tables or not table.startswith(BUILT):
+            only = build_id if table in tables else None
+            checks = checkpoint.define(settings, context, table, suite, only)
+            looks.append(Look(context, table, suite, only, checks, lambda: _asking(settings)))
+    rows: list[dict[str, Any]] = []
+    with data_docs.draft(settings, run_id) as folder:
+        with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            before = pool.submit(_before, settings, run_id)
+            shown = bar.each(looks, lambda one: one.table)
+            for look, found in zip(shown, pool.map(lambda one: one.run(folder, run_id), looks), strict=True):
+                met = sum(row["is_met"] for row in found)
+                say(f"{look.table:24} {met:>3} of {len(found)} expectations met")
+                known = {"run_id": run_id, "build_id": build_id, "validated_at": at}
+                rows += [{**known, **row} for row in found]
+        hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
     seconds = time.monotonic() - began
-    summary = report.write_validation(settings, rows, seconds, at)
-    return Validated(rows, summary, settings.reports / "data_docs" / "index.html", seconds)
+    validated = Validated(
+        rows, settings.reports / "validation.html", data_docs.folder(settings) / "index.html", seconds
+    )
+    critical = sum(row["severity"] == CRITICAL for row in validated.failed)
+    run = data_docs.Run(run_id, build_id, at, len(rows), len(validated.failed), critical)
+    pages = {page for look in looks for page in look.pages.items()}
+    summary.write_summary(settings, rows, run, seconds, before.result(), dict(pages))
+    data_docs.keep(settings, run)
+    return validated
+
+
+@contextlib.contextmanager
+def _asking(settings: Settings) -> Iterator[Query]:
+    with Hive(settings) as hive:
+        yield hive.query
+
+
+def _before(settings: Settings, run_id: str) -> dict[tuple[Any, ...], summary.History]:
+    with _asking(settings) as query:
+        return summary.histories(query, run_id)
 
 
 def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> None:
@@ -150,130 +159,3 @@ def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built]) -> None:
     folders = {build.folder(built.table_name, built.written_by) for built in tables} | {(land.FOLDER,)}
     rows = [{"run_id": run_id, **file} for folder in sorted(folders) for file in ledger.stored(hdfs, *folder)]
     hdfs.put_rows(rows, "ops", "stored_files_v1", f"{run_id}.json")
-
-
-def load(settings: Settings) -> Any:
-    """A Great Expectations context; nothing of it is stored but its pages."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
-
-        importlib.import_module("etl.expectation")  # to import it is to make it known
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    site: Any = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {
-            "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(settings.reports / "data_docs"),
-        },
-    }
-    if "local_site" in (context.variables.data_docs_sites or {}):
-        context.delete_data_docs_site("local_site")  # its pages lie in a temporary folder
-    context.add_data_docs_site("warehouse", site)
-    return context
-
-
-def _checkpoint(settings: Settings, context: Any, table: str, suite: dict[str, Any], build_id: str | None) -> Any:
-    """What runs one suite on a build's rows of its table, over a connection of its own so that several can run at once.
-
-    Raises ExpectationError when the table is there but cannot be read, as when its files are lost.
-    """
-    import great_expectations as gx
-    from great_expectations.datasource.fluent.interfaces import TestConnectionError
-
-    from etl.connect import Connection
-
-    database, _, name = table.partition(".")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source = context.data_sources.add_sql(
-            f"hive {table}",
-            connection_string="hive://",
-            kwargs={"creator": lambda: Connection(settings)},
-            create_temp_table=False,
-        )
-        try:
-            if build_id is None:
-                asset = source.add_table_asset(table, table_name=name, schema_name=database)
-            else:
-                asset = source.add_query_asset(table, f"SELECT * FROM {table} WHERE build_id = '{build_id}'")  # noqa: S608
-        except TestConnectionError as error:
-            raise ExpectationError(
-                f"{table} cannot be read: {reduced(error)}",
-                f"look for what its files lack: ./warehouse query on {table}",
-            ) from error
-        definition = gx.ValidationDefinition(
-            name=table,
-            data=asset.add_batch_definition_whole_table("whole table"),
-            suite=context.suites.add(gx.ExpectationSuite(**suite)),
-        )
-        known = context.validation_definitions.add(definition)
-        return context.checkpoints.add(
-            gx.Checkpoint(name=table, validation_definitions=[known], result_format="BOOLEAN_ONLY")
-        )
-
-
-def _run(checkpoint: Any) -> list[dict[str, Any]]:
-    """Run one suite; a row per expectation, in the suite's order.
-
-    Asked first is only what is met: figures and examples cost two more statements per expectation, so they are
-    asked for where something is not.
-    """
-    done = checkpoint.run()
-    if not done.success:
-        checkpoint.result_format = "BASIC"
-        checkpoint.save()
-        done = checkpoint.run()
-    (run,) = done.run_results.values()
-    return [_row(one) for one in run.results]
-
-
-def _row(result: Any) -> dict[str, Any]:
-    config = result.expectation_config
-    kwargs = config.kwargs
-    column = kwargs.get("column") or ", ".join(kwargs.get("column_list") or ()) or None
-    failure = next((one for one in _exceptions(result.exception_info)), None)
-    details = result.result or {}
-    if failure:
-        observed = f"could not be checked: {reduced(failure)}"
-    elif not details:
-        observed = "as expected"
-    elif "observed_value" in details:
-        observed = str(details["observed_value"])
-    else:
-        unexpected, count = details.get("unexpected_count") or 0, details.get("element_count") or 0
-        observed = f"{unexpected:,} of {count:,} rows are not so"
-    return {
-        "expectation": config.description or config.type,
-        "column_name": column,
-        "severity": str(getattr(config.severity, "value", config.severity)),
-        "is_met": bool(result.success) and not failure,
-        "observed": observed,
-        "reason": config.notes if isinstance(config.notes, str) else " ".join(config.notes or ()),
-    }
-
-
-def _name(settings: Settings, table: str, suite: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Add to what was observed what it is about: values of the columns that the suite says name an unexpected row."""
-    for told, row in zip(suite["expectations"], rows, strict=True):
-        names = told.get("meta", {}).get("names")
-        if names and not row["is_met"]:
-            query = told["kwargs"]["unexpected_rows_query"].format(batch=table)
-            with Hive(settings) as hive:
-                found = hive.query(f"SELECT {', '.join(names)} FROM ({query}) AS unexpected LIMIT 1000").rows  # noqa: S608
-            values = sorted({str(value) for one in found for value in one if value is not None})
-            row["observed"] += f": {', '.join(values[:NAMED])}"
-
-
-def _exceptions(info: Any) -> list[str]:
-    """The messages of the exceptions in Great Expectations' `exception_info`, which is nested by metric."""
-    if not isinstance(info, dict):
-        return []
-    if info.get("raised_exception"):
-        return [str(info.get("exception_message") or "an exception without a message")]
-    return [message for one in info.values() for message in _exceptions(one)]

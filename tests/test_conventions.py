@@ -17,9 +17,10 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from etl import failing
 from etl.settings import PROJECT
 from etl.sqlfile import KEY, TYPES, VARIABLE, SqlFile, files, split
-from etl.validate import PARAMETERS
+from etl.validate import PARAMETERS, suites
 
 FILES = files()
 POINTER = "ops.published"  # the one view without a table: what all views of flat and marts look at
@@ -255,6 +256,28 @@ def test_expectations_read_what_is_validated(file: SqlFile) -> None:
             assert set(VARIABLE.findall(query)) <= set(PARAMETERS)
             tree = sqlglot.parse_one(VARIABLE.sub("1", query).format(batch=file.table), read="hive")
             assert read_tables(tree) <= known - views, query
+
+
+@every_suite
+def test_suite_says_what_finds_a_row_and_which_texts_are_not_personal(file: SqlFile) -> None:
+    suite = suite_of(file)
+    columns = {name for name, _ in file.columns}
+    queries = " ".join(one["kwargs"].get("unexpected_rows_query", "") for one in suite["expectations"])
+    assert suite["meta"]["keys"]
+    assert set(suite["meta"]["keys"]) <= columns
+    assert set(suite["meta"]["not_personal"]) - columns <= set(re.findall(r"\bAS (\w+)", queries))
+    for expectation in suite["expectations"]:
+        assert set(expectation.get("meta", {}).get("names", ())) <= set(suite["meta"]["not_personal"])
+
+
+@pytest.mark.parametrize("dialect", ["hive", "spark"])
+def test_every_expectation_about_rows_has_sql_that_finds_them(dialect: str) -> None:
+    for table, suite in suites({"build_id": "b1", "landing": "1"}):
+        for expectation in suite["expectations"]:
+            if expectation["type"] != "expect_table_row_count_to_be_between":
+                sql = failing.statement(table, "b1", suite, expectation)
+                assert sql, f"etl/failing.py has no condition for {expectation['type']}"
+                assert table in read_tables(sqlglot.parse_one(sql, read=dialect))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from reliability import Case
 
-from etl import build, land, sqlfile, validate
+from etl import build, checkpoint, land, sqlfile, validate
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.ledger import Ledger, Release
@@ -128,13 +128,11 @@ def unmet(settings: Settings, table: str, landing: int) -> list[str]:
 
 def missed(settings: Settings, name: str, suite: dict[str, Any]) -> list[str]:
     """The expectations of a suite that the mutant does not meet."""
-    context = validate.load(settings)
     build_id = MUTANT if name.startswith(validate.BUILT) else None
-    checkpoint = validate._checkpoint(settings, context, name, suite, build_id)
+    checks = checkpoint.define(settings, checkpoint.load(), name, suite, build_id)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        (done,) = checkpoint.run().run_results.values()
-    rows = [validate._row(one) for one in done.results]
+        rows = [checkpoint.row(one) for one in checks.run(result_format="BOOLEAN_ONLY").results]
     return [str(row["expectation"]) for row in rows if not row["is_met"]]
 
 

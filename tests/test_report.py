@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 from etl.charts import SVG, Chart, draw
 from etl.errors import ServerError, UsageError
 from etl.question import EQUATION, PLACE
-from etl.report import Reported, filled, report, write, write_validation
+from etl.report import Reported, filled, report, write
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
 from etl.templates import fence, markdown, shown
@@ -479,56 +479,3 @@ def test_the_header_of_every_question_can_be_used(file: SqlFile) -> None:
         assert all(equations) or not any(equations)
         names += [word for word in re.findall(r"\w+", front) if word != "if"]
     assert all(column in file.text.partition("\nSELECT")[2] for column in names)
-
-
-def result(table: str, expectation: str, severity: str, is_met: bool, **more: Any) -> dict[str, Any]:
-    filler = {"run_id": "r1", "suite": table, "column_name": None, "observed": "3", "reason": "It matters."}
-    return filler | {"table_name": table, "expectation": expectation, "severity": severity, "is_met": is_met} | more
-
-
-def cells(page: Page, row: int) -> list[str]:
-    """The texts of a row of the results."""
-    body = page.source.partition("<tbody>")[2].split("</tr>")[row]
-    return [part.partition(">")[2].partition("<")[0] for part in body.split("<td")[1:]]
-
-
-def validated(tmp_path: Path, rows: list[dict[str, Any]]) -> Page:
-    return Page(write_validation(load(home=tmp_path), rows, 12.34, "2026-01-02T03:04:05.678Z"))
-
-
-def test_validation_shows_the_worst_first(tmp_path: Path) -> None:
-    page = validated(
-        tmp_path,
-        [
-            result("a.met", "e1", "critical", True),
-            result("b.info", "e2", "info", False),
-            result("c.warning", "e3", "warning", False),
-            result("d.critical", "e4", "critical", False, column_name="id"),
-            result("e.unknown", "e5", "fatal", False),
-            result("a.met", "e0", "critical", True),
-        ],
-    )
-    assert [cells(page, row)[2] for row in range(6)] == [
-        "e.unknown",
-        "d.critical",
-        "c.warning",
-        "b.info",
-        "a.met",
-        "a.met",
-    ]
-    assert cells(page, 1) == ["not met", "critical", "d.critical", "id", "e4", "3", "It matters."]
-    assert [cells(page, row)[4] for row in (4, 5)] == ["e0", "e1"]
-    assert "4 of 6 expectations are not met: 1 fatal, 1 critical, 1 warning, 1 info" in page.text
-    assert "5 tables in 12.3 s, at 2026-01-02 03:04:05 UTC" in page.text
-
-
-def test_validation_says_when_all_is_met_and_when_nothing_was_checked(tmp_path: Path) -> None:
-    assert "All 1 expectations are met" in validated(tmp_path, [result("a.b", "e", "critical", True)]).text
-    assert "No expectation was checked" in validated(tmp_path, []).text
-
-
-def test_validation_escapes_what_was_observed(tmp_path: Path) -> None:
-    page = validated(tmp_path, [result("a.b", "e", "critical", False, observed=text) for text in NASTY.values()])
-    assert not page.open
-    assert not page.all("script") + page.all("img")
-    assert all(visible(text) in page.text for text in NASTY.values())

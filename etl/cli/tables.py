@@ -29,7 +29,7 @@ def build(
 def built(tables: list[str] | None, engine: str | None, as_json: bool = False) -> bool:
     """Build, and say what was found; False where nothing was due."""
     from etl.build import build as run
-    from etl.validate import preload
+    from etl.checkpoint import preload
 
     preload()
     validated = run(conf(engine), tables or [], say, terminal.watch)

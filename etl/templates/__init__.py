@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -145,23 +145,3 @@ def render_html(sections: Sequence[Section], facts: Facts) -> str:
 def render_markdown(sections: Sequence[Section], facts: Facts) -> str:
     """The whole report as Markdown; its pictures are expected as plots/<name>.svg beside it."""
     return _environment().get_template("report.md").render(sections=sections, facts=facts, most=MOST_MARKDOWN_ROWS)
-
-
-def render_validation(results: Iterable[Mapping[str, Any]], facts: Facts) -> str:
-    """One page of expectation results (rows of ops.expectation_results), worst first."""
-    ordered = sorted(results, key=_badness)
-    counts: dict[str, int] = {}
-    for result in ordered:
-        if not result["is_met"]:
-            counts[result["severity"]] = counts.get(result["severity"], 0) + 1
-    tables = {result["table_name"] for result in ordered}
-    page = _environment().get_template("validation.html")
-    return page.render(results=ordered, facts=facts, counts=counts, tables=sorted(tables), chart_style="")
-
-
-def _badness(result: Mapping[str, Any]) -> tuple[bool, int, str, str, str]:
-    """Not met before met, then by severity; one that is not known counts as the worst."""
-    severity = result["severity"]
-    rank = SEVERITIES.index(severity) if severity in SEVERITIES else -1
-    column = result["column_name"] or ""
-    return bool(result["is_met"]), rank, result["table_name"], column, result["expectation"]
