@@ -24,6 +24,7 @@ def report(
     As HTML, as Markdown and as a notebook; the answers in short go to standard output.
     """
     from etl import notebook as executed
+    from etl import site
     from etl.hive import Hive
     from etl.report import report as run
 
@@ -40,6 +41,7 @@ def report(
     else:
         for answer in done.answers:
             print(terminal.escaped(answer))
+    site.write_start(given)
     paths = [str(path) for path in (done.html, done.markdown, done.notebook) if path]
     say(f"answered {len(done.sections)} questions: {', '.join(paths[:-1])} and {paths[-1]}")
 

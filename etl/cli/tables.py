@@ -117,7 +117,10 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
 
 
 def show(validated: Any, as_json: bool) -> None:
-    """Print the verdict, line by line or as a document of all results."""
+    """Print the verdict, line by line or as a document of all results; the start page leads to its pages."""
+    from etl import site
+
+    site.write_start(conf())
     if as_json:
         write(
             {
