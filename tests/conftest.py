@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
 from browsing import browsing
 from messages import ACCEPTED, REJECTED, publish, text
