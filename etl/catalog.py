@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from etl import asked, sqlfile
 from etl.asked import Answers, Counted, Stored
+from etl.checkpoint import SAID
 from etl.errors import UsageError, WarehouseError
 from etl.ledger import Built, Release
 from etl.lineage import Lineage
@@ -147,7 +148,7 @@ def _checked(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expect
             row["expectation"],
             row["severity"],
             row["is_met"],
-            row["observed"],
+            row["observed"].partition(SAID)[0],
         )
         for row in results
         if row["table_name"] in (file.name, file.table)
