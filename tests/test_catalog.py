@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from browsing import WIDTHS, dead_links, faults, is_wider_than_screen, opened
 from conftest import Run
+from pictures import take
 from playwright.sync_api import Browser
 
 from etl import site, sqlfile
@@ -343,7 +344,9 @@ def test_the_start_page_links_what_is_there(browser: Browser, tmp_path: Path) ->
         assert dead_links(page) == []
 
 
-def test_docs_describes_what_was_built(remote: Run, built: str, browser: Browser) -> None:
+def test_docs_describes_what_was_built(
+    remote: Run, built: str, browser: Browser, request: pytest.FixtureRequest
+) -> None:
     assert built
     said = remote("docs").stderr
     start = Path(said.strip().rpartition(": ")[2])
@@ -354,3 +357,7 @@ def test_docs_describes_what_was_built(remote: Run, built: str, browser: Browser
         assert re.search(r"[\d.]+ KB\s+on HDFS, in 1 file", figures)
         assert "last build" in figures
         assert page.locator("tr#certification td.number").inner_text() == "4.1%"
+    if request.config.getoption("--write-docs"):
+        pages = {"start": "index.html", "catalog": "catalog/index.html", "table": "catalog/flat.attempts_v1.html"}
+        for name, path in pages.items():
+            take(browser, start.parent / path, name)

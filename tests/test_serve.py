@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from browsing import WIDTHS, faults, is_wider_than_screen, opened
+from pictures import keep
 from playwright.sync_api import Browser, Page, expect
 from test_connect import SLOW, busy, wait_until
 from test_connect import server as process_of
@@ -424,7 +425,9 @@ def typed(page: Page, sql: str) -> None:
 
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("engine", ["spark", "hive"])
-def test_a_question_typed_in_the_page_gives_the_right_answer(settings: Settings, browser: Browser, engine: str) -> None:
+def test_a_question_typed_in_the_page_gives_the_right_answer(
+    settings: Settings, browser: Browser, engine: str, request: pytest.FixtureRequest
+) -> None:
     asked = "SELECT exam_name, SUM(attempt_count) AS attempts FROM marts.exams GROUP BY exam_name ORDER BY 2 DESC, 1"
     given = settings.model_copy(update={"engine": engine})
     with Hive(given) as hive:
@@ -439,6 +442,10 @@ def test_a_question_typed_in_the_page_gives_the_right_answer(settings: Settings,
             page.click("#file")
         text = Path(download.value.path()).read_text(encoding="utf-8")
         assert list(csv.reader(io.StringIO(text))) == [["exam_name", "attempts"], *expected]
+        if request.config.getoption("--write-docs"):
+            keep(page, "ask-1280")
+            page.set_viewport_size({"width": 390, "height": 900})
+            keep(page, "ask-390")
         assert faults(page) == []
 
 
