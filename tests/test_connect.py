@@ -103,6 +103,7 @@ def test_an_interrupt_cancels_the_statement_on_the_server(
     engine: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server's own word for it, asked over a second connection just after."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background was told to ignore it
     states = []
     cancel = connect.Connection.cancel
 

@@ -94,9 +94,9 @@ def _without_nested(some: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.usefixtures("found")
 def test_the_ledger_says_which_engine_built(sessions: dict[str, Hive]) -> None:
-    asked = "SELECT engine, COUNT(DISTINCT table_name) AS tables FROM ops.builds GROUP BY engine ORDER BY engine"
     for engine in ENGINES:
-        assert sessions[engine].query(asked).rows == [("hive", 6), ("spark", 6)]
+        found = sessions[engine].query("SELECT DISTINCT engine, table_name FROM ops.builds").rows
+        assert set(found) >= set(itertools.product(ENGINES, (f"{table}_v1" for table in TABLES)))
 
 
 # Time zones
