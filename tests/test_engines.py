@@ -30,7 +30,8 @@ pytestmark = pytest.mark.usefixtures("nasty")
 ENGINES = ("spark", "hive")
 RAW = ("raw.assessments", "raw.rejected_messages", "raw.landings")
 OPS = ("ops.topic_offsets", "ops.stored_files", "ops.releases")
-ZONES = ("UTC", "America/New_York", "Asia/Kolkata")
+OFTEN, RARELY = ("America/New_York",), ("UTC", "Asia/Kolkata")  # zones: the latter with --long
+RARE = [pytest.param(engine, "Asia/Kolkata", marks=pytest.mark.long) for engine in ENGINES]
 ZONE = {"spark": "spark.sql.session.timeZone", "hive": "hive.local.time.zone"}
 
 
@@ -108,7 +109,7 @@ BEFORE_10000 = {  # PyHive cannot read what a zone in the east makes of the last
 
 
 @pytest.mark.usefixtures("found")
-@pytest.mark.parametrize(("engine", "zone"), list(itertools.product(ENGINES, ZONES[1:])))
+@pytest.mark.parametrize(("engine", "zone"), [(engine, *OFTEN) for engine in ENGINES] + RARE)
 def test_a_session_in_another_zone_reads_the_same_but_for_timestamps_of_spark(
     engine: str, zone: str, settings: Settings, sessions: dict[str, Hive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +130,7 @@ def _moved(value: Any, zone: str) -> Any:
     return value.replace(tzinfo=datetime.UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", [OFTEN[0], *(pytest.param(zone, marks=pytest.mark.long) for zone in RARELY)])
 def test_hive_builds_the_same_in_a_session_of_any_zone_but_for_times_that_come_as_numbers(
     zone: str, settings: Settings, sessions: dict[str, Hive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +233,7 @@ def by_beeline(run: Run, settings: Settings, file: sqlfile.SqlFile) -> None:
     run("beeline", "--engine", "hive", "-f", str(file.path), *variables)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("found")
 def test_beeline_makes_every_table_on_hive_too(
     run: Run, settings: Settings, sessions: dict[str, Hive], quick_build: Callable[..., None]
