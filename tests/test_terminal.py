@@ -160,8 +160,8 @@ def test_up_shows_which_servers_it_waits_for(tmp_path: Path) -> None:
 
 
 def test_a_query_shows_how_long_its_statement_runs(settings: Settings) -> None:
-    counted = "SELECT COUNT(*) AS pairs FROM (SELECT EXPLODE(SEQUENCE(1, 3000)) AS n) AS a CROSS JOIN "
-    counted += "(SELECT EXPLODE(SEQUENCE(1, 3000)) AS n) AS b WHERE SQRT(a.n) <> SQRT(b.n) + 1"
+    counted = "SELECT COUNT(*) AS pairs FROM (SELECT EXPLODE(SEQUENCE(1, 12000)) AS n) AS a CROSS JOIN "
+    counted += "(SELECT EXPLODE(SEQUENCE(1, 12000)) AS n) AS b WHERE SQRT(a.n) <> SQRT(b.n) + 1"
     words = ["-m", "etl", "query", "--engine", "spark", "--format", "csv", counted]
     code, output, seen = drawn(words, WAREHOUSE_HOME=str(settings.home))
     assert (code, output.splitlines()[0]) == (0, "pairs")
