@@ -105,10 +105,9 @@ def answers(settings: Settings, files: Sequence[SqlFile], published: Release | N
 
 def _names(hive: Hive, database: str) -> list[str]:
     try:
-        rows = hive.query(f"SHOW TABLES IN {database}").rows
+        return hive.tables(database)
     except StatementError:
         return []  # the database was not made yet
-    return [row[len(row) // 2] for row in rows]  # Hive answers with the name alone, Spark between database and a flag
 
 
 def _counted(hive: Hive, file: SqlFile) -> Counted:

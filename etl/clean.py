@@ -80,8 +80,7 @@ def _drafts(hdfs: Hdfs) -> list[Leftover]:
 def _drop_partitions(hive: Hive, databases: list[str], kept: set[str | None]) -> None:
     """Forget the partitions of all other builds; their tables are external, so that no file goes."""
     for database in databases:
-        for row in hive.query(f"SHOW TABLES IN {database}").rows:
-            table = row[len(row) // 2]  # Hive answers with the name alone, Spark between database and a flag
+        for table in hive.tables(database):
             if "_v" not in table:
                 continue
             builds = [name[0].partition("=")[2] for name in hive.query(f"SHOW PARTITIONS {database}.{table}").rows]

@@ -81,6 +81,11 @@ class Hive:
             result.rows += block.rows
         return result
 
+    def tables(self, database: str) -> list[str]:
+        """The names of its tables and views, without the database."""
+        rows = self.query(f"SHOW TABLES IN {database}").rows
+        return [row[len(row) // 2] for row in rows]  # HiveServer2 gives the name alone, Spark between two others
+
     def blocks(self, statement: str, size: int = 1000) -> Iterator[Result]:
         """Run one statement and fetch its rows by blocks of at most `size`; the first comes when it has run.
 
