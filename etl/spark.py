@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl import check, contract, lines
 from etl.errors import ServerError, UsageError
+from etl.hive import reduced
 from etl.settings import Settings
 from etl.terminal import Bar
 
@@ -151,10 +152,18 @@ def unfit(spark: SparkSession, folders: Sequence[str]) -> list[tuple[int, int, s
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, of Spark's many lines: the last that names an error of Python, else the first that says much."""
+    """What went wrong, of Spark's many lines: the last that names an error of Python, else the first that says much.
+
+    Where a task failed to write, HDFS's own words are the last cause of the server's trace.
+    """
     found = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
     named = [line for line in found if re.match(r"[\w.]+(Error|Exception): ", line)]
-    return (named[-1] if named else found[0])[:300]
+    if named:
+        return named[-1][:300]
+    trace = getattr(error, "getStackTrace", lambda: None)() or ""
+    causes = re.findall(r"^Caused by: (.+)$", trace, re.MULTILINE)
+    last = reduced(causes[-1]) if causes else ""
+    return ": ".join(filter(None, (found[0][:300], last if last not in found[0] else "")))
 
 
 def _by_value() -> None:
