@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from etl import land
-from etl.build import folder
 from etl.hdfs import Hdfs
 from etl.hive import Hive, StatementError
 from etl.ledger import Built, Ledger, Release
@@ -68,7 +67,7 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
     for file in files:
         database, _, name = file.name.partition(".")
         if file.table in built:
-            found = hdfs.files(*folder(file.table, built[file.table].written_by))
+            found = [(one["path"], one["bytes"]) for one in built[file.table].files]
         elif file.stage == "0_ops" and file.columns:
             found = hdfs.files(database, file.path.stem) if hdfs.names(database, file.path.stem) else []
         elif file.stage == "1_raw":  # a landing has a folder for each raw table

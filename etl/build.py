@@ -1,18 +1,19 @@
 """Runs the SQL files of the flat and mart stages, in stage order, validates what they made and publishes it.
 
-A build is a whole: it fills a new `build_id` partition of every table that is due and carries the others along, as
+A build is a whole: it writes what is new into partitions of its own `build_id` and carries the rest along, as
 partitions that point to the folders of the build that wrote them. Readers see it when it is validated, all at once.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from etl import land, ledger, release, sqlfile
 from etl.errors import ExpectationError, UsageError, WarehouseError
+from etl.fill import SMALL, How, Step, carry, fill, small
 from etl.hdfs import Hdfs
 from etl.hive import Hive, StatementError
 from etl.ledger import PUBLISHED, REFUSED, Built, Ledger
@@ -23,20 +24,6 @@ from etl.terminal import progress
 if TYPE_CHECKING:
     from etl.connect import Watch
     from etl.validate import Validated
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is to be done with one table, and why; `kept` is its row in the ledger where nothing changed."""
-
-    file: SqlFile
-    why: str
-    kept: Built | None = None
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the table is to be built."""
-        return self.kept is None
 
 
 @dataclass(frozen=True)
@@ -54,7 +41,7 @@ class Plan:
         return [step for step in self.steps if step.is_due]
 
 
-def plan(settings: Settings, hive: Hive, tables: Sequence[str] = ()) -> Plan:
+def plan(settings: Settings, hive: Hive, tables: Sequence[str] = (), how: How = How.NEW) -> Plan:
     """What build would do. Changes no reader's table.
 
     Raises UsageError for an unknown table, and for a published version whose file was changed, doubled or is gone:
@@ -71,24 +58,28 @@ def plan(settings: Settings, hive: Hive, tables: Sequence[str] = ()) -> Plan:
     newest = release.prepare(settings, hive, hdfs)
     release.mend(hive, book)
     # A table asked for by name is made from what the others were made from, so that they fit.
-    landing = current.landing if current and tables else newest
+    landing = current.landing if current and (tables or how is How.COMPACT) else newest
     left = {name: built for name, built in book.undecided().items() if built.landing == landing}
     steps: list[Step] = []
     for file in files:
         refuse_changed_columns(hive, file)
-        steps.append(_step(file, {**seen, **left}.get(file.table), landing, tables, steps))
+        steps.append(_step(file, {**seen, **left}.get(file.table), landing, tables, steps, how))
     return Plan(landing, steps, current.build_id if current else None, number)
 
 
-def _step(file: SqlFile, row: Built | None, landing: int, tables: Sequence[str], before: list[Step]) -> Step:
+def _step(file: SqlFile, row: Built | None, landing: int, tables: Sequence[str], before: list[Step], how: How) -> Step:
     inputs = [step for step in before if step.file.table in file.reads]
     if row is None or row.sha256 != file.sha256:  # the latter only in a build that was never published
         return Step(file, "new")
-    if file.name in tables:
+    if file.name in tables or how is How.FULL:
         return Step(file, "asked for")
+    if how is How.COMPACT and "since" in file.parameters and small(row, most=1):
+        return Step(file, SMALL, base=row)
     newer = any(step.kept is None or step.kept.written_by > row.written_by for step in inputs)
+    if how is How.COMPACT and "first_part" not in file.parameters:
+        newer = False  # the same rows in other files
     if not tables and (newer or (file.stage.startswith("2") and row.landing < landing)):
-        return Step(file, "new data")
+        return Step(file, "new data", base=row)
     return Step(file, "up to date", row)
 
 
@@ -114,9 +105,16 @@ def needed(files: Sequence[SqlFile], seen: dict[str, Built]) -> list[SqlFile]:
             )
     newest = {file.name: file for file in sorted(files, key=lambda one: one.version)}
     wanted = {file.table for file in newest.values()} | {file.table for file in release.shown(seen).values()}
-    for file in reversed(files):  # stage order: what reads comes behind what is read
+    for file in reversed(_in_order(files)):
         wanted |= {name for name in file.reads if file.table in wanted}
-    return [file for file in files if file.table in wanted]
+    return _in_order([file for file in files if file.table in wanted])
+
+
+def _in_order(files: Sequence[SqlFile]) -> list[SqlFile]:
+    """Each file behind those that it reads."""
+    by_table = {file.table: file for file in files}
+    order = TopologicalSorter({file.table: [name for name in file.reads if name in by_table] for file in files})
+    return [by_table[table] for table in order.static_order()]
 
 
 def refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
@@ -126,10 +124,11 @@ def refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
     except StatementError:
         return  # not there yet
     heads = [n for n, row in enumerate(rows) if not row[0] or row[0].startswith("#")]
-    there = [(row[0], row[1].lower().replace(" ", "")) for row in rows[: heads[0] if heads else None]]
-    if there == file.columns:
+    there = [(row[0], row[1].lower().replace(" ", "").replace("`", "")) for row in rows[: heads[0] if heads else None]]
+    wanted = [(name, kind.replace("`", "")) for name, kind in file.columns]
+    if there == wanted:
         return
-    (name, kind) = next(iter(set(file.columns) ^ set(there)), ("their order", ""))
+    (name, kind) = next(iter(set(wanted) ^ set(there)), ("their order", ""))
     raise UsageError(
         f"{file.place} changes the columns of {file.table}, which was made: {name} {kind}".rstrip(),
         f"take the change back and put it into a new file {file.following}",
@@ -137,7 +136,11 @@ def refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
 
 
 def build(
-    settings: Settings, tables: Sequence[str], say: Callable[[str], None], watch: Watch | None = None
+    settings: Settings,
+    tables: Sequence[str],
+    say: Callable[[str], None],
+    watch: Watch | None = None,
+    how: How = How.NEW,
 ) -> Validated | None:
     """Build what is due, validate it and let readers see it; None where nothing is due. `watch` as for Hive.
 
@@ -149,7 +152,7 @@ def build(
     hdfs = Hdfs(settings)
     book = Ledger(hdfs)
     with land.alone(settings, "build"), progress("build") as bar, Hive(settings, watch) as hive:
-        todo = plan(settings, hive, tables)
+        todo = plan(settings, hive, tables, how)
         if not todo.landing:
             raise WarehouseError(
                 "nothing was landed yet, so there is nothing to build from", "run ./warehouse publish and land"
@@ -157,13 +160,20 @@ def build(
         if not todo.due and all(step.kept and step.kept.build_id == todo.published for step in todo.steps):
             return None
         build_id = ledger.stamp("b")
+        done: dict[str, Built] = {}
         for step in bar.each(todo.steps, lambda step: step.file.name):
-            kept = step.kept
-            done = _carry(settings, hive, kept, build_id) if kept else _fill(settings, hive, step, build_id, todo)
-            book.add(done)
+            kept, table = step.kept, step.file.table
+            made = (
+                carry(settings, hive, kept, build_id)
+                if kept
+                else fill(settings, hive, step, build_id, todo.landing, done)
+            )
+            done[table] = made
+            book.add(made)
             if step.is_due:
-                say(f"{step.file.name:24} {done.row_count:>9,} rows {done.seconds:6.1f} s  {step.why}")
-        validated = validate(settings, say, build_id, todo.landing)
+                say(f"{step.file.name:24} {made.row_count:>9,} rows {made.seconds:6.1f} s  {step.why}")
+        before = book.tables(todo.published) if todo.published and how is How.NEW else {}
+        validated = validate(settings, say, build_id, todo.landing, before)
         action = PUBLISHED if validated.is_good else REFUSED
         decided = book.decide(todo.number, action, build_id, todo.published, todo.landing)
         if not validated.is_good:
@@ -174,43 +184,3 @@ def build(
         release.show(hive, book, decided)
         say(f"published build {build_id}: {len(todo.due)} tables built, {len(todo.steps) - len(todo.due)} kept")
         return validated
-
-
-def _fill(settings: Settings, hive: Hive, step: Step, build_id: str, todo: Plan) -> Built:
-    """Run the file's statements; its row in the ledger."""
-    file = step.file
-    values = {"warehouse_root": settings.warehouse_root, "landing": str(todo.landing), "build_id": build_id}
-    started_at, began = ledger.now(), time.monotonic()
-    for statement in file.tables(values):
-        hive.query(statement)
-    seconds = round(time.monotonic() - began, 3)
-    rows = hive.query(f"SELECT COUNT(*) FROM {file.table} WHERE build_id = '{build_id}'").rows[0][0]  # noqa: S608
-    return Built(
-        build_id=build_id,
-        table_name=file.table,
-        file=file.place,
-        sha256=file.sha256,
-        engine=settings.engine,
-        landing=todo.landing,
-        written_by=build_id,
-        started_at=started_at,
-        seconds=seconds,
-        row_count=rows,
-        files=ledger.stored(Hdfs(settings), *folder(file.table, build_id)),
-    )
-
-
-def _carry(settings: Settings, hive: Hive, kept: Built, build_id: str) -> Built:
-    """Let the build hold what an earlier one wrote; its row in the ledger."""
-    place = "/".join(folder(kept.table_name, kept.written_by))
-    hive.query(
-        f"ALTER TABLE {kept.table_name} ADD IF NOT EXISTS PARTITION (build_id = '{build_id}') "
-        f"LOCATION '{settings.warehouse_root}/{place}'"
-    )
-    return replace(kept, build_id=build_id)
-
-
-def folder(table: str, build_id: str) -> tuple[str, str, str]:
-    """Where a build wrote its rows of a table, from warehouse_root on."""
-    database, _, name = table.partition(".")
-    return database, name, f"build_id={build_id}"

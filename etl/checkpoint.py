@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from etl.errors import ExpectationError
-from etl.failing import batch, told
+from etl.failing import ALL, batch, told
 from etl.hive import reduced
 from etl.settings import Settings
 
@@ -42,9 +42,12 @@ def load() -> Any:
     return context
 
 
-def define(settings: Settings, context: Any, table: str, suite: dict[str, Any], build_id: str | None) -> Any:
-    """What runs one suite on a build's rows of its table, over a connection of its own so that several can run at once.
+def define(
+    settings: Settings, context: Any, table: str, suite: dict[str, Any], build_id: str | None, first_part: str = ALL
+) -> Any:
+    """What runs one suite on a build's rows of its table, from a part on.
 
+    It has a connection of its own, so that several can run at once.
     Raises ExpectationError when the table is there but cannot be read, as when its files are lost.
     """
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
@@ -64,7 +67,7 @@ def define(settings: Settings, context: Any, table: str, suite: dict[str, Any], 
             if build_id is None:
                 asset = source.add_table_asset(table, table_name=name, schema_name=database)
             else:
-                asset = source.add_query_asset(table, batch(table, build_id))
+                asset = source.add_query_asset(table, batch(table, build_id, first_part))
         except TestConnectionError as error:
             raise ExpectationError(
                 f"{table} cannot be read: {reduced(error)}",

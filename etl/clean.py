@@ -8,9 +8,9 @@ removed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from etl import land, release, sqlfile
-from etl.build import folder
 from etl.errors import WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
@@ -41,12 +41,8 @@ def clean(settings: Settings, is_done: bool) -> list[Leftover]:
         kept = {current.build_id, current.previous_build_id}
         undecided = {built.build_id for built in book.undecided().values()}
         kept |= {build_id for build_id in undecided if build_id > current.build_id}
-        needed = {
-            folder(built.table_name, built.written_by)
-            for build_id in kept
-            if build_id
-            for built in book.tables(build_id).values()
-        }
+        tables = [built for build_id in kept if build_id for built in book.tables(build_id).values()]
+        needed = {part["folder"] for built in tables for part in built.parts}
         databases = sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")})
         found = _builds(hdfs, databases, needed) + _drafts(hdfs)
         if is_done:
@@ -56,18 +52,24 @@ def clean(settings: Settings, is_done: bool) -> list[Leftover]:
         return found
 
 
-def _builds(hdfs: Hdfs, databases: list[str], needed: set[tuple[str, str, str]]) -> list[Leftover]:
+def _builds(hdfs: Hdfs, databases: list[str], needed: set[str]) -> list[Leftover]:
     """Folders of builds that no kept build points to."""
-    found = []
-    for database in databases:
-        for table in hdfs.names(database):
-            for name in hdfs.names(database, table):
-                place = (database, table, name)
-                if name.startswith("build_id=") and place not in needed:
-                    found.append(
-                        Leftover("/".join(place), hdfs.size(*place), "a build that is two steps back or refused")
-                    )
-    return found
+    tables = [(database, table) for database in databases for table in hdfs.names(database)]
+    builds = [(*table, name) for table in tables for name in hdfs.names(*table) if name.startswith("build_id=")]
+    found = [place for build in builds for place in _unneeded(hdfs, build, needed)]
+    return [
+        Leftover("/".join(place), hdfs.size(*place), "of a build that is two steps back or refused") for place in found
+    ]
+
+
+def _unneeded(hdfs: Hdfs, place: tuple[str, ...], needed: set[str]) -> list[tuple[str, ...]]:
+    """This folder, or where a kept build points to some in it, the others."""
+    path = "/".join(place)
+    if path in needed:
+        return []
+    if not any(one.startswith(f"{path}/") for one in needed):
+        return [place]
+    return [found for name in hdfs.names(*place) for found in _unneeded(hdfs, (*place, name), needed)]
 
 
 def _drafts(hdfs: Hdfs) -> list[Leftover]:
@@ -83,6 +85,8 @@ def _drop_partitions(hive: Hive, databases: list[str], kept: set[str | None]) ->
         for table in hive.tables(database):
             if "_v" not in table:
                 continue
-            builds = [name[0].partition("=")[2] for name in hive.query(f"SHOW PARTITIONS {database}.{table}").rows]
-            if old := [f"PARTITION (build_id = '{build}')" for build in builds if build not in kept]:
-                hive.query(f"ALTER TABLE {database}.{table} DROP IF EXISTS {', '.join(old)}")
+            names = [row[0].partition("/")[0] for row in hive.query(f"SHOW PARTITIONS {database}.{table}").rows]
+            builds = sorted({unquote(name.partition("=")[2]) for name in names})
+            for old in builds:
+                if old not in kept:
+                    hive.query(f"ALTER TABLE {database}.{table} DROP IF EXISTS PARTITION (build_id = '{old}')")

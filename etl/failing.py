@@ -18,6 +18,7 @@ from typing import Any
 from etl.report import Query
 
 HIDDEN = "(not shown)"
+ALL = "a"  # sorts before the name of every part
 MOST = 100_000  # rows that are fetched: more of them would tell nobody more, and fill the memory and the disk
 NAMED = 5  # things that the rows of one expectation are about, named in its result
 SHOWN = re.compile(
@@ -50,12 +51,15 @@ def told(value: Any, is_open: bool = False) -> Any:
     return value if isinstance(value, str) and (is_open or SHOWN.fullmatch(value)) else HIDDEN
 
 
-def batch(table: str, build_id: str | None) -> str:
-    """What a suite is about: the rows of one build, or of the whole table where no build fills it."""
-    return f"SELECT * FROM {table}" + ("" if build_id is None else f" WHERE build_id = '{build_id}'")  # noqa: S608
+def batch(table: str, build_id: str | None, first_part: str = ALL) -> str:
+    """What a suite is about: the rows of one build from a part on, or of the whole table where no build fills it."""
+    where = "" if build_id is None else f" WHERE build_id = '{build_id}'"
+    return f"SELECT * FROM {table}{where}" + ("" if first_part == ALL else f" AND part >= '{first_part}'")  # noqa: S608
 
 
-def statement(table: str, build_id: str | None, suite: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+def statement(
+    table: str, build_id: str | None, suite: Mapping[str, Any], wanted: Mapping[str, Any], first_part: str = ALL
+) -> str | None:
     """The SQL of the rows that do not meet an expectation; None where it is not about rows."""
     kwargs = wanted["kwargs"]
     if asked := kwargs.get("unexpected_rows_query"):
@@ -67,7 +71,7 @@ def statement(table: str, build_id: str | None, suite: Mapping[str, Any], wanted
         found = f"SELECT {listed}\nFROM {source}\nWHERE {condition}"
     else:
         return None
-    return f"WITH batch AS (\n    {batch(table, build_id)}\n)\n{found}"
+    return f"WITH batch AS (\n    {batch(table, build_id, first_part)}\n)\n{found}"
 
 
 def find(query: Query, sql: str, open_columns: Collection[str]) -> Failing:

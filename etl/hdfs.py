@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +16,8 @@ import requests
 from etl.errors import ServerError
 from etl.hive import reduced
 from etl.settings import Settings
+
+AT_ONCE = 8  # files whose checksum is asked: each answer takes two servers
 
 
 class Hdfs:
@@ -52,6 +56,11 @@ class Hdfs:
         found = self._call("find", root, detail=True).values()
         paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
         return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
+
+    def checksums(self, paths: Iterable[str]) -> list[str]:
+        """HDFS's own checksum of the contents of each file, from the checksums that the DataNodes keep beside them."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda path: str(self._call("ukey", self.path(path))["bytes"]), paths))
 
     def size(self, *path: str) -> int:
         """The bytes of a file, or of all files below a folder."""

@@ -149,6 +149,8 @@ def _short(statement: str) -> str:
 
 def reduced(error: BaseException | str) -> str:
     """The cause in a server's error, which may be a whole Java trace, in one line of at most 400 characters."""
+    if getattr(error, "message", "") == "unexpected exception":  # so thrift wraps what its socket raised
+        error = getattr(error, "inner", None) or error
     first = error.args[0] if isinstance(error, BaseException) and error.args else error
     first = getattr(error, "strerror", None) or first  # an OSError begins with its number
     text = str(

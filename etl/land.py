@@ -99,7 +99,10 @@ class Loader:
 
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
         """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
-        files = [{"path": path, "bytes": size} for path, size in self.hdfs.files(*self.folder)]
+        staged = "/".join(self.folder)
+        files = [
+            {**file, "path": file["path"].removeprefix(f"{staged}/")} for file in ledger.stored(self.hdfs, *self.folder)
+        ]
         known = {"contract": contract.newest().table, "landed_at": ledger.now()}
         rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
         self.hdfs.put_rows(rows, *self.folder, f"table={LANDINGS}", "landing.json")

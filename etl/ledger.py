@@ -19,7 +19,11 @@ BUILDS, RELEASES = ("ops", "builds_v1"), ("ops", "releases_v1")
 
 @dataclass(frozen=True)
 class Built:
-    """One row of ops.builds: a table of a build. `files` is a list of {path, bytes}, from warehouse_root on."""
+    """One row of ops.builds: a table of a build.
+
+    `parts` is a list of {name, folder}: the name as in part=b1/started_month=2018-01, "" where the build is not
+    divided. `files` is a list of {path, bytes, file_checksum}. Folders and paths go from warehouse_root on.
+    """
 
     build_id: str
     table_name: str
@@ -31,6 +35,7 @@ class Built:
     started_at: str
     seconds: float
     row_count: int
+    parts: list[dict[str, str]]
     files: list[dict[str, Any]]
 
 
@@ -57,8 +62,11 @@ def now() -> str:
 
 
 def stored(hdfs: Hdfs, *folder: str) -> list[dict[str, Any]]:
-    """The files below a folder, as {path, bytes}: the path from warehouse_root on."""
-    return [{"path": "/".join((*folder, path)), "bytes": size} for path, size in hdfs.files(*folder)]
+    """The files below a folder, as {path, bytes, file_checksum}: the path from warehouse_root on."""
+    found = hdfs.files(*folder) if hdfs.names(*folder) else []
+    paths = ["/".join((*folder, path)) for path, _ in found]
+    known = zip(paths, found, hdfs.checksums(paths), strict=True)
+    return [{"path": path, "bytes": size, "file_checksum": checksum} for path, (_, size), checksum in known]
 
 
 class Ledger:

@@ -21,6 +21,7 @@ class Look:
     table: str
     suite: dict[str, Any]
     build_id: str | None
+    first_part: str
     checks: Any
     ask: Callable[[], AbstractContextManager[Query]]
     pages: dict[tuple[Any, ...], str] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Look:
     def _find(self, query: Query, folder: Path, number: int, row: dict[str, Any], result: Any) -> None:
         """Fetch the rows that are not as expected; where the expectation is a query, they are what was observed."""
         wanted = self.suite["expectations"][number]
-        sql = failing.statement(self.table, self.build_id, self.suite, wanted)
+        sql = failing.statement(self.table, self.build_id, self.suite, wanted, self.first_part)
         if sql is None or checkpoint.failure(result):
             return
         try:

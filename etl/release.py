@@ -98,8 +98,8 @@ def rollback(settings: Settings, say: Callable[[str], None]) -> Release:
         if release is None or release.previous_build_id is None:
             raise WarehouseError("there is no build to go back to", "run ./warehouse build")
         tables = ledger.tables(release.previous_build_id)
-        folders = {tuple(file["path"].split("/")[:3]) for built in tables.values() for file in built.files}
-        if gone := sorted("/".join(folder) for folder in folders if not hdfs.names(*folder)):
+        folders = {part["folder"] for built in tables.values() for part in built.parts}
+        if gone := sorted(folder for folder in folders if not hdfs.names(*folder.split("/"))):
             raise WarehouseError(
                 f"cannot go back to {release.previous_build_id}: {gone[0]} was removed", "run ./warehouse build"
             )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ACCEPTED, REJECTED = "assessments", "rejected_messages"
 BATCH_BYTES = 64 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
 RETRIES = 7  # of a call to the Connect server, over some 10 seconds
+FILES, FILE_MESSAGES = 4, 1000  # of a landing at least, where it has that many messages for each
 KAFKA_MS = 30_000  # how long Spark waits for a broker that went away
 
 
@@ -86,6 +87,7 @@ def messages(spark: SparkSession, settings: Settings, ranges: Sequence[dict[str,
     def offsets(end: str) -> str:
         return json.dumps({settings.topic: {str(row["kafka_partition"]): row[end] for row in ranges}})
 
+    count = sum(row["end_offset"] - row["start_offset"] for row in ranges)
     return (
         spark.read.format("kafka")
         .option("kafka.bootstrap.servers", settings.bootstrap_servers)
@@ -98,7 +100,7 @@ def messages(spark: SparkSession, settings: Settings, ranges: Sequence[dict[str,
         .option("kafkaConsumer.pollTimeoutMs", KAFKA_MS)
         .option("fetchOffset.numRetries", 1)
         .option("failOnDataLoss", "true")
-        .option("minPartitions", 4)
+        .option("minPartitions", max(1, min(FILES, count // FILE_MESSAGES)))
         .load()
         .selectExpr("topic", "partition", "offset", "UNIX_MILLIS(timestamp) AS timestamp", "key", "headers", "value")
     )

@@ -164,6 +164,11 @@ class SqlFile:
         chosen = ";\n".join(one for one in split(self.text) if bool(VIEW.match(one)) is is_view)
         return statements(chosen, self.parameters, values or {}, str(self.path))
 
+    @staticmethod
+    def asks(statement: str) -> bool:
+        """Whether a statement is a query: in a file that makes a table, it asks which partitions to write anew."""
+        return "INSERT" not in statement and isinstance(sqlglot.parse_one(statement, read="hive"), exp.Select)
+
     @cached_property
     def columns(self) -> list[tuple[str, str]]:
         """(name, type) of every column of the CREATE TABLE, partition columns last, types in lower case."""

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import build, checkpoint, data_docs, kafka, land, ledger, release, sqlfile, summary
+from etl import checkpoint, data_docs, kafka, land, ledger, release, sqlfile, summary
 from etl.errors import ExpectationError, UsageError
+from etl.failing import ALL
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.ledger import Built, Ledger
@@ -28,7 +29,8 @@ from etl.terminal import progress
 
 EXPECTATIONS = PROJECT / "expectations"
 CRITICAL = "critical"
-PARAMETERS = {"build_id": "identifier", "landing": "integer"}
+PARAMETERS = {"build_id": "identifier", "landing": "integer", "since": "integer", "first_part": "identifier"}
+WHOLE = {"since": "0", "first_part": ALL}
 BUILT = ("flat.", "marts.")  # databases of tables that builds fill
 AT_ONCE = 3  # suites: each waits for the server most of the time
 
@@ -59,26 +61,52 @@ class Validated:
         return not any(row["severity"] == CRITICAL for row in self.failed)
 
 
-def suites(values: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
-    """(the versioned table, the suite) of every file under expectations/, in stage order, with the values put in."""
+def scope(built: Built | None, before: Built | None) -> dict[str, str]:
+    """What of a table to look at, where an earlier build of it was validated: the parts and landings that are new.
+
+    The files of the other parts are those that were looked at then: their checksums are compared.
+    """
+    if built is None or before is None or built.sha256 != before.sha256:
+        return WHOLE
+    known = {part["name"] for part in before.parts}
+    fresh = min((part["name"] for part in built.parts if part["name"] not in known), default="")
+    if not fresh.startswith("part=") or any(part["name"] >= fresh for part in built.parts if part["name"] in known):
+        return WHOLE
+    return {"since": str(before.landing), "first_part": fresh.partition("/")[0].partition("=")[2]}
+
+
+def suites(
+    values: Mapping[str, str], scopes: Mapping[str, Mapping[str, str]] | None = None
+) -> list[tuple[str, dict[str, Any]]]:
+    """(the versioned table, the suite) of every file under expectations/, in stage order, with the values put in.
+
+    `scopes` says of a table what is to be looked at, where that is not all of it.
+    """
     found = []
     for path in sorted(EXPECTATIONS.glob("*/*.json")):
+        table = f"{path.parent.name.partition('_')[2]}.{path.stem}"
         try:
             suite = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise UsageError(f"{path} is not JSON: {error}", "mend the file") from error
         for one in suite["expectations"]:
             if query := one["kwargs"].get("unexpected_rows_query"):
-                (one["kwargs"]["unexpected_rows_query"],) = sqlfile.statements(query, PARAMETERS, values, str(path))
-        found.append((f"{path.parent.name.partition('_')[2]}.{path.stem}", suite))
+                known = {**WHOLE, **(scopes or {}).get(table, {}), **values}
+                (one["kwargs"]["unexpected_rows_query"],) = sqlfile.statements(query, PARAMETERS, known, str(path))
+        found.append((table, suite))
     return found
 
 
 def validate(
-    settings: Settings, say: Callable[[str], None], build_id: str | None = None, landing: int = 0
+    settings: Settings,
+    say: Callable[[str], None],
+    build_id: str | None = None,
+    landing: int = 0,
+    before: Mapping[str, Built] | None = None,
 ) -> Validated:
     """Look at a build, by default the one that readers see, and write results and pages.
 
+    `before` are the tables of a build that was validated: of those that go on from it, only what is new is looked at.
     What the broker and HDFS hold at this moment is recorded first, for the expectations to hold against.
     Raises ExpectationError when nothing is published, or a table cannot be read.
     """
@@ -97,16 +125,17 @@ def validate(
     _record_files(hdfs, run_id, tables.values())
     context = checkpoint.load()
     looks = []
-    for table, suite in suites({"build_id": build_id, "landing": str(landing)}):
+    scopes = {table: scope(built, (before or {}).get(table)) for table, built in tables.items()}
+    for table, suite in suites({"build_id": build_id, "landing": str(landing)}, scopes):
         if table in tables or not table.startswith(BUILT):
-            only = build_id if table in tables else None
-            checks = checkpoint.define(settings, context, table, suite, only)
-            looks.append(Look(context, table, suite, only, checks, lambda: _asking(settings)))
+            only, first = (build_id, scopes[table]["first_part"]) if table in tables else (None, ALL)
+            checks = checkpoint.define(settings, context, table, suite, only, first)
+            looks.append(Look(context, table, suite, only, first, checks, lambda: _asking(settings)))
     rows: list[dict[str, Any]] = []
     with data_docs.draft(settings, run_id) as folder:
         with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            before = pool.submit(_before, settings, run_id)
+            history = pool.submit(_before, settings, run_id)
             shown = bar.each(looks, lambda one: one.table)
             for look, found in zip(shown, pool.map(lambda one: one.run(folder, run_id), looks), strict=True):
                 met = sum(row["is_met"] for row in found)
@@ -121,7 +150,7 @@ def validate(
     critical = sum(row["severity"] == CRITICAL for row in validated.failed)
     run = data_docs.Run(run_id, build_id, at, len(rows), len(validated.failed), critical)
     pages = {page for look in looks for page in look.pages.items()}
-    summary.write_summary(settings, rows, run, seconds, before.result(), dict(pages))
+    summary.write_summary(settings, rows, run, seconds, history.result(), dict(pages))
     data_docs.keep(settings, run)
     return validated
 
@@ -156,6 +185,6 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
 
 def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built]) -> None:
     """What lies in the folders of all landings and of the build's tables."""
-    folders = {build.folder(built.table_name, built.written_by) for built in tables} | {(land.FOLDER,)}
+    folders = {tuple(part["folder"].split("/")) for built in tables for part in built.parts} | {(land.FOLDER,)}
     rows = [{"run_id": run_id, **file} for folder in sorted(folders) for file in ledger.stored(hdfs, *folder)]
     hdfs.put_rows(rows, "ops", "stored_files_v1", f"{run_id}.json")

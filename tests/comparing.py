@@ -47,9 +47,9 @@ def consumed(settings: Settings) -> list[Message]:
 
 
 def rows(hive: Hive, table: str) -> list[dict[str, Any]]:
-    """The rows that readers see, without the build that wrote them."""
+    """The rows that readers see, without the builds that wrote them."""
     found = hive.query(f"SELECT * FROM {table}").dictionaries()
-    return [{name: value for name, value in row.items() if name != "build_id"} for row in found]
+    return [{name: value for name, value in row.items() if name not in ("build_id", "part")} for row in found]
 
 
 def plain(some: list[dict[str, Any]]) -> list[dict[str, Any]]:

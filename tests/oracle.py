@@ -10,7 +10,7 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
@@ -220,7 +220,12 @@ def _attempt(event: Event) -> Row:
         "kafka_offset": message.offset,
         "kafka_published_at": published_at + timedelta(milliseconds=message.timestamp % 1000),
         "started_date": started_at.date() if started_at else None,
+        "started_month": _month(started_at.date() if started_at else None),
     }
+
+
+def _month(day: date | None) -> str:
+    return f"{day:%Y-%m}" if day and 2000 <= day.year <= 2099 else "other"
 
 
 def _question(event: Event, place: int, question: Row | None) -> Row:
@@ -236,6 +241,7 @@ def _question(event: Event, place: int, question: Row | None) -> Row:
         "is_submitted": there.get("user_submitted"),
         "option_count": None if options is None else len(options),
         "started_date": started_at.date() if started_at else None,
+        "started_month": _month(started_at.date() if started_at else None),
     }
 
 
@@ -251,6 +257,7 @@ def _option(event: Event, place: int, option_place: int, option: Row | None) -> 
         "is_submitted": None if option is None else there.get("submitted") == 1,
         "clicked_at": utc(there.get("at")),
         "started_date": started_at.date() if started_at else None,
+        "started_month": _month(started_at.date() if started_at else None),
     }
 
 

@@ -32,7 +32,7 @@ WITH_SUITE = [file for file in TABLES if file.stage != "0_ops" or file.name == "
 KEYS = ["Reads", "Writes", "Grain", "Parameters", "Usage"]
 REPORT_KEYS = ["Position", "Reads", "Grain", "Parameters", "Answer", "Assumes", "Chart", "Usage"]
 CHART = re.compile(r"none|(bar|column|line|heatmap) x=(\w+) y=(\w+)( (?:color|mean)=(\w+))?")
-LONGEST, MEDIAN = 130, 60
+LONGEST, MEDIAN = 250, 60  # the longest is flat.attempts, which reads raw for the other flat tables
 
 
 def label(value: object) -> str:
@@ -136,23 +136,28 @@ def test_grain_names_columns_of_the_table(file: SqlFile) -> None:
 
 @every_file
 def test_select_star_is_for_the_view(file: SqlFile) -> None:
-    stars = [tree for tree in trees(file) for select in tree.find_all(exp.Select) if select.is_star]
-    assert stars == ([created(file, "VIEW")] if file in TABLES else [])
+    """And for a step within a query: what is written is listed."""
+    selects = [(tree, select) for tree in trees(file) for select in tree.find_all(exp.Select) if select.is_star]
+    stars = [tree for tree, select in selects if not select.find_ancestor(exp.CTE)]
+    assert stars in ([], [created(file, "VIEW")] if file in TABLES else [])
 
 
 @every_file
 def test_a_stage_reads_earlier_stages_and_declares_it(file: SqlFile) -> None:
-    """Raw by its views, flat by its versions (so that a build reads its own rows), reports by the readers' views."""
+    """Raw by its views, flat by its versions (so that a build reads its own rows), reports by the readers' views.
+
+    The flat tables made from flat.attempts read it.
+    """
     own = {file.name, file.table, POINTER} if file in TABLES else set()
     read = {name for tree in trees(file) for name in read_tables(tree)} - own - {file.name}
     stage_of = {name: other.stage for other in TABLES for name in (other.name, other.table)}
     assert read == set(file.reads)
     assert read <= set(stage_of), "a table or view of the project"
     # The account of the landings is what a view of raw may be told by that a row has moved on.
-    own_stage = {"raw.landings"} if file.stage == "1_raw" else set()
+    own_stage = {"1_raw": {"raw.landings"}, "2_flat": {"flat.attempts_v1"}}.get(file.stage, set())
     assert all(stage_of[name] < file.stage for name in read - own_stage)
     versions = {name for name in read if re.search(r"_v[0-9]+$", name)}
-    assert versions == (read if file.stage == "3_marts" else set())
+    assert versions == {name for name in read if file.stage in ("2_flat", "3_marts") and name.startswith("flat.")}
 
 
 def test_tables_and_views_are_made_once() -> None:
@@ -160,13 +165,14 @@ def test_tables_and_views_are_made_once() -> None:
     assert len(names) == len(set(names))
 
 
-def test_duplicates_are_removed_by_the_same_text_everywhere() -> None:
-    texts = {
-        re.search(r"WITH messages AS \(.*?\n\)\n\nINSERT", file.text, re.DOTALL)
-        for file in FILES
-        if file.stage == "2_flat"
-    }
-    assert len({match and match[0] for match in texts}) == 1
+def test_what_both_flat_tables_read_from_raw_is_computed_by_the_same_text() -> None:
+    """The fingerprints of flat.messages are those of flat.attempts: each expression stands in both files."""
+    attempts, messages = ((PROJECT / f"sql/2_flat/{name}_v1.sql").read_text() for name in ("attempts", "messages"))
+    for expression in re.findall(
+        r"        (?:CAST|CASE|NULLIF)\(?.*?AS \w+,\n", attempts.partition("FROM raw")[0], re.DOTALL
+    ):
+        assert expression in messages
+    assert attempts.count("newness") == 2 and "newness" not in messages, "duplicates are removed in one place"
 
 
 @every_report

@@ -60,18 +60,36 @@ def land(
             metavar="PARTITION:FIRST-LAST", help="Offsets that Kafka lost and that may be missing (repeatable)."
         ),
     ] = [],  # noqa: B006
+    is_following: Annotated[
+        bool, typer.Option("--follow", help="Go on, and build and validate too, until SIGTERM or Ctrl-C.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Land what is new in Kafka in the raw tables.
 
     Each message exactly once, as JSON on HDFS.
     """
+    if is_following:
+        _follow(accept_loss)
+        return
     from etl.land import land as run
 
     landed = run(conf(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
+
+
+def _follow(accept_loss: list[str]) -> None:
+    from etl import checkpoint
+    from etl.follow import follow, stopped_by_signals
+
+    if accept_loss:
+        raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
+    checkpoint.preload()
+    with stopped_by_signals() as stop:
+        total = follow(conf(), say, stop)
+    say(f"stopped; {total:,} messages were landed, built and validated")
 
 
 @app.command(epilog="Example: ./warehouse rejected")

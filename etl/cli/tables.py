@@ -16,6 +16,7 @@ from etl.terminal import progress, say
 @app.command(epilog="Example: ./warehouse build flat.attempts")
 def build(
     tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...", autocompletion=shared.tables)] = None,
+    is_full: Annotated[bool, typer.Option("--full", help="Read all of raw again, not only what is new.")] = False,
     engine: Engine = None,
     as_json: Json = False,
 ) -> None:
@@ -23,16 +24,26 @@ def build(
 
     Runs the SQL files of flat and marts, or just those of the tables that are named.
     """
-    built(tables, engine, as_json)
+    built(tables, engine, as_json, "FULL" if is_full else "NEW")
 
 
-def built(tables: list[str] | None, engine: str | None, as_json: bool = False) -> bool:
+@app.command(epilog="Example: ./warehouse compact")
+def compact(engine: Engine = None, as_json: Json = False) -> None:
+    """Write the flat tables in fewer, larger files.
+
+    The rows stay the same; they are validated and published as those of a build.
+    """
+    built(None, engine, as_json, "COMPACT")
+
+
+def built(tables: list[str] | None, engine: str | None, as_json: bool = False, how: str = "NEW") -> bool:
     """Build, and say what was found; False where nothing was due."""
     from etl.build import build as run
     from etl.checkpoint import preload
+    from etl.fill import How
 
     preload()
-    validated = run(conf(engine), tables or [], say, terminal.watch)
+    validated = run(conf(engine), tables or [], say, terminal.watch, How[how])
     if validated is None:
         if as_json:
             write({"build_id": None})  # nothing was due

@@ -152,7 +152,6 @@ def spark(layout: Layout) -> Server:
             [
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
-                "-XX:TieredStopAtLevel=1",
                 *OPENED,
                 f"-Djava.io.tmpdir={layout.folder('tmp')}",
             ]

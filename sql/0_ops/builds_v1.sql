@@ -15,11 +15,14 @@ CREATE EXTERNAL TABLE IF NOT EXISTS ops.builds_v1 (
     sha256 STRING COMMENT 'Hash of what the file says without its comments and blanks',
     engine STRING COMMENT 'What ran it: spark or hive',
     landing BIGINT COMMENT 'The last landing that was read',
-    written_by STRING COMMENT 'The build that wrote the rows, an earlier one where nothing changed',
+    written_by STRING COMMENT 'The build that wrote rows last, an earlier one if nothing changed',
     started_at STRING COMMENT 'When the first statement was sent, ISO-8601 in UTC',
     seconds DOUBLE COMMENT 'How long all statements of the file took',
     row_count BIGINT COMMENT 'Rows of the table after the build',
-    files ARRAY<STRUCT<path: STRING, bytes: BIGINT>> COMMENT 'Its files, from warehouse_root on'
+    parts ARRAY<STRUCT<name: STRING, folder: STRING>>
+    COMMENT 'Its partitions below the build, by name, and where they lie, from warehouse_root on',
+    files ARRAY<STRUCT<path: STRING, bytes: BIGINT, file_checksum: STRING>>
+    COMMENT 'Its files, from warehouse_root on'
 )
 COMMENT 'The ledger of builds, one row per build_id and table_name'
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'

@@ -11,7 +11,8 @@ CREATE DATABASE IF NOT EXISTS ops;
 CREATE EXTERNAL TABLE IF NOT EXISTS ops.stored_files_v1 (
     run_id STRING COMMENT 'The validation, sorts by time: the greatest is the newest',
     path STRING COMMENT 'The file, from warehouse_root on',
-    bytes BIGINT COMMENT 'Its length'
+    bytes BIGINT COMMENT 'Its length',
+    file_checksum STRING COMMENT 'What HDFS gives as the checksum of its content'
 )
 COMMENT 'Files of landings and of the validated build, one row per run and file'
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'

@@ -21,8 +21,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
     replayed_offsets ARRAY<BIGINT>
     COMMENT 'Offsets that earlier landings rejected and this one accepted',
     contract STRING COMMENT 'Table whose type of payload the messages were checked against',
-    files ARRAY<STRUCT<path: STRING, bytes: BIGINT>>
-    COMMENT 'Files of the whole landing and their length, at its lowest Kafka partition',
+    files ARRAY<STRUCT<path: STRING, bytes: BIGINT, file_checksum: STRING>>
+    COMMENT 'Files of the whole landing, at its lowest Kafka partition',
     landed_at STRING COMMENT 'When it was landed, ISO-8601 in UTC'
 )
 COMMENT 'What each landing brought, one row per landing and Kafka partition'

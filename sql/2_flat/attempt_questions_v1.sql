@@ -1,11 +1,12 @@
 -- flat.attempt_questions: one row per question shown in an attempt.
--- Reads: raw.assessments
+-- Reads: flat.attempts_v1
 -- Writes: flat.attempt_questions_v1, flat.attempt_questions
 -- Grain: attempt_id, question_position
--- Parameters: warehouse_root text, landing integer, build_id identifier
--- Usage: ./warehouse beeline -f sql/2_flat/attempt_questions_v1.sql --hivevar landing=1
+-- Parameters: warehouse_root text, build_id identifier, first_part identifier
+-- Usage: ./warehouse beeline -f sql/2_flat/attempt_questions_v1.sql --hivevar first_part=a
 --     --hivevar build_id=b20261124T001502Z --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Duplicates: removed as in flat.attempts, by the same text.
+-- Increments: a build reads the parts of flat.attempts from `first_part` on, those that it or a
+--     killed one before it wrote, and carries the others along. `a` reads all.
 -- Nulls: an attempt without questions has no row here. A null in place of a question keeps its row
 --     and its position.
 
@@ -23,51 +24,19 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.attempt_questions_v1 (
     started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
 )
 COMMENT 'Questions of attempts, one row per attempt_id and question_position'
-PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
+PARTITIONED BY (
+    build_id STRING COMMENT 'The build that the row belongs to',
+    part STRING COMMENT 'The part of flat.attempts that its attempt is in',
+    started_month STRING COMMENT 'Month of started_date, other where unknown or not of this century'
+)
 STORED AS PARQUET
 LOCATION '${warehouse_root}/flat/attempt_questions_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
-WITH messages AS (
-    SELECT
-        payload,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        kafka_timestamp,
-        -- ISO-8601 in UTC, to the microsecond, from 1600 on: before, the calendars of engines part.
-        CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
-            '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
-            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
-        ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
-        -- A message without an id is an event of its own: nothing shows that it repeats another.
-        COALESCE(
-            CONCAT('id ', NULLIF(payload.keen_id, '')),
-            CONCAT('at ', kafka_topic, ' ', kafka_partition, ' ', kafka_offset)
-        ) AS event_key
-    FROM raw.assessments
-    WHERE landing <= ${landing}
-),
-
-events AS (
-    SELECT
-        payload,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        kafka_timestamp,
-        started_at,
-        COUNT(*) OVER (PARTITION BY event_key) AS message_count,
-        ROW_NUMBER() OVER (
-            PARTITION BY event_key
-            ORDER BY kafka_offset DESC, kafka_timestamp DESC, kafka_partition DESC, kafka_topic DESC
-        ) AS newness
-    FROM messages
-)
-
-INSERT OVERWRITE TABLE flat.attempt_questions_v1 PARTITION (build_id = '${build_id}')
+INSERT OVERWRITE TABLE flat.attempt_questions_v1
+PARTITION (build_id = '${build_id}', part, started_month)
 SELECT
-    events.payload.user_exam_id AS attempt_id,
+    attempts.attempt_id,
     shown.position + 1 AS question_position,
     shown.question.id AS question_id,
     shown.question.user_result AS result,
@@ -77,12 +46,13 @@ SELECT
     CASE
         WHEN shown.question.options IS NOT NULL THEN SIZE(shown.question.options)
     END AS option_count,
-    CAST(events.started_at AS DATE) AS started_date
+    attempts.started_date,
+    attempts.part,
+    attempts.started_month
 FROM
-    events
-        LATERAL VIEW POSEXPLODE(events.payload.sequences.questions) shown AS position, question
-WHERE events.newness = 1
-SORT BY started_date;
+    flat.attempts_v1 AS attempts
+        LATERAL VIEW POSEXPLODE(attempts.questions) shown AS position, question
+WHERE attempts.build_id = '${build_id}' AND attempts.part >= '${first_part}';
 
 CREATE OR REPLACE VIEW flat.attempt_questions AS
 SELECT * FROM flat.attempt_questions_v1

@@ -2,11 +2,19 @@
 -- Reads: raw.assessments
 -- Writes: flat.attempts_v1, flat.attempts
 -- Grain: event_id, or the Kafka coordinates where a message has no keen_id
--- Parameters: warehouse_root text, landing integer, build_id identifier
--- Usage: ./warehouse beeline -f sql/2_flat/attempts_v1.sql --hivevar landing=1
---     --hivevar build_id=b20261124T001502Z --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Parameters: warehouse_root text, landing integer, since integer, build_id identifier,
+--     previous identifier
+-- Usage: ./warehouse beeline -f sql/2_flat/attempts_v1.sql --hivevar landing=1 --hivevar since=0
+--     --hivevar build_id=b20261124T001502Z --hivevar previous=none
+--     --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Duplicates: of the messages with one keen_id the latest kafka_offset wins. Across partitions
---     they may tie: then the later kafka_timestamp, the higher partition, the later topic name.
+--     they may tie: then the later time of publication, the higher partition, the later topic.
+-- Increments: a build reads the landings behind `since`, the last that build `previous` read,
+--     and carries its partitions along. Those that hold an event of which there are new
+--     messages are not carried but read too, as partitions of a build named as this one with
+--     ` rewritten` behind, and their rows are written again. `since` 0 reads everything.
+-- Partitions: a part is what one build wrote, so that an event that is new, however old its
+--     attempt, touches no other file. Months in a part let readers of some weeks skip the rest.
 
 CREATE DATABASE IF NOT EXISTS flat;
 
@@ -33,95 +41,207 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.attempts_v1 (
     kafka_partition INT COMMENT 'Kafka partition of that message',
     kafka_offset BIGINT COMMENT 'Offset of that message',
     kafka_published_at TIMESTAMP COMMENT 'When that message was published, UTC',
-    started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
+    started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown',
+    questions ARRAY<STRUCT<
+        id: STRING,
+        user_result: STRING,
+        user_correct: BOOLEAN,
+        user_incomplete: BOOLEAN,
+        user_submitted: BOOLEAN,
+        options: ARRAY<STRUCT<
+            id: STRING,
+            checked: BOOLEAN,
+            correct: BOOLEAN,
+            submitted: BIGINT,
+            `at`: STRING
+        >>
+    >> COMMENT 'Its questions as they came, for the other flat tables, not in the view'
 )
 COMMENT 'Attempts at exams without duplicates, one row per event_id'
-PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
+PARTITIONED BY (
+    build_id STRING COMMENT 'The build that the row belongs to',
+    part STRING COMMENT 'The build that wrote it',
+    started_month STRING COMMENT 'Month of started_date, other where unknown or not of this century'
+)
 STORED AS PARQUET
 LOCATION '${warehouse_root}/flat/attempts_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
+WITH news AS (
+    SELECT payload.keen_id AS event_id
+    FROM raw.assessments
+    WHERE landing > ${since} AND landing <= ${landing}
+)
+
+SELECT DISTINCT
+    attempts.part,
+    attempts.started_month
+FROM flat.attempts_v1 AS attempts
+LEFT SEMI JOIN news ON attempts.event_id = news.event_id
+WHERE attempts.build_id = '${previous}';
+
 WITH messages AS (
     SELECT
-        payload,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        kafka_timestamp,
+        payload.user_exam_id AS attempt_id,
+        NULLIF(payload.keen_id, '') AS event_id,
+        payload.base_exam_id AS exam_id,
+        payload.exam_name,
         -- ISO-8601 in UTC, to the microsecond, from 1600 on: before, the calendars of engines part.
         CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
             '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
             '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
         ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
+        -- Unix seconds as text: whole ones by the calendar, the fraction as it stands, no doubles.
+        CAST(CONCAT(
+            FROM_UNIXTIME(CAST(REGEXP_EXTRACT(
+                payload.keen_timestamp, '^([0-9]{1,10})([.][0-9]+)?\\z', 1
+            ) AS BIGINT)),
+            REGEXP_EXTRACT(payload.keen_timestamp, '^[0-9]*(([.][0-9]{1,6})?)', 1)
+        ) AS TIMESTAMP) AS received_at,
+        CASE payload.certification WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END
+            AS certification,
+        CAST(REGEXP_EXTRACT(payload.max_attempts, '^([0-9]+)([.]0*)?\\z', 1) AS INT)
+            AS max_attempts,
+        payload.sequences.id AS question_set_id,
+        payload.sequences.counts.total AS question_count,
+        payload.sequences.counts.correct AS correct_count,
+        payload.sequences.counts.incorrect AS incorrect_count,
+        payload.sequences.counts.incomplete AS incomplete_count,
+        payload.sequences.counts.submitted AS submitted_count,
+        payload.sequences.counts.unanswered AS unanswered_count,
+        payload.sequences.counts.all_correct AS is_all_correct,
+        1 AS message_count,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        CASE
+            WHEN kafka_timestamp BETWEEN 0 AND 253402300799999
+                THEN CAST(CONCAT(
+                    FROM_UNIXTIME(CAST(FLOOR(kafka_timestamp / 1000) AS BIGINT)),
+                    '.', LPAD(CAST(PMOD(kafka_timestamp, 1000) AS STRING), 3, '0')
+                ) AS TIMESTAMP)
+        END AS kafka_published_at,
+        payload.sequences.questions
+    FROM raw.assessments
+    WHERE landing > ${since} AND landing <= ${landing}
+    UNION ALL
+    SELECT
+        attempt_id,
+        event_id,
+        exam_id,
+        exam_name,
+        started_at,
+        received_at,
+        certification,
+        max_attempts,
+        question_set_id,
+        question_count,
+        correct_count,
+        incorrect_count,
+        incomplete_count,
+        submitted_count,
+        unanswered_count,
+        is_all_correct,
+        message_count,
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_published_at,
+        questions
+    FROM flat.attempts_v1
+    WHERE build_id = '${build_id} rewritten'
+),
+
+keyed AS (
+    SELECT
+        *,
+        CAST(started_at AS DATE) AS started_date,
         -- A message without an id is an event of its own: nothing shows that it repeats another.
         COALESCE(
-            CONCAT('id ', NULLIF(payload.keen_id, '')),
+            CONCAT('id ', event_id),
             CONCAT('at ', kafka_topic, ' ', kafka_partition, ' ', kafka_offset)
         ) AS event_key
-    FROM raw.assessments
-    WHERE landing <= ${landing}
+    FROM messages
 ),
 
 events AS (
     SELECT
-        payload,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        kafka_timestamp,
-        started_at,
-        COUNT(*) OVER (PARTITION BY event_key) AS message_count,
+        *,
+        SUM(message_count) OVER (PARTITION BY event_key) AS event_message_count,
         ROW_NUMBER() OVER (
             PARTITION BY event_key
-            ORDER BY kafka_offset DESC, kafka_timestamp DESC, kafka_partition DESC, kafka_topic DESC
+            ORDER BY
+                kafka_offset DESC,
+                COALESCE(kafka_published_at, CAST('1970-01-01 00:00:00' AS TIMESTAMP)) DESC,
+                kafka_partition DESC,
+                kafka_topic DESC
         ) AS newness
-    FROM messages
+    FROM keyed
 )
 
-INSERT OVERWRITE TABLE flat.attempts_v1 PARTITION (build_id = '${build_id}')
+INSERT OVERWRITE TABLE flat.attempts_v1
+PARTITION (build_id = '${build_id}', part = '${build_id}', started_month)
 SELECT
-    payload.user_exam_id AS attempt_id,
-    NULLIF(payload.keen_id, '') AS event_id,
-    payload.base_exam_id AS exam_id,
-    payload.exam_name,
+    attempt_id,
+    event_id,
+    exam_id,
+    exam_name,
     started_at,
-    -- Unix seconds as text: the whole ones by the calendar, the fraction as it stands, no doubles.
-    CAST(CONCAT(
-        FROM_UNIXTIME(CAST(
-            REGEXP_EXTRACT(payload.keen_timestamp, '^([0-9]{1,10})([.][0-9]+)?\\z', 1) AS BIGINT
-        )),
-        REGEXP_EXTRACT(payload.keen_timestamp, '^[0-9]*(([.][0-9]{1,6})?)', 1)
-    ) AS TIMESTAMP) AS received_at,
-    CASE payload.certification WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END AS certification,
-    CAST(REGEXP_EXTRACT(payload.max_attempts, '^([0-9]+)([.]0*)?\\z', 1) AS INT) AS max_attempts,
-    payload.sequences.id AS question_set_id,
-    payload.sequences.counts.total AS question_count,
-    payload.sequences.counts.correct AS correct_count,
-    payload.sequences.counts.incorrect AS incorrect_count,
-    payload.sequences.counts.incomplete AS incomplete_count,
-    payload.sequences.counts.submitted AS submitted_count,
-    payload.sequences.counts.unanswered AS unanswered_count,
-    payload.sequences.counts.all_correct AS is_all_correct,
-    CASE
-        WHEN payload.sequences.counts.total > 0
-            THEN payload.sequences.counts.correct / payload.sequences.counts.total
-    END AS score,
-    CAST(message_count AS INT) AS message_count,
+    received_at,
+    certification,
+    max_attempts,
+    question_set_id,
+    question_count,
+    correct_count,
+    incorrect_count,
+    incomplete_count,
+    submitted_count,
+    unanswered_count,
+    is_all_correct,
+    CASE WHEN question_count > 0 THEN correct_count / question_count END AS score,
+    CAST(event_message_count AS INT) AS message_count,
     kafka_topic,
     kafka_partition,
     kafka_offset,
+    kafka_published_at,
+    started_date,
+    questions,
     CASE
-        WHEN kafka_timestamp BETWEEN 0 AND 253402300799999
-            THEN CAST(CONCAT(
-                FROM_UNIXTIME(CAST(FLOOR(kafka_timestamp / 1000) AS BIGINT)),
-                '.', LPAD(CAST(PMOD(kafka_timestamp, 1000) AS STRING), 3, '0')
-            ) AS TIMESTAMP)
-    END AS kafka_published_at,
-    CAST(started_at AS DATE) AS started_date
+        WHEN YEAR(started_date) BETWEEN 2000 AND 2099
+            THEN SUBSTR(CAST(started_date AS STRING), 1, 7)
+        ELSE 'other'
+    END AS started_month
 FROM events
-WHERE events.newness = 1
-SORT BY started_date;
+WHERE newness = 1
+SORT BY started_month, started_date;
 
 CREATE OR REPLACE VIEW flat.attempts AS
-SELECT * FROM flat.attempts_v1
+SELECT
+    attempt_id,
+    event_id,
+    exam_id,
+    exam_name,
+    started_at,
+    received_at,
+    certification,
+    max_attempts,
+    question_set_id,
+    question_count,
+    correct_count,
+    incorrect_count,
+    incomplete_count,
+    submitted_count,
+    unanswered_count,
+    is_all_correct,
+    score,
+    message_count,
+    kafka_topic,
+    kafka_partition,
+    kafka_offset,
+    kafka_published_at,
+    started_date,
+    build_id,
+    part,
+    started_month
+FROM flat.attempts_v1
 WHERE build_id = (SELECT published.build_id FROM ops.published);

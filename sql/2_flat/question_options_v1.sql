@@ -1,11 +1,12 @@
 -- flat.question_options: one row per option offered with a question of an attempt.
--- Reads: raw.assessments
+-- Reads: flat.attempts_v1
 -- Writes: flat.question_options_v1, flat.question_options
 -- Grain: attempt_id, question_position, option_position
--- Parameters: warehouse_root text, landing integer, build_id identifier
--- Usage: ./warehouse beeline -f sql/2_flat/question_options_v1.sql --hivevar landing=1
+-- Parameters: warehouse_root text, build_id identifier, first_part identifier
+-- Usage: ./warehouse beeline -f sql/2_flat/question_options_v1.sql --hivevar first_part=a
 --     --hivevar build_id=b20261124T001502Z --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Duplicates: removed as in flat.attempts, by the same text.
+-- Increments: a build reads the parts of flat.attempts from `first_part` on, those that it or a
+--     killed one before it wrote, and carries the others along. `a` reads all.
 -- Nulls: a question without options has no row here. A null in place of an option keeps its row
 --     and its position.
 
@@ -23,51 +24,19 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.question_options_v1 (
     started_date DATE COMMENT 'UTC day the attempt was started, NULL where that is unknown'
 )
 COMMENT 'Options of questions, one row per attempt_id, question_position and option_position'
-PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
+PARTITIONED BY (
+    build_id STRING COMMENT 'The build that the row belongs to',
+    part STRING COMMENT 'The part of flat.attempts that its attempt is in',
+    started_month STRING COMMENT 'Month of started_date, other where unknown or not of this century'
+)
 STORED AS PARQUET
 LOCATION '${warehouse_root}/flat/question_options_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
-WITH messages AS (
-    SELECT
-        payload,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        kafka_timestamp,
-        -- ISO-8601 in UTC, to the microsecond, from 1600 on: before, the calendars of engines part.
-        CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
-            '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
-            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
-        ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
-        -- A message without an id is an event of its own: nothing shows that it repeats another.
-        COALESCE(
-            CONCAT('id ', NULLIF(payload.keen_id, '')),
-            CONCAT('at ', kafka_topic, ' ', kafka_partition, ' ', kafka_offset)
-        ) AS event_key
-    FROM raw.assessments
-    WHERE landing <= ${landing}
-),
-
-events AS (
-    SELECT
-        payload,
-        kafka_topic,
-        kafka_partition,
-        kafka_offset,
-        kafka_timestamp,
-        started_at,
-        COUNT(*) OVER (PARTITION BY event_key) AS message_count,
-        ROW_NUMBER() OVER (
-            PARTITION BY event_key
-            ORDER BY kafka_offset DESC, kafka_timestamp DESC, kafka_partition DESC, kafka_topic DESC
-        ) AS newness
-    FROM messages
-)
-
-INSERT OVERWRITE TABLE flat.question_options_v1 PARTITION (build_id = '${build_id}')
+INSERT OVERWRITE TABLE flat.question_options_v1
+PARTITION (build_id = '${build_id}', part, started_month)
 SELECT
-    events.payload.user_exam_id AS attempt_id,
+    attempts.attempt_id,
     shown.position + 1 AS question_position,
     offered.position + 1 AS option_position,
     offered.choice.id AS option_id,
@@ -83,13 +52,14 @@ SELECT
         '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
         '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
     ), 0), 'T', ' ') AS TIMESTAMP) AS clicked_at,
-    CAST(events.started_at AS DATE) AS started_date
+    attempts.started_date,
+    attempts.part,
+    attempts.started_month
 FROM
-    events
-        LATERAL VIEW POSEXPLODE(events.payload.sequences.questions) shown AS position, question
+    flat.attempts_v1 AS attempts
+        LATERAL VIEW POSEXPLODE(attempts.questions) shown AS position, question
         LATERAL VIEW POSEXPLODE(shown.question.options) offered AS position, choice
-WHERE events.newness = 1
-SORT BY started_date;
+WHERE attempts.build_id = '${build_id}' AND attempts.part >= '${first_part}';
 
 CREATE OR REPLACE VIEW flat.question_options AS
 SELECT * FROM flat.question_options_v1

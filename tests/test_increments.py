@@ -1,0 +1,166 @@
+"""A build that goes on from the one before: it reads what is new, and its tables are those of a build of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from comparing import TABLES, assert_same, assert_tables_are_right, rows
+from conftest import Run
+from messages import attempt, publish, text
+from reliability import Case
+
+from etl import build, validate
+from etl.fill import How, small
+from etl.hdfs import Hdfs
+from etl.hive import Hive
+from etl.ledger import Built, Ledger
+from etl.settings import Settings
+
+Rows = dict[str, list[dict[str, Any]]]
+EARLY, LATE = "2017-12-04T00:01:02.003Z", "2018-02-01T10:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def hive(settings: Settings) -> Iterator[Hive]:
+    with Hive(settings) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def based(settings: Settings, nasty: str, quick_build: Callable[..., None]) -> dict[str, Built]:
+    """The tables of a build, in which some events are there already."""
+    assert nasty
+    first = [attempt(f"increment {number}", started_at=started) for number, started in enumerate([EARLY, LATE] * 3)]
+    publish(settings, *map(text, first))
+    quick_build_of(settings, quick_build)
+    return shown(settings)
+
+
+def quick_build_of(settings: Settings, quick_build: Callable[..., None]) -> None:
+    from etl.land import land
+
+    land(settings, print)
+    quick_build()
+
+
+def shown(settings: Settings) -> dict[str, Built]:
+    book = Ledger(Hdfs(settings))
+    published = book.published()
+    assert published
+    return book.tables(published.build_id)
+
+
+def read(hive: Hive) -> Rows:
+    return {table: rows(hive, table) for table in (*TABLES, "flat.messages")}
+
+
+def assert_as_made_from_all(settings: Settings, hive: Hive, suites: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables that readers see are those of the plain-Python computation, and of a build of everything."""
+    assert_tables_are_right(settings, hive)
+    found = read(hive)
+    monkeypatch.setattr(validate, "EXPECTATIONS", suites)
+    build.build(settings, [], print, how=How.FULL)
+    for table, expected in read(hive).items():
+        assert_same(found[table], expected)
+
+
+def folders(built: Built) -> set[str]:
+    return {part["folder"] for part in built.parts}
+
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "new events": [attempt("quite new"), attempt("quite new too", started_at=LATE)],
+    "a late message, months old": [attempt("late", started_at="2017-06-01T00:00:00Z")],
+    "duplicates of old events": [attempt("increment 0"), attempt("increment 1", started_at=LATE)],
+    "a correction of an old attempt": [attempt("increment 2", exam_name="corrected", sequences={"questions": []})],
+    "a correction that moves it to another month": [attempt("increment 3", started_at="2018-01-15T00:00:00Z")],
+    "an event twice among the new ones": [attempt("new twice", exam_name="first"), attempt("new twice", exam_name="second")],
+    "messages without an id": [{}, {}],
+    "nothing that is accepted": [],
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_new_messages_make_the_tables_that_all_messages_make(
+    what: str,
+    settings: Settings,
+    hive: Hive,
+    based: dict[str, Built],
+    quick_build: Callable[..., None],
+    case: Case,
+) -> None:
+    assert based
+    before = shown(settings)["flat.attempts_v1"]
+    publish(settings, *(map(text, CASES[what]) if CASES[what] else ["no json"]))
+    quick_build_of(settings, quick_build)
+    after = shown(settings)["flat.attempts_v1"]
+    assert_tables_are_right(settings, hive)
+    assert after.build_id != before.build_id and after.landing == before.landing + 1
+    if not what.startswith(("duplicates", "a correction")):
+        assert folders(before) <= folders(after), "no partition was written again"
+    case("Incremental build", what, "the tables of a build of everything")
+
+
+def test_all_of_it_equals_a_build_of_everything(
+    settings: Settings, hive: Hive, based: dict[str, Built], suites: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert based
+    assert_as_made_from_all(settings, hive, suites, monkeypatch)
+
+
+def test_a_build_of_what_is_new_is_validated_as_such_and_as_a_whole(
+    settings: Settings, based: dict[str, Built], run: Run
+) -> None:
+    assert based
+    publish(settings, text(attempt("validated in part")), text(attempt("increment 4", exam_name="again")))
+    before = shown(settings)
+    run("land")
+    run("build")
+    after = shown(settings)
+    scope = validate.scope(after["flat.attempts_v1"], before["flat.attempts_v1"])
+    assert scope == {"since": str(before["flat.attempts_v1"].landing), "first_part": after["flat.attempts_v1"].build_id}
+    assert validate.scope(after["marts.exams_v1"], before["marts.exams_v1"]) == validate.WHOLE
+    run("validate")
+
+
+def test_compact_writes_the_same_rows_in_fewer_files(
+    settings: Settings, hive: Hive, based: dict[str, Built], run: Run, quick_build: Callable[..., None], case: Case
+) -> None:
+    assert based
+    for number in range(2):
+        publish(settings, text(attempt(f"one part more {number}")))
+        quick_build_of(settings, quick_build)
+    found, before = read(hive), shown(settings)
+    run("compact")
+    after = shown(settings)
+    for table, expected in read(hive).items():
+        assert_same(found[table], expected)
+    for name in ("flat.attempts_v1", "flat.question_options_v1", "flat.messages_v1"):
+        months = [part["name"].partition("/")[2] for part in after[name].parts]
+        assert len(months) == len(set(months)) < len(before[name].parts)
+    assert not small(after["flat.attempts_v1"], most=1)
+    assert after["marts.exams_v1"].written_by == before["marts.exams_v1"].written_by, "nothing to be done there"
+    assert "up to date" in run("compact").stderr
+    case("Compaction", f"{len(before['flat.attempts_v1'].parts)} partitions", "the same rows in fewer files")
+
+
+def test_many_small_parts_are_written_as_one_by_a_build(
+    settings: Settings, hive: Hive, based: dict[str, Built], quick_build: Callable[..., None], monkeypatch: Any
+) -> None:
+    assert based
+    monkeypatch.setattr("etl.fill.MOST_PARTS", 2)
+    for number in range(3):
+        publish(settings, text(attempt(f"small part {number}")))
+        quick_build_of(settings, quick_build)
+    months = [part["name"].partition("/")[2] for part in shown(settings)["flat.attempts_v1"].parts]
+    assert max(map(months.count, months)) <= 3
+    assert_tables_are_right(settings, hive)
+
+
+def test_a_query_on_some_weeks_reads_only_their_months(hive: Hive, based: dict[str, Built]) -> None:
+    assert based
+    asked = "SELECT COUNT(*) FROM flat.attempts WHERE started_month = '2018-02'"
+    (plan,) = hive.query(f"EXPLAIN {asked}").rows[0]
+    assert "started_month" in plan.partition("PartitionFilters")[2].partition("PushedFilters")[0], plan
