@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from etl import land, ledger, release, sqlfile
@@ -105,16 +104,9 @@ def needed(files: Sequence[SqlFile], seen: dict[str, Built]) -> list[SqlFile]:
             )
     newest = {file.name: file for file in sorted(files, key=lambda one: one.version)}
     wanted = {file.table for file in newest.values()} | {file.table for file in release.shown(seen).values()}
-    for file in reversed(_in_order(files)):
+    for file in reversed(files):  # what reads comes behind what is read
         wanted |= {name for name in file.reads if file.table in wanted}
-    return _in_order([file for file in files if file.table in wanted])
-
-
-def _in_order(files: Sequence[SqlFile]) -> list[SqlFile]:
-    """Each file behind those that it reads."""
-    by_table = {file.table: file for file in files}
-    order = TopologicalSorter({file.table: [name for name in file.reads if name in by_table] for file in files})
-    return [by_table[table] for table in order.static_order()]
+    return [file for file in files if file.table in wanted]
 
 
 def refuse_changed_columns(hive: Hive, file: SqlFile) -> None:

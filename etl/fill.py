@@ -72,11 +72,11 @@ def fill(settings: Settings, hive: Hive, step: Step, build_id: str, landing: int
             names |= {"/".join(f"{key}={value}" for key, value in row.items()) for row in rows}
             continue
         if names and "INSERT" in statement:
-            _add(settings, hive, file.table, aside, [part for part in carried if part["name"] in names])
+            add(settings, hive, file.table, aside, [part for part in carried if part["name"] in names])
             carried = [part for part in carried if part["name"] not in names]
         hive.query(statement)
     hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS PARTITION (build_id = '{aside}')")
-    _add(settings, hive, file.table, build_id, carried)
+    add(settings, hive, file.table, build_id, carried)
     seconds = round(time.monotonic() - began, 3)
     rows = hive.query(f"SELECT COUNT(*) FROM {file.table} WHERE build_id = '{build_id}'").rows[0][0]  # noqa: S608
     written = ledger.stored(hdfs, *folder(file.table, build_id))
@@ -141,11 +141,11 @@ def _files(base: Built | None, carried: Sequence[dict[str, str]]) -> list[dict[s
 
 def carry(settings: Settings, hive: Hive, kept: Built, build_id: str) -> Built:
     """Let the build hold what an earlier one has; its row in the ledger."""
-    _add(settings, hive, kept.table_name, build_id, kept.parts)
+    add(settings, hive, kept.table_name, build_id, kept.parts)
     return replace(kept, build_id=build_id)
 
 
-def _add(settings: Settings, hive: Hive, table: str, build_id: str, parts: Sequence[dict[str, str]]) -> None:
+def add(settings: Settings, hive: Hive, table: str, build_id: str, parts: Sequence[dict[str, str]]) -> None:
     """Make folders that hold rows already partitions of a build."""
     places = []
     for part in parts:

@@ -276,8 +276,15 @@ def split(text: str) -> list[str]:
 
 
 def files(stages: str = "[0-9]_*") -> list[SqlFile]:
-    """The files of the stages that match, in stage order."""
-    return [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
+    """The files of the stages that match, in stage order; within a stage each behind those that it reads."""
+    found = [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
+    by_name = {name: file for file in found for name in (file.name, file.table)}
+
+    def depth(file: SqlFile) -> int:
+        near = (by_name[name] for name in file.reads if name in by_name and by_name[name].stage == file.stage)
+        return max((depth(one) + 1 for one in near), default=0)
+
+    return sorted(found, key=lambda file: (file.stage, depth(file)))
 
 
 def versions(name: str) -> list[SqlFile]:

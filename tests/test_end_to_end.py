@@ -210,7 +210,7 @@ def test_beeline_runs_every_file_unmodified(
     run: Run, settings: Settings, hive: Hive, quick_build: Callable[..., None], request: pytest.FixtureRequest
 ) -> None:
     given = {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": "by_beeline"}
-    given |= {"release": "0", "previous_build_id": "none"}
+    given |= {"release": "0", "previous_build_id": "none", "since": "0", "previous": "none", "first_part": "a"}
 
     def by_beeline(file: sqlfile.SqlFile) -> None:
         variables = [word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")]

@@ -76,7 +76,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "duplicates of old events": [attempt("increment 0"), attempt("increment 1", started_at=LATE)],
     "a correction of an old attempt": [attempt("increment 2", exam_name="corrected", sequences={"questions": []})],
     "a correction that moves it to another month": [attempt("increment 3", started_at="2018-01-15T00:00:00Z")],
-    "an event twice among the new ones": [attempt("new twice", exam_name="first"), attempt("new twice", exam_name="second")],
+    "an event twice among the new ones": [
+        attempt("new twice", exam_name="first"),
+        attempt("new twice", exam_name="second"),
+    ],
     "messages without an id": [{}, {}],
     "nothing that is accepted": [],
 }

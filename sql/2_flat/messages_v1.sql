@@ -20,9 +20,6 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.messages_v1 (
     kafka_published_at TIMESTAMP COMMENT 'When it was published, UTC',
     landing BIGINT COMMENT 'Number of the landing that brought it',
     event_id STRING COMMENT 'The event that it reports (keen_id), NULL if missing or empty',
-    attempt_id STRING COMMENT 'The attempt (user_exam_id)',
-    has_key BOOLEAN COMMENT 'Whether it has a key',
-    header_count INT COMMENT 'Its headers',
     unknown_field_count INT COMMENT 'Fields the contract does not name, at most 20 are counted',
     is_embedded BOOLEAN COMMENT 'Whether raw.assessments has it as it came, not as original',
     oddities STRING COMMENT 'What no message known so far was like, with commas, empty for nothing',
@@ -79,8 +76,6 @@ WITH messages AS (
                     '.', LPAD(CAST(PMOD(kafka_timestamp, 1000) AS STRING), 3, '0')
                 ) AS TIMESTAMP)
         END AS kafka_published_at,
-        key_base64 IS NOT NULL AS has_key,
-        CASE WHEN headers IS NULL THEN 0 ELSE SIZE(headers) END AS header_count,
         CASE WHEN unknown_fields IS NULL THEN 0 ELSE SIZE(unknown_fields) END
             AS unknown_field_count,
         original IS NULL AS is_embedded,
@@ -114,9 +109,6 @@ SELECT
     kafka_published_at,
     landing,
     event_id,
-    attempt_id,
-    has_key,
-    header_count,
     unknown_field_count,
     is_embedded,
     oddities,
@@ -151,9 +143,6 @@ SELECT
     kafka_published_at,
     landing,
     event_id,
-    attempt_id,
-    has_key,
-    header_count,
     unknown_field_count,
     is_embedded,
     oddities,
