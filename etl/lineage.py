@@ -6,7 +6,7 @@ A view is not asked: it shows its table, so what is read by either name is the t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlglot
 from sqlglot import exp
@@ -61,6 +61,8 @@ class Lineage:
         traces = traced(found.query, schema, self.names)
         if len(traces) != len(names):
             raise UsageError(f"{file.place} selects {len(traces)} columns for {len(names)}", "look at its SELECT")
+        own = {self.names.get(name, name) for name in (file.name, file.table)}  # rows that an earlier build made alike
+        traces = [replace(one, sources=tuple(by for by in one.sources if by.table not in own)) for one in traces]
         fixed = {name: Trace(parameters=tuple(sorted(set(parameters(value))))) for name, value in found.fixed.items()}
         return dict(zip(names, traces, strict=True)) | fixed
 
@@ -68,7 +70,8 @@ class Lineage:
         """What a source comes from in the end: columns that no SQL computes, such as fields of the message."""
         traces = self.traces.get(source.table, {})
         if source.column in traces:
-            before = traces[source.column].sources
+            rest = source.path.removeprefix(source.column)  # a field in a column that is handed on as it is
+            before = tuple(Source(one.table, one.path + rest) for one in traces[source.column].sources)
         else:  # the rows of a table that is filled from others are made of their rows
             before = tuple(Source(table, "") for table in self.reads.get(source.table, ()) if traces)
             before = before if not source.path else ()
@@ -88,7 +91,7 @@ class Lineage:
 
 def filling(file: SqlFile, trees: Sequence[exp.Expr]) -> Filling | None:
     """The query that makes a file's rows: of its INSERT, the question itself, or of a view that has no table."""
-    for tree in trees:
+    for tree in sorted(trees, key=lambda one: not isinstance(one, exp.Insert)):
         if isinstance(tree, exp.Insert):
             query = tree.expression
             if tree.args.get("with_"):  # Hive wants it in front of INSERT

@@ -20,7 +20,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.messages_v1 (
     kafka_published_at TIMESTAMP COMMENT 'When it was published, UTC',
     landing BIGINT COMMENT 'Number of the landing that brought it',
     event_id STRING COMMENT 'The event that it reports (keen_id), NULL if missing or empty',
-    unknown_field_count INT COMMENT 'Fields the contract does not name, at most 20 are counted',
+    unknown_fields ARRAY<STRUCT<path: STRING, example: STRING>>
+    COMMENT 'Fields that the contract does not name, NULL where there is none',
     is_embedded BOOLEAN COMMENT 'Whether raw.assessments has it as it came, not as original',
     oddities STRING COMMENT 'What no message known so far was like, with commas, empty for nothing',
     fingerprint INT COMMENT 'Hash of what flat.attempts keeps of a message, if it keeps this one'
@@ -40,6 +41,7 @@ WITH messages AS (
         kafka_partition,
         kafka_offset,
         landing,
+        unknown_fields,
         payload.user_exam_id AS attempt_id,
         payload.base_exam_id AS exam_id,
         payload.exam_name,
@@ -76,8 +78,6 @@ WITH messages AS (
                     '.', LPAD(CAST(PMOD(kafka_timestamp, 1000) AS STRING), 3, '0')
                 ) AS TIMESTAMP)
         END AS kafka_published_at,
-        CASE WHEN unknown_fields IS NULL THEN 0 ELSE SIZE(unknown_fields) END
-            AS unknown_field_count,
         original IS NULL AS is_embedded,
         CONCAT_WS(
             ', ',
@@ -109,7 +109,7 @@ SELECT
     kafka_published_at,
     landing,
     event_id,
-    unknown_field_count,
+    unknown_fields,
     is_embedded,
     oddities,
     -- Beside each whether it is NULL: the hash of Spark passes over one, wherever it stands.
@@ -143,7 +143,7 @@ SELECT
     kafka_published_at,
     landing,
     event_id,
-    unknown_field_count,
+    unknown_fields,
     is_embedded,
     oddities,
     fingerprint,

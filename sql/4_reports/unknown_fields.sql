@@ -1,6 +1,6 @@
 -- reports.unknown_fields: which fields are not in the contract?
 -- Position: 195
--- Reads: raw.assessments
+-- Reads: flat.messages
 -- Grain: field_path, the most frequent first, one row without a path where there is none
 -- Parameters: none
 -- Answer: {unknown_fields} fields are unknown. The most frequent is {field_path}, in {messages}
@@ -15,16 +15,16 @@ WITH found AS (
     SELECT
         unknown.field.path AS field_path,
         unknown.field.example AS field_example,
-        CONCAT(assessments.kafka_partition, ':', assessments.kafka_offset) AS message,
+        CONCAT(messages.kafka_partition, ':', messages.kafka_offset) AS message,
         ROW_NUMBER() OVER (
             PARTITION BY unknown.field.path
             ORDER BY
-                assessments.kafka_timestamp,
-                assessments.kafka_partition,
-                assessments.kafka_offset
+                messages.kafka_published_at,
+                messages.kafka_partition,
+                messages.kafka_offset
         ) AS place
-    FROM raw.assessments
-        LATERAL VIEW EXPLODE(assessments.unknown_fields) unknown AS field
+    FROM flat.messages
+        LATERAL VIEW EXPLODE(messages.unknown_fields) unknown AS field
 ),
 
 fields AS (
