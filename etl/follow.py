@@ -29,7 +29,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
     Raises WarehouseError as `land` and `build` do, but for servers that fail: these are asked again.
     """
     total, before = 0, time.monotonic()
-    is_behind = any(name.startswith("landing=") for name in Hdfs(settings).names(FOLDER))  # perhaps, by a killed run
+    is_behind = has_landings(settings)  # perhaps: they may be those of a run that was killed
     while not stop.is_set():
         began = time.monotonic()
         try:
@@ -54,6 +54,11 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
         before = began  # what was published since then comes with the next step
         stop.wait(0 if landed.landing else PAUSE)
     return total
+
+
+def has_landings(settings: Settings) -> bool:
+    """Whether there is anything to build from."""
+    return any(name.startswith("landing=") for name in Hdfs(settings).names(FOLDER))
 
 
 def quiet(_: str) -> None:

@@ -70,40 +70,40 @@ def folders(built: Built) -> set[str]:
     return {part["folder"] for part in built.parts}
 
 
-CASES: dict[str, list[dict[str, Any]]] = {
+NEW = {
     "new events": [attempt("quite new"), attempt("quite new too", started_at=LATE)],
     "a late message, months old": [attempt("late", started_at="2017-06-01T00:00:00Z")],
+    "an event twice among the new ones": [attempt("new twice", exam_name=name) for name in ("first", "second")],
+    "messages without an id": [{}, {}],
+}
+OLD = {
     "duplicates of old events": [attempt("increment 0"), attempt("increment 1", started_at=LATE)],
     "a correction of an old attempt": [attempt("increment 2", exam_name="corrected", sequences={"questions": []})],
     "a correction that moves it to another month": [attempt("increment 3", started_at="2018-01-15T00:00:00Z")],
-    "an event twice among the new ones": [
-        attempt("new twice", exam_name="first"),
-        attempt("new twice", exam_name="second"),
-    ],
-    "messages without an id": [{}, {}],
-    "nothing that is accepted": [],
 }
+STEPS: dict[str, dict[str, list[dict[str, Any]]]] = {"new": NEW, "old": OLD, "none": {"nothing that is accepted": []}}
 
 
-@pytest.mark.parametrize("what", CASES)
-def test_new_messages_make_the_tables_that_all_messages_make(
-    what: str,
-    settings: Settings,
-    hive: Hive,
-    based: dict[str, Built],
-    quick_build: Callable[..., None],
-    case: Case,
+@pytest.mark.parametrize("step", STEPS)
+def test_a_build_goes_on_from_the_one_before(
+    step: str, settings: Settings, hive: Hive, based: dict[str, Built], quick_build: Callable[..., None], case: Case
 ) -> None:
     assert based
-    before = shown(settings)["flat.attempts_v1"]
-    publish(settings, *(map(text, CASES[what]) if CASES[what] else ["no json"]))
+    before, counted = shown(settings)["flat.attempts_v1"], "SELECT COUNT(*), SUM(message_count) FROM flat.attempts"
+    ((attempts, messages),) = hive.query(counted).rows
+    published = [one for some in STEPS[step].values() for one in some]
+    publish(settings, *map(text, published), "no json")
     quick_build_of(settings, quick_build)
     after = shown(settings)["flat.attempts_v1"]
-    assert_tables_are_right(settings, hive)
     assert after.build_id != before.build_id and after.landing == before.landing + 1
-    if not what.startswith(("duplicates", "a correction")):
+    new = {"new": len(published) - 1, "old": 0, "none": 0}[step]
+    assert hive.query(counted).rows == [(attempts + new, messages + len(published))]
+    if step != "old":
         assert folders(before) <= folders(after), "no partition was written again"
-    case("Incremental build", what, "the tables of a build of everything")
+    else:
+        assert len(folders(before) - folders(after)) == 2 < len(folders(before)), "those of two months were"
+    for what in STEPS[step]:
+        case("Incremental build", what, "the tables of a build of everything")
 
 
 def test_all_of_it_equals_a_build_of_everything(
