@@ -47,7 +47,7 @@ def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, suites:
     command = started(settings, suites)
     try:
         for step in range(2):
-            publish(settings, *(text(attempt(f"followed {number} {step}, {one}")) for one in range(3)), "no json")
+            publish(settings, *(text(attempt(f"followed {number} {step}, {one}")) for one in range(3)), b"no json")
             assert seen(settings, f"followed {number} {step}, 2")
         command.send_signal(number)
         _, said = command.communicate(timeout=300)

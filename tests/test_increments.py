@@ -70,13 +70,13 @@ def folders(built: Built) -> set[str]:
     return {part["folder"] for part in built.parts}
 
 
-NEW = {
+NEW: dict[str, list[dict[str, Any]]] = {
     "new events": [attempt("quite new"), attempt("quite new too", started_at=LATE)],
     "a late message, months old": [attempt("late", started_at="2017-06-01T00:00:00Z")],
     "an event twice among the new ones": [attempt("new twice", exam_name=name) for name in ("first", "second")],
     "messages without an id": [{}, {}],
 }
-OLD = {
+OLD: dict[str, list[dict[str, Any]]] = {
     "duplicates of old events": [attempt("increment 0"), attempt("increment 1", started_at=LATE)],
     "a correction of an old attempt": [attempt("increment 2", exam_name="corrected", sequences={"questions": []})],
     "a correction that moves it to another month": [attempt("increment 3", started_at="2018-01-15T00:00:00Z")],
@@ -92,7 +92,7 @@ def test_a_build_goes_on_from_the_one_before(
     before, counted = shown(settings)["flat.attempts_v1"], "SELECT COUNT(*), SUM(message_count) FROM flat.attempts"
     ((attempts, messages),) = hive.query(counted).rows
     published = [one for some in STEPS[step].values() for one in some]
-    publish(settings, *map(text, published), "no json")
+    publish(settings, *map(text, published), b"no json")
     quick_build_of(settings, quick_build)
     after = shown(settings)["flat.attempts_v1"]
     assert after.build_id != before.build_id and after.landing == before.landing + 1
