@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.aims import AIMS, AT, RUN, ratio
 from benchmarks.measure import BenchmarkError
+from benchmarks.messages import FEW
 from benchmarks.steps import Size, Step
 from etl.settings import PROJECT
 
@@ -90,9 +91,11 @@ def _where(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     memory = round(machine["memory_bytes"] / 2**30)
     patient = f", at niceness {machine['niceness']}" if machine["niceness"] else ""
+    is_busy = machine["load_before"] > machine["cores"] / 2
+    note = " **Other work ran on the machine, so these figures are a trial, not a result.**" if is_busy else ""
     return (
         f"Measured {found['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
-        f"the load of the machine just before was {machine['load_before']}. {versions}. Seed {found['seed']}."
+        f"the load of the machine just before was {machine['load_before']}. {versions}. Seed {found['seed']}.{note}"
     )
 
 
@@ -116,7 +119,9 @@ def _size(size: Size) -> str:
     times = "once" if size.repeats == 1 else f"{size.repeats} times, medians are shown"
     head = ["Step", "Seconds", "Messages/s", "To the run", "Java MB", "Python MB", "Workers MB", "HDFS MB"]
     rows = [_row(label, step, size.median(*RUN)) for label, step in _steps(size)]
-    return f"### {size.attempts:,} attempts\n\n{made}. Each step ran {times}.\n\n{table(head, rows)}"
+    fixed = size.median("few.land", "few.build")
+    told = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
+    return f"### {size.attempts:,} attempts\n\n{made}. Each step ran {times}.{told}\n\n{table(head, rows)}"
 
 
 def _steps(size: Size) -> Iterable[tuple[str, Step]]:
@@ -154,4 +159,11 @@ def _row(label: str, step: Step, run: float | None) -> list[str]:
     ]
     stored = "" if step.bytes is None else f"{step.bytes / MB:,.1f}"
     share = ratio(step.median, run)
-    return [label, f"{step.median:,.1f}", f"{step.rate:,.0f}", "" if share is None else f"{share:.2f}", *memory, stored]
+    return [
+        label,
+        f"{step.median:,.1f}",
+        f"{step.rate:,.0f}" if step.rate >= 10 else f"{step.rate:.2f}",
+        "" if share is None else f"{share:.2f}",
+        *memory,
+        stored,
+    ]

@@ -192,6 +192,13 @@ def test_the_text_has_the_aims_and_a_line_for_each_step() -> None:
     assert "| of which `flat.attempts_v1` | 10.0 |" in text and "| plain copy (Spark's start: 10.0 s) | 30.0 |" in text
 
 
+def test_the_text_states_the_fixed_cost_and_whether_the_machine_was_busy() -> None:
+    quiet = document(measured())
+    assert "a run after 10 more messages: 6.0 s." in page.text(quiet) and "a trial" not in page.text(quiet)
+    busy = {**quiet, "machine": {**MACHINE, "load_before": 1.5}}
+    assert "these figures are a trial" in page.text(busy)
+
+
 def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text(f"above\n{page.BEGIN}\nold\n{page.END}\nbelow\n")
@@ -217,6 +224,11 @@ def test_the_plot_has_a_line_for_each_contestant_that_ran() -> None:
     points = plot.records([measured(1000), measured()])
     assert {point["contestant"] for point in points} == set(plot.LINES) - {"PySpark, flat only"}
     assert len(points) == 10 and 'role="graphics-symbol"' in plot.draw([measured(1000), measured()])
+
+
+def test_the_marks_of_the_seconds_enclose_all_of_them() -> None:
+    assert plot.ticks([{"seconds": 3.0}, {"seconds": 41.0}]) == [2, 5, 10, 20, 50]
+    assert plot.ticks([{"seconds": 10.0}]) == [10]
 
 
 # The command line
