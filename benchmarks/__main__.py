@@ -1,0 +1,140 @@
+"""One command that measures everything; `python -m benchmarks --help` says how, docs/performance.md what."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, messages, others, ours, page, plot
+from benchmarks import stack as stacks
+from benchmarks.measure import BenchmarkError
+from benchmarks.messages import Expected
+from benchmarks.stack import Stack
+from benchmarks.steps import Size
+from etl.errors import WarehouseError
+from etl.terminal import say
+
+ATTEMPTS = [10_000, 100_000, 1_000_000]
+CONTESTANTS = ("ours", "hive", "script", "scalars", "copy", "duckdb", "pyspark", "later")
+DUMPED = ("duckdb", "pyspark")  # who reads the dump of the topic
+
+
+def asked(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--attempts", type=int, nargs="+", help="the sizes; by default 10000 100000 1000000")
+    parser.add_argument("--repeats", type=int, nargs="+", default=[3], help="of each step, or one number per size")
+    parser.add_argument("--seed", type=int, default=1, help="of the generated messages")
+    parser.add_argument("--home", type=Path, help="an empty folder for servers and files; else a temporary one")
+    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS, help="these contestants")
+    parser.add_argument("--hive-up-to", type=int, default=100_000, help="the largest size that HiveServer2 builds")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write docs/performance.md, without --attempts of the last run saved"
+    )
+    given = parser.parse_args(words)
+    given.is_run = not given.write_docs or given.attempts is not None
+    given.attempts = sorted(given.attempts or ATTEMPTS)
+    if len(given.repeats) == 1:
+        given.repeats *= len(given.attempts)
+    if len(given.repeats) != len(given.attempts) or min(given.repeats + given.attempts) < 1:
+        parser.error("--repeats wants one number, or one per size; sizes and repeats begin at 1")
+    if "later" in given.only and "ours" not in given.only:
+        given.only = [name for name in given.only if name not in ("later", "hive")]
+    return given
+
+
+def main() -> None:
+    """Measure, save, print; where asked, write the page."""
+    given = asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("benchmarks: ended"))  # so that the servers end, too
+    try:
+        found = measured(given) if given.is_run else page.newest()
+    except (BenchmarkError, WarehouseError) as error:
+        sys.exit(f"benchmarks: {error}")
+    print(page.text(found))
+    if given.write_docs:
+        page.write(found)
+        plot.write(page.sizes_of(found))
+
+
+def measured(given: argparse.Namespace) -> dict[str, Any]:
+    """Measure every size; what is done is saved after each, since the largest takes long."""
+    now = datetime.datetime.now(datetime.UTC)
+    about = {"date": now.strftime("%Y-%m-%dT%H%M"), "seed": given.seed, "machine": machine.described()}
+    sizes: list[Size] = []
+    for attempts, repeats in zip(given.attempts, given.repeats, strict=True):
+        home = given.home or Path(tempfile.mkdtemp(prefix="benchmarks-"))
+        home.mkdir(parents=True, exist_ok=True)
+        folder = home / f"{attempts}"
+        folder.mkdir()
+        try:
+            sizes.append(size_of(given, attempts, repeats, folder))
+        finally:
+            shutil.rmtree(folder if given.home else home, ignore_errors=True)
+        say(f"saved {page.save(page.document(about, sizes)).name}")
+    return page.document(about, sizes)
+
+
+def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path) -> Size:
+    """Measure one size on a stack of its own."""
+    size = Size(attempts, repeats)
+    with_hive = "hive" in given.only and attempts <= given.hive_up_to
+    with stacks.running(folder / "home", "all" if with_hive else "spark") as stack:
+        say(f"{attempts:,} attempts: generating and publishing")
+        first, later = prepared(stack, size, given.seed, folder)
+        expected = Expected().add_file(first)
+        size.expected = {"messages": expected.messages, **expected.counts}
+        ours.publish(stack, size, first)
+        for repeat in range(repeats if "ours" in given.only else 0):
+            say(f"{attempts:,} attempts: the warehouse, {repeat + 1} of {repeats}")
+            ours.full(stack, size, expected)
+        for repeat in range(repeats if with_hive else 0):
+            say(f"{attempts:,} attempts: HiveServer2, {repeat + 1} of {repeats}")
+            ours.by_hive(stack, size, expected)
+        compete(stack, size, expected, [name for name in given.only if name in (*others.SPARK, "duckdb")], folder)
+        if "later" in given.only:
+            for number, (hundredth, few) in enumerate(later, 1):
+                say(f"{attempts:,} attempts: a little more, {number} of {repeats}")
+                ours.later(stack, size, expected, hundredth, few)
+    return size
+
+
+def prepared(stack: Stack, size: Size, seed: int, folder: Path) -> tuple[Path, list[tuple[Path, Path]]]:
+    """Generate the messages of a size and what comes later, by ./warehouse generate."""
+    whole = folder / "generated.json"
+    count = messages.needed(size.attempts, size.repeats)
+    done = stack.warehouse("generate", "--attempts", f"{count}", "--seed", f"{seed}", engine="", into=whole)
+    size.add("generate", done, messages=count)
+    first, later = messages.cut(whole, size.attempts, size.repeats, folder)
+    whole.unlink()
+    size.bytes = first.stat().st_size
+    return first, later
+
+
+def compete(stack: Stack, size: Size, expected: Expected, names: Sequence[str], folder: Path) -> None:
+    """Let the other contestants do their work, each as often as the warehouse did."""
+    dump = folder / "dump.json"
+    if any(name in DUMPED for name in names):
+        began = time.monotonic()
+        messages.dump(stack.settings.bootstrap_servers, stack.settings.topic, dump)
+        size.add("dump", time.monotonic() - began)
+    for name in names:
+        for repeat in range(size.repeats):
+            say(f"{size.attempts:,} attempts: {name}, {repeat + 1} of {size.repeats}")
+            if name == "duckdb":
+                others.duckdb(stack, size, expected, dump)
+            else:
+                others.spark(name, stack, size, expected, dump)
+    dump.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What the project wants of its speed, as ratios within one run, and what a run shows of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.steps import Size
+
+AT = 1_000_000  # attempts at which the aims are meant
+RUN = ("land", "build")
+UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A number that shall not be above a limit; `of` computes it from a size, None where it was not measured."""
+
+    text: str
+    limit: float
+    form: str
+    of: Callable[[Size], float | None]
+
+    def shown(self, size: Size) -> str:
+        """The number of a size as text, a dash where there is none."""
+        found = self.of(size)
+        return "-" if found is None else self.form.format(found)
+
+    def verdict(self, sizes: Sequence[Size]) -> str:
+        """Whether it is met at the size at which it is meant."""
+        found = [self.of(size) for size in sizes if size.attempts == AT]
+        if not found or found[0] is None:
+            return "not measured"
+        return "met" if found[0] <= self.limit else "**not met**"
+
+
+def ratio(one: float | None, other: float | None) -> float | None:
+    """One to the other, None where either is missing."""
+    return None if one is None or not other else one / other
+
+
+def landing(size: Size) -> float | None:
+    """Landing to the plain copy's work, without the start of its Spark: the warehouse's is up already."""
+    copy = size.steps.get("copy")
+    return ratio(size.median("land"), copy.working if copy else None)
+
+
+def flat(size: Size) -> float | None:
+    """The statements that make the flat tables, and what stands in front of them, to DuckDB's work."""
+    duckdb = size.steps.get("duckdb")
+    return ratio(size.median(*size.tables(("events", "flat"))), duckdb.working if duckdb else None)
+
+
+def whole(size: Size) -> float | None:
+    """Land and build, validation included, to the script with the start of its Spark, as it is run."""
+    return ratio(size.median(*RUN), size.median("script"))
+
+
+def validation(size: Size) -> float | None:
+    """The validation in a build to the whole run."""
+    return ratio(size.median("build.validation"), size.median(*RUN))
+
+
+def increment(size: Size) -> float | None:
+    """What a run after a hundredth more costs beyond one after a few, to the whole run."""
+    more, few = (size.median(f"{name}.land", f"{name}.build") for name in ("more", "few"))
+    return None if more is None or few is None else ratio(more - few, size.median(*RUN))
+
+
+def heap(size: Size) -> float | None:
+    """The heap that Spark's server may take, in GB."""
+    if not size.heap:
+        return None
+    number, unit = size.heap[:-1], size.heap[-1].lower()
+    return (int(number) * UNITS[unit] if unit in UNITS else int(size.heap)) / 2**30
+
+
+def python(size: Size) -> float | None:
+    """The largest Python process of the warehouse's own: a command or one of Spark's workers, in MB."""
+    names = ("publish", "land", "build", "validate", "report", "more.land", "more.build", "few.land", "few.build")
+    peaks = [size.steps[name].memory.get("python", 0) for name in names if name in size.steps]
+    return max(peaks) / 1e6 if peaks else None
+
+
+AIMS = [
+    Aim("landing, every message checked : plain copy of the topic by Spark", 1.3, "{:.2f}", landing),
+    Aim("all of `flat.*` : DuckDB", 3.0, "{:.2f}", flat),
+    Aim("whole run, land to validated marts : usual script", 1.0, "{:.2f}", whole),
+    Aim("validation : whole run", 0.15, "{:.1%}", validation),
+    Aim("run after 1 % more, less its fixed cost : whole run", 0.05, "{:.1%}", increment),
+    Aim("heap of Spark's server, GB", 2.0, "{:.0f}", heap),
+    Aim("largest Python process, MB", 300.0, "{:.0f}", python),
+]

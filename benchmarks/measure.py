@@ -1,0 +1,146 @@
+"""Runs a command and measures it: seconds by the wall clock, and the peak memory of whatever worked for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+SAMPLE_SECONDS = 0.2
+WORDS = 400  # of what a failed command said
+
+
+class BenchmarkError(Exception):
+    """A contestant failed, or its result is not the expected one: then nothing that was measured counts."""
+
+
+@dataclass
+class Memory:
+    """The peak resident memory in bytes: of Java, of the command's own Python, of Spark's Python workers, of all.
+
+    `python` is the largest single Python process. Pages that processes share are counted in each of them.
+    """
+
+    jvm: int = 0
+    process: int = 0
+    workers: int = 0
+    total: int = 0
+    python: int = 0
+
+    def widen(self, other: Memory) -> None:
+        """Take over what is larger in the other."""
+        for name, value in vars(other).items():
+            setattr(self, name, max(getattr(self, name), value))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a command."""
+
+    seconds: float
+    memory: Memory
+    output: str
+
+
+@dataclass
+class Sampler:
+    """Looks at processes and all their children until it is ended; `servers` are at work before the command is."""
+
+    roots: list[int]
+    servers: list[int] = field(default_factory=list)
+    peak: Memory = field(default_factory=Memory)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Sample until `end` is called."""
+        while not self._ended.wait(SAMPLE_SECONDS):
+            self.peak.widen(sample(self.roots, self.servers))
+
+    def end(self) -> None:
+        """Let `run` return."""
+        self._ended.set()
+
+
+def sample(roots: Iterable[int], servers: Iterable[int] = ()) -> Memory:
+    """The memory of these processes and their children at this moment."""
+    seen = Memory()
+    for root in {*roots, *servers}:
+        try:
+            top = psutil.Process(root)
+            _count(top, children(top), seen, under_java=False)
+        except psutil.Error:
+            continue
+    seen.total = seen.jvm + seen.process + seen.workers
+    return seen
+
+
+def children(top: psutil.Process) -> dict[int, list[psutil.Process]]:
+    """All descendants of a process by their parent: one look at the table of processes."""
+    found: dict[int, list[psutil.Process]] = {}
+    for one in top.children(recursive=True):
+        try:
+            found.setdefault(one.ppid(), []).append(one)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _count(one: psutil.Process, below: Mapping[int, list[psutil.Process]], seen: Memory, under_java: bool) -> None:
+    """Add a process and what is below it; what ends meanwhile is left out."""
+    try:
+        resident, is_java = one.memory_info().rss, one.name().startswith("java")
+    except psutil.Error:
+        return
+    if is_java:
+        seen.jvm += resident
+    elif under_java:
+        seen.workers += resident
+    else:
+        seen.process += resident
+    if not is_java:
+        seen.python = max(seen.python, resident)
+    for child in below.get(one.pid, ()):
+        _count(child, below, seen, under_java or is_java)
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    servers: Iterable[int] = (),
+    into: Path | None = None,
+) -> Measured:
+    """Run a command to its end; `servers` are processes whose memory counts as well, `into` takes what it prints.
+
+    Raises BenchmarkError when it fails.
+    """
+    with tempfile.TemporaryFile() as said, into.open("w+b") if into else tempfile.TemporaryFile() as out:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=said, env={**os.environ, **environment}
+        )
+        sampler = Sampler([process.pid], list(servers))
+        watching = threading.Thread(target=sampler.run, daemon=True)
+        watching.start()
+        try:
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            sampler.end()
+            watching.join()
+        out.seek(0)
+        said.seek(0)
+        if code:
+            words = said.read().decode(errors="replace").strip()[-WORDS:]
+            raise BenchmarkError(f"{' '.join(command[:6])} ended with {code}: {words}")
+        return Measured(seconds, sampler.peak, "" if into else out.read().decode())

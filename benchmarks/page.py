@@ -1,0 +1,169 @@
+"""The results as text: tables between two marks of docs/performance.md, and the same at the end of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.aims import AIMS, AT, RUN, ratio
+from benchmarks.measure import BenchmarkError
+from benchmarks.messages import FEW
+from benchmarks.steps import Size, Step
+from etl.settings import PROJECT
+
+RESULTS = PROJECT / "benchmarks" / "results"
+PAGE = PROJECT / "docs" / "performance.md"
+BEGIN, END = "<!-- written by python -m benchmarks --write-docs -->", "<!-- end -->"
+LABELS = {
+    "generate": "generate the messages",
+    "publish": "publish",
+    "land": "land",
+    "build": "build, validation included",
+    "build.validation": "of which validation",
+    "run": "**land and build: the whole run**",
+    "validate": "validate alone",
+    "report": "report",
+    "hive": "build by HiveServer2, validation included",
+    "hive.validation": "of which validation",
+    "script": "usual script",
+    "scalars": "usual script, without what is nested",
+    "copy": "plain copy",
+    "dump": "dump the topic for the next two",
+    "duckdb": "DuckDB, to local Parquet",
+    "pyspark": "plain PySpark",
+    "more.land": "land 1 % more",
+    "more.build": "build with 1 % more",
+    "more.build.validation": "of which validation",
+    "few.land": "land 10 more",
+    "few.build": "build with 10 more",
+    "few.build.validation": "of which validation",
+}
+INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the file of results alone
+MB = 1e6
+
+
+def document(about: dict[str, Any], sizes: Iterable[Size]) -> dict[str, Any]:
+    """All of a run, as it is saved."""
+    return {**about, "sizes": [asdict(size) for size in sizes]}
+
+
+def save(found: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """Write a run into the folder of results, under its date."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{found['date']}.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def newest(folder: Path = RESULTS) -> dict[str, Any]:
+    """The last run that was saved. Raises BenchmarkError where there is none."""
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise BenchmarkError("no run was saved yet: run python -m benchmarks first")
+    found: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
+    return found
+
+
+def sizes_of(found: dict[str, Any]) -> list[Size]:
+    """The sizes of a saved run."""
+    return [Size.of(one) for one in found["sizes"]]
+
+
+def text(found: dict[str, Any]) -> str:
+    """A run in Markdown: where, the aims, a table per size."""
+    sizes = sizes_of(found)
+    parts = [_where(found), _aims(sizes), *(_size(size) for size in reversed(sizes))]
+    return "\n\n".join(parts)
+
+
+def write(found: dict[str, Any], page: Path = PAGE) -> None:
+    """Put a run between the marks of the page."""
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    foot = rest.partition(END)[2]
+    page.write_text(f"{head}{BEGIN}\n{text(found)}\n{END}{foot}", encoding="utf-8")
+
+
+def _where(found: dict[str, Any]) -> str:
+    machine = found["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    memory = round(machine["memory_bytes"] / 2**30)
+    patient = f", at niceness {machine['niceness']}" if machine["niceness"] else ""
+    is_busy = machine["load_before"] > machine["cores"] / 2
+    note = " **Other work ran on the machine, so these figures are a trial, not a result.**" if is_busy else ""
+    return (
+        f"Measured {found['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
+        f"the load of the machine just before was {machine['load_before']}. {versions}. Seed {found['seed']}.{note}"
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; all columns but the first are numbers."""
+    marks = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, marks, *rows])
+
+
+def _aims(sizes: Sequence[Size]) -> str:
+    head = ["Aim, a ratio within the run", *(f"{size.attempts:,}" for size in sizes), "at most", f"at {AT:,}"]
+    rows = [
+        [aim.text, *(aim.shown(size) for size in sizes), aim.form.format(aim.limit), aim.verdict(sizes)] for aim in AIMS
+    ]
+    return table(head, rows)
+
+
+def _size(size: Size) -> str:
+    counts = {**size.expected, **({"bytes of JSON": size.bytes} if size.bytes else {})}
+    made = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    times = "once" if size.repeats == 1 else f"{size.repeats} times, medians are shown"
+    head = ["Step", "Seconds", "Messages/s", "To the run", "Java MB", "Python MB", "Workers MB", "HDFS MB"]
+    rows = [_row(label, step, size.median(*RUN)) for label, step in _steps(size)]
+    fixed = size.median("few.land", "few.build")
+    told = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
+    return f"### {size.attempts:,} attempts\n\n{made}. Each step ran {times}.{told}\n\n{table(head, rows)}"
+
+
+def _steps(size: Size) -> Iterable[tuple[str, Step]]:
+    """The steps in the order of the page, with their labels."""
+    for name, label in LABELS.items():
+        if name == "run" and all(part in size.steps for part in RUN):
+            yield label, _whole(size)
+        if name not in size.steps:
+            continue
+        yield label, size.steps[name]
+        if name == "build":
+            yield from ((f"of which `{one.split('.', 1)[1]}`", size.steps[one]) for one in _made(size, "build"))
+        if name in INNER and (made := _made(size, name)):
+            total = sum(size.steps[part].median for part in made)
+            yield "of which its tables", Step(size.steps[name].messages, [total])
+
+
+def _made(size: Size, build: str) -> list[str]:
+    return [name for name in size.steps if name.startswith(f"{build}.") and name.count(".") == build.count(".") + 2]
+
+
+def _whole(size: Size) -> Step:
+    """Land and build as one step."""
+    parts = [size.steps[name] for name in RUN]
+    seconds = [sum(one) for one in zip(*(part.seconds for part in parts), strict=True)]
+    memory = {name: max(part.memory.get(name, 0) for part in parts) for name in parts[0].memory}
+    return Step(size.attempts, seconds, memory=memory, bytes=sum(size.folders.values()))
+
+
+def _row(label: str, step: Step, run: float | None) -> list[str]:
+    if step.start:
+        label += f" (Spark's start: {step.median - step.working:.1f} s)"
+    memory = [
+        f"{step.memory[name] / MB:,.0f}" if step.memory.get(name) else "" for name in ("jvm", "process", "workers")
+    ]
+    stored = "" if step.bytes is None else f"{step.bytes / MB:,.1f}"
+    share = ratio(step.median, run)
+    return [
+        label,
+        f"{step.median:,.1f}",
+        f"{step.rate:,.0f}" if step.rate >= 10 else f"{step.rate:.2f}",
+        "" if share is None else f"{share:.2f}",
+        *memory,
+        stored,
+    ]
