@@ -133,9 +133,11 @@ def build(
     say: Callable[[str], None],
     watch: Watch | None = None,
     how: How = How.NEW,
+    is_brief: bool = False,
 ) -> Validated | None:
     """Build what is due, validate it and let readers see it; None where nothing is due. `watch` as for Hive.
 
+    A brief validation leaves out what could only be warned of.
     Raises WarehouseError when another build is at work or nothing was landed yet, ExpectationError when a
     critical expectation is not met: then readers see what they saw before.
     """
@@ -165,7 +167,7 @@ def build(
             if step.is_due:
                 say(f"{step.file.name:24} {made.row_count:>9,} rows {made.seconds:6.1f} s  {step.why}")
         before = book.tables(todo.published) if todo.published and how is How.NEW else {}
-        validated = validate(settings, say, build_id, todo.landing, before)
+        validated = validate(settings, say, build_id, todo.landing, before, is_brief)
         action = PUBLISHED if validated.is_good else REFUSED
         decided = book.decide(todo.number, action, build_id, todo.published, todo.landing)
         if not validated.is_good:

@@ -19,6 +19,7 @@ from etl.hdfs import Hdfs
 from etl.land import FOLDER, land
 from etl.settings import Settings
 
+WHOLE = 600.0  # seconds between two validations that warn, too; those between look at what is critical
 PAUSE = 2.0  # seconds between two looks at a topic where nothing is new
 PATIENCE = 10.0  # seconds before a server that failed is asked again
 
@@ -28,7 +29,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
 
     Raises WarehouseError as `land` and `build` do, but for servers that fail: these are asked again.
     """
-    total, before = 0, time.monotonic()
+    total, before, warned = 0, time.monotonic(), -WHOLE
     is_behind = has_landings(settings)  # perhaps: they may be those of a run that was killed
     while not stop.is_set():
         began = time.monotonic()
@@ -37,8 +38,9 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
             landed_at = time.monotonic()
             if landed.landing or is_behind:
                 is_behind = True  # until it is published
-                build(settings, [], quiet)
-                is_behind = False
+                is_brief = landed_at < warned + WHOLE
+                build(settings, [], quiet, is_brief=is_brief)
+                warned, is_behind = warned if is_brief else landed_at, False
         except ServerError as error:
             say(f"{error}; asked again in {PATIENCE:.0f} s")
             stop.wait(PATIENCE)

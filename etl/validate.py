@@ -103,10 +103,12 @@ def validate(
     build_id: str | None = None,
     landing: int = 0,
     before: Mapping[str, Built] | None = None,
+    is_brief: bool = False,
 ) -> Validated:
     """Look at a build, by default the one that readers see, and write results and pages.
 
     `before` are the tables of a build that was validated: of those that go on from it, only what is new is looked at.
+    A brief look leaves out what could only be warned of.
     What the broker and HDFS hold at this moment is recorded first, for the expectations to hold against.
     Raises ExpectationError when nothing is published, or a table cannot be read.
     """
@@ -127,6 +129,9 @@ def validate(
     looks = []
     scopes = {table: scope(built, (before or {}).get(table)) for table, built in tables.items()}
     for table, suite in suites({"build_id": build_id, "landing": str(landing)}, scopes):
+        if is_brief:
+            critical = [one for one in suite["expectations"] if one["severity"] == CRITICAL]
+            suite = {**suite, "expectations": critical}
         if table in tables or not table.startswith(BUILT):
             only, first = (build_id, scopes[table]["first_part"]) if table in tables else (None, ALL)
             checks = checkpoint.define(settings, context, table, suite, only, first)
