@@ -64,7 +64,8 @@ class Lineage:
         own = {self.names.get(name, name) for name in (file.name, file.table)}  # rows that an earlier build made alike
         traces = [replace(one, sources=tuple(by for by in one.sources if by.table not in own)) for one in traces]
         fixed = {name: Trace(parameters=tuple(sorted(set(parameters(value))))) for name, value in found.fixed.items()}
-        return dict(zip(names, traces, strict=True)) | fixed
+        found_by_name = dict(zip(names, traces, strict=True)) | fixed
+        return {name: found_by_name[name] for name in dict(file.columns) or found_by_name}
 
     def origins(self, source: Source) -> set[Source]:
         """What a source comes from in the end: columns that no SQL computes, such as fields of the message."""

@@ -30,15 +30,16 @@ COUNTS = "payload.sequences.counts"
 QUESTION = "payload.sequences.questions[]"
 NASTY = "</td><script>document.title = 'taken'</script><img src=x onerror=alert(1)> ${x} {{ 7 * 7 }} \" '"
 # By hand: table, column, and what it is computed from.
+FINGERPRINT = Source("flat.messages_v1", "fingerprint")
 KNOWN = [
     ("flat.attempts_v1", "score", {f"{COUNTS}.correct", f"{COUNTS}.total"}),
     ("flat.attempts_v1", "exam_name", {"payload.exam_name"}),
     ("flat.attempts_v1", "started_date", {"payload.started_at"}),
-    ("flat.attempts_v1", "message_count", {"", "payload.keen_id", "kafka_topic", "kafka_partition", "kafka_offset"}),
+    ("flat.attempts_v1", "message_count", {"payload.keen_id", "kafka_topic", "kafka_partition", "kafka_offset"}),
     ("flat.attempts_v1", "build_id", set()),
-    ("flat.attempt_questions_v1", "question_position", {"payload.sequences.questions"}),
-    ("flat.attempt_questions_v1", "result", {f"{QUESTION}.user_result"}),
-    ("flat.question_options_v1", "is_correct", {f"{QUESTION}.options[]", f"{QUESTION}.options[].correct"}),
+    ("flat.attempt_questions_v1", "question_position", {"questions"}),
+    ("flat.attempt_questions_v1", "result", {"questions[].user_result"}),
+    ("flat.question_options_v1", "is_correct", {"questions[].options[]", "questions[].options[].correct"}),
     ("marts.exams_v1", "mean_score", {"score"}),
     ("marts.exams_v1", "attempt_count", {""}),
     ("marts.daily_activity_v1", "started_hour", {"started_at"}),
@@ -139,7 +140,9 @@ def test_a_mart_comes_from_the_message_in_the_end() -> None:
     assert paths(LINEAGE.origins(Source("marts.exams_v1", "mean_score"))) == {f"{COUNTS}.correct", f"{COUNTS}.total"}
     assert LINEAGE.origins(Source("marts.exams_v1", "attempt_count")) == {Source("raw.assessments_v1", "")}
     uses = LINEAGE.uses()["raw.assessments_v1", f"{COUNTS}.correct"]
-    assert uses == [Source("flat.attempts_v1", "correct_count"), Source("flat.attempts_v1", "score")]
+    assert uses == [Source("flat.attempts_v1", "correct_count"), Source("flat.attempts_v1", "score"), FINGERPRINT]
+    asked = LINEAGE.origins(Source("flat.question_options_v1", "option_id"))
+    assert asked == {Source("raw.assessments_v1", f"{QUESTION}.options[].id")}
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -354,7 +357,7 @@ def test_docs_describes_what_was_built(
     with opened(browser, start.parent / "catalog" / "flat.attempts_v1.html") as page:
         figures = page.locator("#the-table").inner_text()
         assert re.search(r"rows\s+[\d,]+", figures) and "not checked" not in figures
-        assert re.search(r"on HDFS, in 1 file\s+[\d.]+ KB", figures)
+        assert re.search(r"on HDFS, in \d files\s+[\d.]+ KB", figures)
         assert "last build" in figures
         assert page.locator("tr#certification td.number").inner_text() == "4.1%"
     if request.config.getoption("--write-docs"):

@@ -88,7 +88,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
     "query 'SELECT 1' --hivevar day": ("day", "name=value"),
     "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
-    "query -f sql/2_flat/attempts_v1.sql --hivevar warehouse_root=x --hivevar landing=1;2": ("1;2", "of type integer"),
+    "query -f sql/2_flat/messages_v1.sql --hivevar warehouse_root=x --hivevar since=0;2": ("0;2", "of type integer"),
 }  # fmt: skip
 
 
@@ -241,7 +241,7 @@ def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
 
 
 def test_there_are_the_commands_of_the_project() -> None:
-    words = "up down status doctor generate publish land rejected replay build plan rollback clean"
+    words = "up down status doctor generate publish land rejected replay build plan rollback clean compact"
     words += " validate report docs query serve beeline run demo test"
     assert " ".join(COMMANDS) == words
 

@@ -27,15 +27,6 @@ def build(
     built(tables, engine, as_json, "FULL" if is_full else "NEW")
 
 
-@app.command(epilog="Example: ./warehouse compact")
-def compact(engine: Engine = None, as_json: Json = False) -> None:
-    """Write the flat tables in fewer, larger files.
-
-    The rows stay the same; they are validated and published as those of a build.
-    """
-    built(None, engine, as_json, "COMPACT")
-
-
 def built(tables: list[str] | None, engine: str | None, as_json: bool = False, how: str = "NEW") -> bool:
     """Build, and say what was found; False where nothing was due."""
     from etl.build import build as run
@@ -111,6 +102,15 @@ def clean(
         print(query.formatted(result, "table"))
     told = f"{len(found)} paths, {total:,} bytes"
     say(f"removed {told}" if yes else f"would remove {told}; nothing was removed without --yes")
+
+
+@app.command(epilog="Example: ./warehouse compact")
+def compact(engine: Engine = None, as_json: Json = False) -> None:
+    """Write the flat tables in fewer, larger files.
+
+    The rows stay the same; they are validated and published as those of a build.
+    """
+    built(None, engine, as_json, "COMPACT")
 
 
 @app.command(epilog="Example: ./warehouse validate")
