@@ -29,6 +29,7 @@ from etl.terminal import progress
 
 EXPECTATIONS = PROJECT / "expectations"
 CRITICAL = "critical"
+STORED = "ops.stored_files_v1"
 PARAMETERS = {"build_id": "identifier", "landing": "integer", "since": "integer", "first_part": "identifier"}
 WHOLE = {"since": "0", "first_part": ALL}
 BUILT = ("flat.", "marts.")  # databases of tables that builds fill
@@ -73,6 +74,11 @@ def scope(built: Built | None, before: Built | None) -> dict[str, str]:
     if not fresh.startswith("part=") or any(part["name"] >= fresh for part in built.parts if part["name"] in known):
         return WHOLE
     return {"since": str(before.landing), "first_part": fresh.partition("/")[0].partition("=")[2]}
+
+
+def is_divided(built: Built) -> bool:
+    """Whether a build of the table has parts, by which it goes on from an earlier one."""
+    return any(part["name"] for part in built.parts)
 
 
 def suites(
@@ -123,11 +129,13 @@ def validate(
             raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
         build_id, landing = published.build_id, published.landing
     tables = Ledger(hdfs).tables(build_id)
+    scopes = {table: scope(built, (before or {}).get(table)) for table, built in tables.items()}
+    since = min((int(scopes[table]["since"]) for table, built in tables.items() if is_divided(built)), default=0)
     _record_offsets(settings, hdfs, run_id, at)
-    _record_files(hdfs, run_id, tables.values())
+    _record_files(hdfs, run_id, tables.values(), since)
     context = checkpoint.load()
     looks = []
-    scopes = {table: scope(built, (before or {}).get(table)) for table, built in tables.items()}
+    scopes[STORED] = {**WHOLE, "since": str(since)}
     for table, suite in suites({"build_id": build_id, "landing": str(landing)}, scopes):
         if is_brief:
             critical = [one for one in suite["expectations"] if one["severity"] == CRITICAL]
@@ -188,8 +196,10 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
     hdfs.put_rows(rows, "ops", "topic_offsets_v1", f"{run_id}.json")
 
 
-def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built]) -> None:
-    """What lies in the folders of all landings and of the build's tables."""
-    folders = {tuple(part["folder"].split("/")) for built in tables for part in built.parts} | {(land.FOLDER,)}
+def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built], since: int = 0) -> None:
+    """What lies in the folders of the landings behind that one, and of the build's tables."""
+    folders = {tuple(part["folder"].split("/")) for built in tables for part in built.parts}
+    names = [name for name in hdfs.names(land.FOLDER) if name.startswith("landing=")]
+    folders |= {(land.FOLDER, name) for name in names if int(name.partition("=")[2]) > since}
     rows = [{"run_id": run_id, **file} for folder in sorted(folders) for file in ledger.stored(hdfs, *folder)]
     hdfs.put_rows(rows, "ops", "stored_files_v1", f"{run_id}.json")
