@@ -100,7 +100,7 @@ def small(row: Built, most: int) -> set[str]:
     """The partitions below a build that are small, where more of them than this are of one kind: of one month."""
     sizes: Counter[str] = Counter()
     for file in row.files:
-        sizes[file["path"].rpartition("/")[0]] += file["bytes"]
+        sizes[_partition(file["path"])] += file["bytes"]
     kinds: dict[str, list[str]] = {}
     for part in row.parts:
         if sizes[part["folder"]] < SMALL_BYTES:
@@ -129,14 +129,20 @@ def _by_part(
 def _parts(table: str, build_id: str, files: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """The partitions below a build that its files lie in."""
     root = "/".join(folder(table, build_id))
-    folders = sorted({file["path"].rpartition("/")[0] for file in files})
+    folders = sorted({_partition(file["path"]) for file in files})
     return [{"name": one.removeprefix(root).lstrip("/"), "folder": one} for one in folders]
+
+
+def _partition(path: str) -> str:
+    """The folder of the partition that a file lies in, perhaps deeper than an engine reads."""
+    names = path.split("/")[:-1]
+    return "/".join(names[: max(number for number, name in enumerate(names, 1) if "=" in name)])
 
 
 def _files(base: Built | None, carried: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
     """The files of the partitions that are carried along."""
     folders = {part["folder"] for part in carried}
-    return [file for file in base.files if file["path"].rpartition("/")[0] in folders] if base else []
+    return [file for file in base.files if _partition(file["path"]) in folders] if base else []
 
 
 def carry(settings: Settings, hive: Hive, kept: Built, build_id: str) -> Built:

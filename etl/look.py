@@ -21,9 +21,9 @@ class Look:
     table: str
     suite: dict[str, Any]
     build_id: str | None
-    first_part: str
     checks: Any
     ask: Callable[[], AbstractContextManager[Query]]
+    first_part: str = failing.ALL
     pages: dict[tuple[Any, ...], str] = field(default_factory=dict)
 
     def run(self, folder: Path, run_id: str) -> list[dict[str, Any]]:

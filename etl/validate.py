@@ -143,7 +143,7 @@ def validate(
         if table in tables or not table.startswith(BUILT):
             only, first = (build_id, scopes[table]["first_part"]) if table in tables else (None, ALL)
             checks = checkpoint.define(settings, context, table, suite, only, first)
-            looks.append(Look(context, table, suite, only, first, checks, lambda: _asking(settings)))
+            looks.append(Look(context, table, suite, only, checks, lambda: _asking(settings), first))
     rows: list[dict[str, Any]] = []
     with data_docs.draft(settings, run_id) as folder:
         with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():

@@ -24,7 +24,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.messages_v1 (
     COMMENT 'Fields that the contract does not name, NULL where there is none',
     is_embedded BOOLEAN COMMENT 'Whether raw.assessments has it as it came, not as original',
     oddities STRING COMMENT 'What no message known so far was like, with commas, empty for nothing',
-    fingerprint INT COMMENT 'Hash of what flat.attempts keeps of a message, if it keeps this one'
+    fingerprint INT COMMENT 'Hash of what flat.attempts keeps of a message, if it keeps this one',
+    hash_kind INT COMMENT 'Hash of a constant: engines hash differently, this tells who did'
 )
 COMMENT 'Accepted messages, one row per Kafka topic, partition and offset'
 PARTITIONED BY (
@@ -98,8 +99,60 @@ WITH messages AS (
         ) AS oddities
     FROM raw.assessments
     WHERE landing > ${since} AND landing <= ${landing}
+),
+
+looked_at AS (
+    SELECT
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_published_at,
+        landing,
+        event_id,
+        unknown_fields,
+        is_embedded,
+        oddities,
+        -- Beside each whether it is NULL: the hash of Spark passes over one, wherever it stands.
+        HASH(
+            attempt_id, attempt_id IS NULL,
+            event_id, event_id IS NULL,
+            exam_id, exam_id IS NULL,
+            exam_name, exam_name IS NULL,
+            started_at, started_at IS NULL,
+            received_at, received_at IS NULL,
+            certification, certification IS NULL,
+            max_attempts, max_attempts IS NULL,
+            question_set_id, question_set_id IS NULL,
+            question_count, question_count IS NULL,
+            correct_count, correct_count IS NULL,
+            incorrect_count, incorrect_count IS NULL,
+            incomplete_count, incomplete_count IS NULL,
+            submitted_count, submitted_count IS NULL,
+            unanswered_count, unanswered_count IS NULL,
+            is_all_correct, is_all_correct IS NULL,
+            kafka_published_at, kafka_published_at IS NULL,
+            questions, questions IS NULL
+        ) AS fingerprint,
+        HASH('fingerprint') AS hash_kind
+    FROM messages
+    UNION ALL
+    SELECT
+        kafka_topic,
+        kafka_partition,
+        kafka_offset,
+        kafka_published_at,
+        landing,
+        event_id,
+        unknown_fields,
+        is_embedded,
+        oddities,
+        fingerprint,
+        hash_kind
+    FROM flat.messages_v1
+    WHERE build_id = '${build_id} rewritten'
 )
 
+-- Sorted, else Hive writes each branch of a union into a folder of its own that Spark passes over.
 INSERT OVERWRITE TABLE flat.messages_v1
 PARTITION (build_id = '${build_id}', part)
 SELECT
@@ -112,44 +165,11 @@ SELECT
     unknown_fields,
     is_embedded,
     oddities,
-    -- Beside each whether it is NULL: the hash of Spark passes over one, wherever it stands.
-    HASH(
-        attempt_id, attempt_id IS NULL,
-        event_id, event_id IS NULL,
-        exam_id, exam_id IS NULL,
-        exam_name, exam_name IS NULL,
-        started_at, started_at IS NULL,
-        received_at, received_at IS NULL,
-        certification, certification IS NULL,
-        max_attempts, max_attempts IS NULL,
-        question_set_id, question_set_id IS NULL,
-        question_count, question_count IS NULL,
-        correct_count, correct_count IS NULL,
-        incorrect_count, incorrect_count IS NULL,
-        incomplete_count, incomplete_count IS NULL,
-        submitted_count, submitted_count IS NULL,
-        unanswered_count, unanswered_count IS NULL,
-        is_all_correct, is_all_correct IS NULL,
-        kafka_published_at, kafka_published_at IS NULL,
-        questions, questions IS NULL
-    ) AS fingerprint,
-    '${build_id}' AS part
-FROM messages
-UNION ALL
-SELECT
-    kafka_topic,
-    kafka_partition,
-    kafka_offset,
-    kafka_published_at,
-    landing,
-    event_id,
-    unknown_fields,
-    is_embedded,
-    oddities,
     fingerprint,
+    hash_kind,
     '${build_id}' AS part
-FROM flat.messages_v1
-WHERE build_id = '${build_id} rewritten';
+FROM looked_at
+SORT BY kafka_partition, kafka_offset;
 
 CREATE OR REPLACE VIEW flat.messages AS
 SELECT * FROM flat.messages_v1
