@@ -77,6 +77,8 @@ def _step(file: SqlFile, row: Built | None, landing: int, tables: Sequence[str],
     newer = any(step.kept is None or step.kept.written_by > row.written_by for step in inputs)
     if how is How.COMPACT and "first_part" not in file.parameters:
         newer = False  # the same rows in other files
+    if newer and "first_part" in file.parameters:
+        return Step(file, "new data", base=row)  # it mirrors the parts of its source, also where that was asked for
     if not tables and (newer or (file.stage.startswith("2") and row.landing < landing)):
         return Step(file, "new data", base=row)
     return Step(file, "up to date", row)

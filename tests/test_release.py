@@ -128,7 +128,7 @@ def killed_after(hive_class: type[Hive], monkeypatch: pytest.MonkeyPatch, count:
     return sent
 
 
-STEPS = range(0, 80)
+STEPS = range(0, 120)
 
 
 @pytest.mark.parametrize("count", [pytest.param(one, marks=[] if one == 34 else [pytest.mark.long]) for one in STEPS])
