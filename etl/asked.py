@@ -110,9 +110,10 @@ def _names(hive: Hive, database: str) -> list[str]:
 
 
 def _counted(hive: Hive, file: SqlFile) -> Counted:
-    columns = [name for name, _ in file.columns]
-    counts = ", ".join(["COUNT(*)", *(f"COUNT(`{name}`)" for name in columns)])
     try:
+        shown = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # a view may leave out columns of its table
+        columns = [name for name, _ in file.columns if name in shown]
+        counts = ", ".join(["COUNT(*)", *(f"COUNT(`{name}`)" for name in columns)])
         rows, *values = hive.query(f"SELECT {counts} FROM {file.name}").rows[0]  # noqa: S608
     except StatementError as error:
         return Counted(fault=str(error))

@@ -362,8 +362,8 @@ def test_keys_headers_and_unknown_fields_are_columns(own: Settings, first: land.
         for table in ("raw.assessments", "raw.rejected_messages"):
             asked = f"SELECT key_base64, {named} FROM {table} WHERE SIZE(headers) > 0"
             assert hive.query(asked).rows == [expected]
-        asked = questions("unknown_fields").replace("flat.messages", "raw.assessments")  # nothing is built here
-        asked = asked.replace("kafka_published_at", "kafka_timestamp")
+        asked = questions("unknown_fields").replace("kafka_published_at", "kafka_timestamp")
+        asked = asked.replace("FROM flat.messages", "FROM raw.assessments AS messages")  # nothing is built here
         unknown = hive.query(f"SELECT * FROM ({asked}) AS found").dictionaries()
     assert [(one["field_path"], one["messages"], one["first_message"], one["example"]) for one in unknown] == [
         ("$.sequences.questions[].hint", 1, "0:9", '{"a":[1.5]}'),
