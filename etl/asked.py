@@ -111,7 +111,8 @@ def _names(hive: Hive, database: str) -> list[str]:
 
 def _counted(hive: Hive, file: SqlFile) -> Counted:
     try:
-        shown = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # a view may leave out columns of its table
+        # A view may leave out columns of its table.
+        shown = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # noqa: S608
         columns = [name for name, _ in file.columns if name in shown]
         counts = ", ".join(["COUNT(*)", *(f"COUNT(`{name}`)" for name in columns)])
         rows, *values = hive.query(f"SELECT {counts} FROM {file.name}").rows[0]  # noqa: S608

@@ -30,12 +30,13 @@ COUNTS = "payload.sequences.counts"
 QUESTION = "payload.sequences.questions[]"
 NASTY = "</td><script>document.title = 'taken'</script><img src=x onerror=alert(1)> ${x} {{ 7 * 7 }} \" '"
 # By hand: table, column, and what it is computed from.
-FINGERPRINT = Source("flat.messages_v1", "fingerprint")
 KNOWN = [
-    ("flat.attempts_v1", "score", {f"{COUNTS}.correct", f"{COUNTS}.total"}),
-    ("flat.attempts_v1", "exam_name", {"payload.exam_name"}),
-    ("flat.attempts_v1", "started_date", {"payload.started_at"}),
-    ("flat.attempts_v1", "message_count", {"payload.keen_id", "kafka_topic", "kafka_partition", "kafka_offset"}),
+    ("flat.messages_v1", "exam_name", {"payload.exam_name"}),
+    ("flat.messages_v1", "correct_count", {f"{COUNTS}.correct"}),
+    ("flat.attempts_v1", "score", {"correct_count", "question_count"}),
+    ("flat.attempts_v1", "exam_name", {"exam_name"}),
+    ("flat.attempts_v1", "started_date", {"started_at"}),
+    ("flat.attempts_v1", "message_count", {"event_id", "kafka_topic", "kafka_partition", "kafka_offset"}),
     ("flat.attempts_v1", "build_id", set()),
     ("flat.attempt_questions_v1", "question_position", {"questions"}),
     ("flat.attempt_questions_v1", "result", {"questions[].user_result"}),
@@ -116,7 +117,7 @@ def test_every_column_is_traced_to_columns_that_are_there(file: SqlFile) -> None
     for column, trace in traces.items():
         assert {(one.table, one.place) for one in trace.sources if one.path} <= there, column
         if file.columns:
-            assert trace.sources or trace.parameters == ("build_id",) or column == "hash_kind", column
+            assert trace.sources or trace.parameters == ("build_id",), column
         for origin in LINEAGE.origins(Source(file.table, column)):
             assert origin.table.startswith(("raw.", "ops.")), column
 
@@ -140,7 +141,7 @@ def test_a_mart_comes_from_the_message_in_the_end() -> None:
     assert paths(LINEAGE.origins(Source("marts.exams_v1", "mean_score"))) == {f"{COUNTS}.correct", f"{COUNTS}.total"}
     assert LINEAGE.origins(Source("marts.exams_v1", "attempt_count")) == {Source("raw.assessments_v1", "")}
     uses = LINEAGE.uses()["raw.assessments_v1", f"{COUNTS}.correct"]
-    assert uses == [Source("flat.attempts_v1", "correct_count"), Source("flat.attempts_v1", "score"), FINGERPRINT]
+    assert uses == [Source("flat.messages_v1", "correct_count")]
     asked = LINEAGE.origins(Source("flat.question_options_v1", "option_id"))
     assert asked == {Source("raw.assessments_v1", f"{QUESTION}.options[].id")}
 

@@ -1,5 +1,5 @@
 -- flat.attempts: one row per attempt at an exam.
--- Reads: raw.assessments
+-- Reads: flat.messages_v1
 -- Writes: flat.attempts_v1, flat.attempts
 -- Grain: event_id, or the Kafka coordinates where a message has no keen_id
 -- Parameters: warehouse_root text, landing integer, since integer, build_id identifier,
@@ -9,10 +9,10 @@
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Duplicates: of the messages with one keen_id the latest kafka_offset wins. Across partitions
 --     they may tie: then the later time of publication, the higher partition, the later topic.
--- Increments: a build reads the landings behind `since`, the last that build `previous` read,
---     and carries its partitions along. Those that hold an event of which there are new
---     messages are not carried but read too, as partitions of a build named as this one with
---     ` rewritten` behind, and their rows are written again. `since` 0 reads everything.
+-- Increments: a build reads the messages of landings behind `since`, the last that build
+--     `previous` read, and carries the partitions of that one along. Those that hold an event of
+--     which there are new messages are not carried but read too, as partitions of a build named
+--     as this one with ` rewritten` behind, and their rows are written again. `since` 0 reads all.
 -- Partitions: a part is what one build wrote, so that an event that is new, however old its
 --     attempt, touches no other file. Months in a part let readers of some weeks skip the rest.
 
@@ -68,9 +68,9 @@ LOCATION '${warehouse_root}/flat/attempts_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
 WITH news AS (
-    SELECT payload.keen_id AS event_id
-    FROM raw.assessments
-    WHERE landing > ${since} AND landing <= ${landing}
+    SELECT event_id
+    FROM flat.messages_v1
+    WHERE build_id = '${build_id}' AND landing > ${since}
 )
 
 SELECT DISTINCT
@@ -82,48 +82,30 @@ WHERE attempts.build_id = '${previous}';
 
 WITH messages AS (
     SELECT
-        payload.user_exam_id AS attempt_id,
-        NULLIF(payload.keen_id, '') AS event_id,
-        payload.base_exam_id AS exam_id,
-        payload.exam_name,
-        -- ISO-8601 in UTC, to the microsecond, from 1600 on: before, the calendars of engines part.
-        CAST(REPLACE(REGEXP_EXTRACT(payload.started_at, CONCAT(
-            '^(1[6-9]|[2-9][0-9])[0-9]{2}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}',
-            '(?=[.Z])([.][0-9]{1,6})?(?=[0-9]*Z\\z)'
-        ), 0), 'T', ' ') AS TIMESTAMP) AS started_at,
-        -- Unix seconds as text: whole ones by the calendar, the fraction as it stands, no doubles.
-        CAST(CONCAT(
-            FROM_UNIXTIME(CAST(REGEXP_EXTRACT(
-                payload.keen_timestamp, '^([0-9]{1,10})([.][0-9]+)?\\z', 1
-            ) AS BIGINT)),
-            REGEXP_EXTRACT(payload.keen_timestamp, '^[0-9]*(([.][0-9]{1,6})?)', 1)
-        ) AS TIMESTAMP) AS received_at,
-        CASE payload.certification WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END
-            AS certification,
-        CAST(REGEXP_EXTRACT(payload.max_attempts, '^([0-9]+)([.]0*)?\\z', 1) AS INT)
-            AS max_attempts,
-        payload.sequences.id AS question_set_id,
-        payload.sequences.counts.total AS question_count,
-        payload.sequences.counts.correct AS correct_count,
-        payload.sequences.counts.incorrect AS incorrect_count,
-        payload.sequences.counts.incomplete AS incomplete_count,
-        payload.sequences.counts.submitted AS submitted_count,
-        payload.sequences.counts.unanswered AS unanswered_count,
-        payload.sequences.counts.all_correct AS is_all_correct,
+        attempt_id,
+        event_id,
+        exam_id,
+        exam_name,
+        started_at,
+        received_at,
+        certification,
+        max_attempts,
+        question_set_id,
+        question_count,
+        correct_count,
+        incorrect_count,
+        incomplete_count,
+        submitted_count,
+        unanswered_count,
+        is_all_correct,
         1 AS message_count,
         kafka_topic,
         kafka_partition,
         kafka_offset,
-        CASE
-            WHEN kafka_timestamp BETWEEN 0 AND 253402300799999
-                THEN CAST(CONCAT(
-                    FROM_UNIXTIME(CAST(FLOOR(kafka_timestamp / 1000) AS BIGINT)),
-                    '.', LPAD(CAST(PMOD(kafka_timestamp, 1000) AS STRING), 3, '0')
-                ) AS TIMESTAMP)
-        END AS kafka_published_at,
-        payload.sequences.questions
-    FROM raw.assessments
-    WHERE landing > ${since} AND landing <= ${landing}
+        kafka_published_at,
+        questions
+    FROM flat.messages_v1
+    WHERE build_id = '${build_id}' AND landing > ${since} AND landing <= ${landing}
     UNION ALL
     SELECT
         attempt_id,
