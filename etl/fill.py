@@ -74,8 +74,9 @@ def fill(settings: Settings, hive: Hive, step: Step, build_id: str, landing: int
         if names and "INSERT" in statement:
             add(settings, hive, file.table, aside, [part for part in carried if part["name"] in names])
             carried = [part for part in carried if part["name"] not in names]
-        hive.query(statement)
-    hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS PARTITION (build_id = '{aside}')")
+        hive.query(statement) if "INSERT" in statement else hive.make([statement])
+    if names:
+        hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS PARTITION (build_id = '{aside}')")
     add(settings, hive, file.table, build_id, carried)
     seconds = round(time.monotonic() - began, 3)
     rows = hive.query(f"SELECT COUNT(*) FROM {file.table} WHERE build_id = '{build_id}'").rows[0][0]  # noqa: S608

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from etl.errors import ServerError, WarehouseError
 from etl.settings import Settings
@@ -38,6 +38,8 @@ class Result:
 
 class Hive:
     """An open session on the engine of the settings, which speaks the HiveServer2 protocol; a context manager."""
+
+    _made: ClassVar[set[tuple[str, str]]] = set()  # (server, statement)
 
     def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
         """Open it; `watch` is called while a statement runs, with its seconds and the share that is done if known.
@@ -80,6 +82,18 @@ class Hive:
             result.columns = block.columns
             result.rows += block.rows
         return result
+
+    def make(self, statements: Iterable[str]) -> None:
+        """Run what makes tables and views as they should be; what this process has made stays so and is passed over."""
+        for statement in statements:
+            if (self.address, statement) not in self._made:
+                self.query(statement)
+                self._made.add((self.address, statement))
+
+    def drop(self, table: str) -> None:
+        """Drop a table that was made."""
+        self._made.clear()
+        self.query(f"DROP TABLE {table}")
 
     def tables(self, database: str) -> list[str]:
         """The names of its tables and views, without the database."""

@@ -188,8 +188,7 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
     values = {"warehouse_root": settings.warehouse_root}
     for file in raw:
         views[file.name] = file.views(values)
-        for statement in file.tables(values):
-            hive.query(statement)
+        hive.make(file.tables(values))
     numbers = [int(name.removeprefix("landing=")) for name in hdfs.names(FOLDER) if name.startswith("landing=")]
     for file in raw:
         folder = file.name.partition(".")[2]
@@ -200,7 +199,7 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
                 _refuse_unfit(settings, hdfs, missing)
             except UsageError:
                 if not known:  # it was made just now, and its file is to be changed
-                    hive.query(f"DROP TABLE {file.table}")
+                    hive.drop(file.table)
                 raise
         places = [
             f"PARTITION (landing = {number}) "
@@ -209,8 +208,7 @@ def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
         ]
         if places:
             hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {' '.join(places)}")
-    for statement in itertools.chain(*views.values()):  # last, so that a reader of a new version finds every landing
-        hive.query(statement)
+    hive.make(itertools.chain(*views.values()))  # last, so that a reader of a new version finds every landing
     return numbers
 
 

@@ -23,8 +23,7 @@ def prepare(settings: Settings, hive: Hive, hdfs: Hdfs) -> int:
     values = {"warehouse_root": settings.warehouse_root}
     for file in sqlfile.files("0_ops"):
         if file.path.stem != POINTER:
-            for statement in file.tables(values) + file.views(values):
-                hive.query(statement)
+            hive.make(file.tables(values) + file.views(values))
     return max(land.publish_landings(settings, hive, hdfs), default=0)
 
 
