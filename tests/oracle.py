@@ -139,7 +139,9 @@ def tables(messages: Iterable[Message]) -> dict[str, list[Row]]:
             for option_place, option in _numbered((question or {}).get("options"))
         ],
         "marts.exams": [_exam(exam, rows) for (exam,), rows in _grouped(attempts, "exam_id")],
-        "marts.questions": _question_ranks(attempts, questions),
+        "marts.questions": _question_ranks(
+            [{**_attempt(event), **row} for (event, *_), row in zip(shown, questions, strict=True)]
+        ),
         "marts.daily_activity": _activity(attempts),
     }
 
@@ -318,15 +320,8 @@ def _activity(attempts: list[Row]) -> list[Row]:
     ]
 
 
-def _question_ranks(attempts: list[Row], questions: list[Row]) -> list[Row]:
-    """Questions belong to the exam of their attempt_id; without one, to none."""
-    exams = {
-        attempt: {name: _of_known(max, rows, name) for name in ("exam_id", "exam_name")}
-        for (attempt,), rows in _grouped(attempts, "attempt_id")
-        if attempt is not None
-    }
-    nothing = {"exam_id": None, "exam_name": None}
-    placed = [{**question, **exams.get(question["attempt_id"], nothing)} for question in questions]
+def _question_ranks(placed: list[Row]) -> list[Row]:
+    """Questions belong to the exam of their attempt; without one, to none."""
     found = []
     for (exam, question), rows in _grouped(placed, "exam_id", "question_id"):
         results = [row["result"] for row in rows]

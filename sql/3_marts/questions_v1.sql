@@ -1,5 +1,5 @@
 -- marts.questions: one row per question of an exam, with how hard it is.
--- Reads: flat.attempts_v1, flat.attempt_questions_v1
+-- Reads: flat.attempts_v1
 -- Writes: marts.questions_v1, marts.questions
 -- Grain: exam_id, question_id
 -- Parameters: warehouse_root text, build_id identifier
@@ -9,7 +9,7 @@
 CREATE DATABASE IF NOT EXISTS marts;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS marts.questions_v1 (
-    exam_id STRING COMMENT 'The exam, NULL where the attempt names none or has no id',
+    exam_id STRING COMMENT 'The exam, NULL where the attempt names none',
     exam_name STRING COMMENT 'Its name, the last of the alphabet where it has had several',
     question_id STRING COMMENT 'The question, NULL where the message has none in its place',
     shown_count BIGINT COMMENT 'How often it was shown',
@@ -26,32 +26,36 @@ STORED AS PARQUET
 LOCATION '${warehouse_root}/marts/questions_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
--- One row per attempt_id, also where two events name the same: a question must not count twice.
-WITH attempts AS (
+-- Grouped by the name too at first: engines sort all rows to find the greatest of texts.
+WITH counted AS (
     SELECT
-        attempt_id,
-        MAX(exam_id) AS exam_id,
-        MAX(exam_name) AS exam_name
-    FROM flat.attempts_v1
-    WHERE build_id = '${build_id}'
-    GROUP BY attempt_id
+        attempts.exam_id,
+        attempts.exam_name,
+        shown.question.id AS question_id,
+        COUNT(*) AS shown_count,
+        COUNT(CASE WHEN shown.question.user_result = 'correct' THEN 1 END) AS correct_count,
+        COUNT(CASE WHEN shown.question.user_result = 'incorrect' THEN 1 END) AS incorrect_count,
+        COUNT(CASE WHEN shown.question.user_result = 'missed_some' THEN 1 END) AS incomplete_count,
+        COUNT(CASE WHEN shown.question.user_result = 'unanswered' THEN 1 END) AS unanswered_count
+    FROM
+        flat.attempts_v1 AS attempts
+            LATERAL VIEW EXPLODE(attempts.questions) shown AS question
+    WHERE attempts.build_id = '${build_id}'
+    GROUP BY attempts.exam_id, attempts.exam_name, shown.question.id
 ),
 
 questions AS (
     SELECT
-        attempts.exam_id,
-        attempt_questions.question_id,
-        MAX(attempts.exam_name) AS exam_name,
-        COUNT(*) AS shown_count,
-        SUM(CASE WHEN attempt_questions.result = 'correct' THEN 1 ELSE 0 END) AS correct_count,
-        SUM(CASE WHEN attempt_questions.result = 'incorrect' THEN 1 ELSE 0 END) AS incorrect_count,
-        SUM(CASE WHEN attempt_questions.result = 'missed_some' THEN 1 ELSE 0 END)
-            AS incomplete_count,
-        SUM(CASE WHEN attempt_questions.result = 'unanswered' THEN 1 ELSE 0 END) AS unanswered_count
-    FROM flat.attempt_questions_v1 AS attempt_questions
-    LEFT JOIN attempts ON attempt_questions.attempt_id = attempts.attempt_id
-    WHERE attempt_questions.build_id = '${build_id}'
-    GROUP BY attempts.exam_id, attempt_questions.question_id
+        exam_id,
+        question_id,
+        MAX(exam_name) AS exam_name,
+        SUM(shown_count) AS shown_count,
+        SUM(correct_count) AS correct_count,
+        SUM(incorrect_count) AS incorrect_count,
+        SUM(incomplete_count) AS incomplete_count,
+        SUM(unanswered_count) AS unanswered_count
+    FROM counted
+    GROUP BY exam_id, question_id
 )
 
 INSERT OVERWRITE TABLE marts.questions_v1 PARTITION (build_id = '${build_id}')
