@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 ACCEPTED, REJECTED = "assessments", "rejected_messages"
-BATCH_BYTES = 64 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
+BATCH_BYTES = 16 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
 RETRIES = 7  # of a call to the Connect server, over some 10 seconds
 FILES, FILE_MESSAGES = 4, 1000  # of a landing at least, where it has that many messages for each
 KAFKA_MS = 30_000  # how long Spark waits for a broker that went away

@@ -194,8 +194,7 @@ SELECT
         ELSE 'other'
     END AS started_month
 FROM events
-WHERE newness = 1
-SORT BY started_month, started_date;
+WHERE newness = 1;
 
 CREATE OR REPLACE VIEW flat.attempts AS
 SELECT
