@@ -143,6 +143,7 @@ def build(
     Raises WarehouseError when another build is at work or nothing was landed yet, ExpectationError when a
     critical expectation is not met: then readers see what they saw before.
     """
+    from etl.checkpoint import preload
     from etl.validate import validate
 
     hdfs = Hdfs(settings)
@@ -155,6 +156,7 @@ def build(
             )
         if not todo.due and all(step.kept and step.kept.build_id == todo.published for step in todo.steps):
             return None
+        preload()
         build_id = ledger.stamp("b")
         done: dict[str, Built] = {}
         for step in bar.each(todo.steps, lambda step: step.file.name):

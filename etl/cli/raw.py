@@ -81,12 +81,10 @@ def land(
 
 
 def _follow(accept_loss: list[str]) -> None:
-    from etl import checkpoint
     from etl.follow import follow, stopped_by_signals
 
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
-    checkpoint.preload()
     with stopped_by_signals() as stop:
         total = follow(conf(), say, stop)
     say(f"stopped; {total:,} messages were landed, built and validated")

@@ -30,10 +30,8 @@ def build(
 def built(tables: list[str] | None, engine: str | None, as_json: bool = False, how: str = "NEW") -> bool:
     """Build, and say what was found; False where nothing was due."""
     from etl.build import build as run
-    from etl.checkpoint import preload
     from etl.fill import How
 
-    preload()
     validated = run(conf(engine), tables or [], say, terminal.watch, How[how])
     if validated is None:
         if as_json:
