@@ -88,7 +88,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
     "query 'SELECT 1' --hivevar day": ("day", "name=value"),
     "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
-    "query -f sql/2_flat/messages_v1.sql --hivevar warehouse_root=x --hivevar since=0;2": ("0;2", "of type integer"),
+    "query -f sql/2_flat/messages_v1.sql --hivevar warehouse_root=x --hivevar build_id=b1 --hivevar since=0;2": ("0;2", "of type integer"),
 }  # fmt: skip
 
 
@@ -224,7 +224,7 @@ def test_an_unknown_table_is_named(run: Run) -> None:
     done = run("query", "SELECT * FROM flat.nothing", code=1)
     assert "flat" in told(done, 1) and "nothing" in done.stderr
     line = told(run("build", "flat.nothing", code=2), 2)
-    assert "no table flat.nothing" in line and "known are flat.attempt" in line
+    assert "no table flat.nothing" in line and "known are flat.messages" in line
 
 
 def test_what_is_no_sql_is_told_by_the_server_in_one_line(run: Run) -> None:
