@@ -88,7 +88,8 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
     "query 'SELECT 1' --hivevar day": ("day", "name=value"),
     "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
-    "query -f sql/2_flat/messages_v1.sql --hivevar build_id=b1 --hivevar since=0;2": ("0;2", "of type integer"),
+    "query -f sql/2_flat/messages_v1.sql --hivevar warehouse_root=x --hivevar build_id=b1 "
+    "--hivevar since=0;2": ("0;2", "of type integer"),
 }  # fmt: skip
 
 
