@@ -291,7 +291,7 @@ def test_a_changed_file_is_refused_with_both_hashes(
     old = sqlfile.SqlFile.read(file).sha256
     file.write_text(file.read_text() + "-- a comment is no change\n")
     assert not build.plan(settings, hive).due
-    file.write_text(file.read_text().replace("AS max_attempts", "+ 1 AS max_attempts"))
+    file.write_text(file.read_text().replace("1 AS message_count", "2 AS message_count"))
     message = refused(settings, hive, monkeypatch)
     assert old in message and sqlfile.SqlFile.read(file).sha256 in message
     assert "sql/2_flat/attempts_v1.sql" in message and "attempts_v2.sql" in message
