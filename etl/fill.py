@@ -67,14 +67,15 @@ def fill(settings: Settings, hive: Hive, step: Step, build_id: str, landing: int
     aside = f"{build_id} rewritten"
     names = small(base, most=1 if step.why == SMALL else MOST_PARTS) if base and "since" in file.parameters else set()
     for statement in file.tables(values):
-        if file.asks(statement):
-            rows = hive.query(statement).dictionaries() if base else []
-            names |= {"/".join(f"{key}={value}" for key, value in row.items()) for row in rows}
-            continue
-        if names and "INSERT" in statement:
+        if "INSERT" in statement:
             add(settings, hive, file.table, aside, [part for part in carried if part["name"] in names])
             carried = [part for part in carried if part["name"] not in names]
-        hive.query(statement) if "INSERT" in statement else hive.make([statement])
+            hive.query(statement)
+        elif file.asks(statement):
+            rows = hive.query(statement).dictionaries() if base else []
+            names |= {"/".join(f"{key}={value}" for key, value in row.items()) for row in rows}
+        else:
+            hive.make([statement])
     if names:
         hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS PARTITION (build_id = '{aside}')")
     add(settings, hive, file.table, build_id, carried)

@@ -128,19 +128,23 @@ def tables(messages: Iterable[Message]) -> dict[str, list[Row]]:
     """All rows of the flat tables and the marts."""
     events = _events([one for one in messages if is_accepted(one.value)])
     attempts = [_attempt(event) for event in events]
-    shown = [(event, place, one) for event in events for place, one in _numbered(_questions(event))]
-    questions = [_question(*one) for one in shown]
+    shown = [
+        (event, attempt, place, question)
+        for event, attempt in zip(events, attempts, strict=True)
+        for place, question in _numbered(_questions(event))
+    ]
+    questions = [_question(event, place, question) for event, _, place, question in shown]
     return {
         "flat.attempts": attempts,
         "flat.attempt_questions": questions,
         "flat.question_options": [
             _option(event, place, option_place, option)
-            for event, place, question in shown
+            for event, _, place, question in shown
             for option_place, option in _numbered((question or {}).get("options"))
         ],
         "marts.exams": [_exam(exam, rows) for (exam,), rows in _grouped(attempts, "exam_id")],
         "marts.questions": _question_ranks(
-            [{**_attempt(event), **row} for (event, *_), row in zip(shown, questions, strict=True)]
+            [{**attempt, **row} for (_, attempt, *_), row in zip(shown, questions, strict=True)]
         ),
         "marts.daily_activity": _activity(attempts),
     }
