@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, messages, others, ours, page, plot
+from benchmarks import answers, layouts, machine, messages, others, ours, page, plot
 from benchmarks import stack as stacks
 from benchmarks.measure import BenchmarkError
 from benchmarks.messages import Expected
@@ -23,8 +23,9 @@ from etl.errors import WarehouseError
 from etl.terminal import say
 
 ATTEMPTS = [10_000, 100_000, 1_000_000]
-CONTESTANTS = ("ours", "hive", "script", "scalars", "copy", "duckdb", "pyspark", "later")
+CONTESTANTS = ("ours", "hive", "answers", "layouts", "script", "scalars", "copy", "duckdb", "pyspark", "later")
 DUMPED = ("duckdb", "pyspark")  # who reads the dump of the topic
+BEHIND = ("hive", "answers", "layouts", "later")  # what stands on the tables of `ours`
 
 
 def asked(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -46,8 +47,8 @@ def asked(words: Sequence[str] | None = None) -> argparse.Namespace:
         given.repeats *= len(given.attempts)
     if len(given.repeats) != len(given.attempts) or min(given.repeats + given.attempts) < 1:
         parser.error("--repeats wants one number, or one per size; sizes and repeats begin at 1")
-    if "later" in given.only and "ours" not in given.only:
-        given.only = [name for name in given.only if name not in ("later", "hive")]
+    if "ours" not in given.only:
+        given.only = [name for name in given.only if name not in BEHIND]
     return given
 
 
@@ -86,8 +87,9 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
 def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path) -> Size:
     """Measure one size on a stack of its own."""
     size = Size(attempts, repeats)
+    is_asked = "answers" in given.only
     with_hive = "hive" in given.only and attempts <= given.hive_up_to
-    with stacks.running(folder / "home", "all" if with_hive else "spark") as stack:
+    with stacks.running(folder / "home", "all" if with_hive or is_asked else "spark") as stack:
         say(f"{attempts:,} attempts: generating and publishing")
         first, later = prepared(stack, size, given.seed, folder)
         expected = Expected().add_file(first)
@@ -99,6 +101,13 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
         for repeat in range(repeats if with_hive else 0):
             say(f"{attempts:,} attempts: HiveServer2, {repeat + 1} of {repeats}")
             ours.by_hive(stack, size, expected)
+        if is_asked:
+            say(f"{attempts:,} attempts: what a person waits for")
+            answers.commands(stack, size)
+            answers.marts(stack, size)
+        if "layouts" in given.only:
+            say(f"{attempts:,} attempts: a table in three layouts")
+            layouts.compare(stack, size)
         compete(stack, size, expected, [name for name in given.only if name in (*others.SPARK, "duckdb")], folder)
         if "later" in given.only:
             for number, (hundredth, few) in enumerate(later, 1):

@@ -1,4 +1,4 @@
-"""What the project wants of its speed, as ratios within one run, and what a run shows of each."""
+"""What the project wants of its speed, mostly as ratios within one run, and what a run shows of each."""
 
 from __future__ import annotations
 
@@ -82,6 +82,16 @@ def python(size: Size) -> float | None:
     return max(peaks) / 1e6 if peaks else None
 
 
+def answer(engine: str) -> Callable[[Size], float | None]:
+    """The slowest answer of a mart on this engine, in seconds: of each the median."""
+
+    def slowest(size: Size) -> float | None:
+        found = [step.median for name, step in size.steps.items() if name.startswith(f"answer.{engine}.")]
+        return max(found, default=None)
+
+    return slowest
+
+
 AIMS = [
     Aim("landing, every message checked : plain copy of the topic by Spark", 1.3, "{:.2f}", landing),
     Aim("all of `flat.*` : DuckDB", 3.0, "{:.2f}", flat),
@@ -90,4 +100,6 @@ AIMS = [
     Aim("run after 1 % more, less its fixed cost : whole run", 0.05, "{:.1%}", increment),
     Aim("heap of Spark's server, GB", 2.0, "{:.0f}", heap),
     Aim("largest Python process, MB", 300.0, "{:.0f}", python),
+    Aim("slowest answer of a mart on Spark, s", 0.5, "{:.2f}", answer("spark")),
+    Aim("slowest answer of a mart on HiveServer2, s", 3.0, "{:.2f}", answer("hive")),
 ]

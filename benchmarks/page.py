@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import answers, layouts
 from benchmarks.aims import AIMS, AT, RUN, ratio
 from benchmarks.measure import BenchmarkError
 from benchmarks.messages import FEW
@@ -41,6 +42,13 @@ LABELS = {
     "few.build": "build with 10 more",
     "few.build.validation": "of which validation",
 }
+COMMANDS = {
+    "command.help": "`--help`",
+    "command.status": "`status`",
+    "command.up": "`up`, everything running",
+    "command.nothing": '`query "SELECT 1"`',
+}
+ENGINES = ("spark", "hive")
 INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the file of results alone
 MB = 1e6
 
@@ -106,7 +114,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _aims(sizes: Sequence[Size]) -> str:
-    head = ["Aim, a ratio within the run", *(f"{size.attempts:,}" for size in sizes), "at most", f"at {AT:,}"]
+    head = [
+        "Aim, a ratio within the run or as named",
+        *(f"{size.attempts:,}" for size in sizes),
+        "at most",
+        f"at {AT:,}",
+    ]
     rows = [
         [aim.text, *(aim.shown(size) for size in sizes), aim.form.format(aim.limit), aim.verdict(sizes)] for aim in AIMS
     ]
@@ -121,7 +134,34 @@ def _size(size: Size) -> str:
     rows = [_row(label, step, size.median(*RUN)) for label, step in _steps(size)]
     fixed = size.median("few.land", "few.build")
     told = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
-    return f"### {size.attempts:,} attempts\n\n{made}. Each step ran {times}.{told}\n\n{table(head, rows)}"
+    parts = [f"### {size.attempts:,} attempts", f"{made}. Each step ran {times}.{told}", table(head, rows)]
+    return "\n\n".join([*parts, *_answers(size), *_layouts(size)])
+
+
+def _answers(size: Size) -> list[str]:
+    """What a person waits for, in seconds: commands that have nothing to do, and marts on both engines."""
+    found = [[label, f"{size.steps[name].median:.2f}"] for name, label in COMMANDS.items() if name in size.steps]
+    for name in answers.MARTS:
+        times = [
+            f"{size.steps[f'answer.{one}.{name}'].median:.2f}"
+            for one in ENGINES
+            if f"answer.{one}.{name}" in size.steps
+        ]
+        if times:
+            found.append([f"`marts.{name}`, on Spark and on HiveServer2", " and ".join(times)])
+    return [table(["What a person waits for", "Seconds"], found)] if found else []
+
+
+def _layouts(size: Size) -> list[str]:
+    """One table in several layouts."""
+    rows = []
+    for name in layouts.LAYOUTS:
+        if (written := size.steps.get(f"layout.{name}.write")) is None:
+            continue
+        asked = [f"{size.steps[f'layout.{name}.{what}'].median:.2f}" for what in ("all", "week")]
+        rows.append([name, f"{written.median:.1f}", f"{written.files:,}", f"{(written.bytes or 0) / MB:,.1f}", *asked])
+    head = ["`flat.question_options` by", "Written in s", "Files", "MB", "All of it read in s", "A week in s"]
+    return [table(head, rows)] if rows else []
 
 
 def _steps(size: Size) -> Iterable[tuple[str, Step]]:

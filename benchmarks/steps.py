@@ -19,6 +19,7 @@ class Step:
     start: list[float] = field(default_factory=list)
     memory: dict[str, int] = field(default_factory=dict)
     bytes: int | None = None
+    files: int | None = None
 
     @property
     def median(self) -> float:

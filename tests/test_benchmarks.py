@@ -41,6 +41,13 @@ def measured(attempts: int = aims.AT, slower: float = 1.0) -> Size:
     inner = {"build.validation": 10, "build.events.attempts_v1": 20, "build.flat.attempts_v1": 10, "few.land": 2}
     for name, seconds in {**inner, "build.marts.exams_v1": 5, "few.build": 4, "duckdb": 15}.items():
         size.add(name, seconds * slower)
+    for engine, seconds in {"spark": 0.3, "hive": 2.0}.items():
+        size.add(f"answer.{engine}.exams", seconds / 2)
+        size.add(f"answer.{engine}.questions", seconds)
+    for asked, seconds in {"write": 9, "all": 3, "week": 1}.items():
+        size.add(f"layout.month.{asked}", seconds * slower, size=5_000_000)
+    size.steps["layout.month.write"].files = 7
+    size.add("command.help", 0.25)
     for name, seconds in {"copy": 30, "script": 100}.items():
         size.add(name, Measured(seconds * slower, memory, ""), size=7, start=10 * slower)
     return size
@@ -151,7 +158,9 @@ def test_a_step_has_the_median_of_its_repeats_and_the_peak_of_its_memory() -> No
 
 def test_every_aim_is_a_ratio_of_what_was_measured() -> None:
     found = {aim.text: aim.of(measured()) for aim in aims.AIMS}
-    assert list(found.values()) == pytest.approx([20 / 20, 30 / 15, 100 / 100, 0.1, (9 - 6) / 100, 2.0, 250.0])
+    assert list(found.values()) == pytest.approx(
+        [20 / 20, 30 / 15, 100 / 100, 0.1, (9 - 6) / 100, 2.0, 250.0, 0.3, 2.0]
+    )
     assert [aim.verdict([measured()]) for aim in aims.AIMS] == ["met"] * len(aims.AIMS)
 
 
@@ -191,6 +200,13 @@ def test_the_text_has_the_aims_and_a_line_for_each_step() -> None:
     assert "### 1,000,000 attempts" in text and "2 times, medians are shown" in text
     assert "| **land and build: the whole run** | 100.0 | 10,000 | 1.00 | 2,000 | 100 | 200 | 0.0 |" in text
     assert "| of which `flat.attempts_v1` | 10.0 |" in text and "| plain copy (Spark's start: 10.0 s) | 30.0 |" in text
+
+
+def test_the_text_has_what_a_person_waits_for_and_the_layouts_that_were_compared() -> None:
+    text = page.text(document(measured()))
+    assert "| `--help` | 0.25 |" in text and "`status`" not in text
+    assert "| `marts.questions`, on Spark and on HiveServer2 | 0.30 and 2.00 |" in text
+    assert "| month | 9.0 | 7 | 5.0 | 3.00 | 1.00 |" in text and "| day |" not in text
 
 
 def test_the_text_states_the_fixed_cost_and_whether_the_machine_was_busy() -> None:

@@ -42,7 +42,7 @@ def seen(settings: Settings, name: str, seconds: float = 300) -> bool:
 
 
 @pytest.mark.usefixtures("nasty")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, suites: Path, case: Case) -> None:
     command = started(settings, suites)
     try:

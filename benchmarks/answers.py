@@ -1,0 +1,44 @@
+"""What a person waits for: the fixed cost of commands, and the answers of the marts in a session that is open."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.stack import ENGINE_SERVERS, Stack
+from benchmarks.steps import Size
+from etl.hive import Hive
+
+COMMANDS = {"help": ["--help"], "status": ["status"], "up": ["up"], "nothing": ["query", "SELECT 1"]}
+MARTS = {
+    "exams": "SELECT exam_name, attempt_count, mean_score FROM marts.exams ORDER BY attempt_count DESC LIMIT 10",
+    "questions": "SELECT exam_name, question_id, correct_share FROM marts.questions WHERE difficulty_rank <= 3",
+    "daily_activity": "SELECT started_date, SUM(attempt_count) AS attempts FROM marts.daily_activity "
+    "GROUP BY started_date",
+}
+REPEATS = 5  # behind one that is not counted
+
+
+def commands(stack: Stack, size: Size) -> None:
+    """Commands that have nothing to do, on a stack that runs: what each costs at least."""
+    for _ in range(REPEATS):
+        for name, words in COMMANDS.items():
+            size.add(f"command.{name}", stack.warehouse(*words, engine=""), messages=0)
+
+
+def marts(stack: Stack, size: Size, engines: tuple[str, ...] = tuple(ENGINE_SERVERS)) -> None:
+    """Each mart asked on each engine, warm, in one session; the seconds are those of the statement alone."""
+    for engine in engines:
+        with Hive(stack.settings.model_copy(update={"engine": engine})) as hive:
+            for name, statement in MARTS.items():
+                for seconds in asked(hive, statement):
+                    size.add(f"answer.{engine}.{name}", seconds, messages=0)
+
+
+def asked(hive: Hive, statement: str) -> list[float]:
+    """The seconds of each of some repeats, behind one that warms up. Raises StatementError where it fails."""
+    found = []
+    for _ in range(REPEATS + 1):
+        began = time.monotonic()
+        hive.query(statement)
+        found.append(time.monotonic() - began)
+    return found[1:]

@@ -1,0 +1,60 @@
+"""One table in three layouts, to choose its partitions by: none, by month and by day of the attempt."""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+from benchmarks.answers import asked
+from benchmarks.stack import Stack
+from benchmarks.steps import Size
+from etl.hdfs import Hdfs
+from etl.hive import Hive
+
+LAYOUTS = {"none": "", "month": "started_month", "day": "started_day"}
+SOURCE = "flat.question_options"
+COLUMNS = "attempt_id, question_position, option_position, option_id, is_checked, is_correct, clicked_at, started_date"
+COUNTED = "SELECT COUNT(*), COUNT(DISTINCT option_id), SUM(CASE WHEN is_checked THEN 1 ELSE 0 END) FROM"
+
+
+def compare(stack: Stack, size: Size) -> None:
+    """Write a copy of the options in each layout, then ask all of it and one week of it, in one session of Spark."""
+    hdfs = Hdfs(stack.settings)
+    with Hive(stack.settings) as hive:
+        first, last = hive.query(f"SELECT MIN(started_date), MAX(started_date) FROM {SOURCE}").rows[0]  # noqa: S608
+        week = first + (last - first) // 2
+        hive.query("CREATE DATABASE IF NOT EXISTS scratch")
+        try:
+            for name, partition in LAYOUTS.items():
+                began = time.monotonic()
+                hive.query(_copied(stack, name, partition))
+                folder = ("scratch", name)
+                size.add(f"layout.{name}.write", time.monotonic() - began, size=hdfs.size(*folder), messages=0)
+                size.steps[f"layout.{name}.write"].files = len(hdfs.files(*folder))
+                for asking, where in (("all", ""), ("week", _within(week, partition))):
+                    for seconds in asked(hive, f"{COUNTED} scratch.options_{name}{where}"):
+                        size.add(f"layout.{name}.{asking}", seconds, messages=0)
+        finally:
+            hive.query("DROP DATABASE scratch CASCADE")
+            hdfs.remove("scratch")
+
+
+def _copied(stack: Stack, name: str, partition: str) -> str:
+    """The statement that copies the options into a table that is partitioned so; nothing is sorted before."""
+    computed = {"started_month": ", started_month", "started_day": ", CAST(started_date AS STRING) AS started_day"}
+    partitioned = f"PARTITIONED BY ({partition})" if partition else ""
+    folder = f"{stack.settings.warehouse_root}/scratch/{name}"
+    return f"""CREATE TABLE scratch.options_{name} USING PARQUET {partitioned}
+        OPTIONS (compression 'zstd') LOCATION '{folder}'
+        AS SELECT {COLUMNS}{computed.get(partition, "")} FROM {SOURCE}"""  # noqa: S608
+
+
+def _within(first: datetime.date, partition: str) -> str:
+    """The condition of one week, as somebody writes it who knows the partitions."""
+    last = first + datetime.timedelta(6)
+    found = f" WHERE started_date BETWEEN '{first}' AND '{last}'"
+    if partition == "started_month":
+        found += f" AND started_month BETWEEN '{first:%Y-%m}' AND '{last:%Y-%m}'"
+    if partition == "started_day":
+        found += f" AND started_day BETWEEN '{first}' AND '{last}'"
+    return found
