@@ -176,9 +176,9 @@ def test_a_reader_never_sees_a_partial_result(
             if victim:
                 time.sleep(chance.uniform(2, 20))
                 kill(settings, victim, command)
-            published += ended(command, victim)
             if victim in SERVERS:
                 processes.up(settings, print, "all")
+            published += ended(command, victim)
             assert not reader.partial, (number, reader.partial[:3])
     assert reader.answers > rebuilds and not reader.partial, reader.partial[:3]
     quick_build()
