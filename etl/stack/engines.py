@@ -58,7 +58,7 @@ def client_conf(layout: Layout) -> Path:
             "hive.metastore.uris": f"thrift://{layout.address('metastore')}",
             "hive.metastore.warehouse.dir": f"{layout.root}/managed",
             "hive.metastore.warehouse.external.dir": f"{layout.root}/external",
-            "hive.metastore.connect.retries": 20,  # Spark starts beside the metastore and waits for it, a reader not for ever
+            "hive.metastore.connect.retries": 20,  # Spark starts beside the metastore; a reader waits as long
             "hive.metastore.client.connect.retry.delay": "1s",
             "hive.stats.column.autogather": "false",
             "hive.server2.thrift.bind.host": HOST,
