@@ -31,6 +31,7 @@ UNSEEN: dict[tuple[str, str, str], str] = {
 } | {
     ("flat.messages", "unknown_fields", "null"): NOTE,
     ("flat.messages", "questions", "swap"): "taken over by flat.attempts, and looked at from there on",
+    ("flat.messages", "part", "swap"): "the build that wrote it, from which nothing is made",
 }
 # One of each kind runs every time, all of them with --long.
 OFTEN = {
