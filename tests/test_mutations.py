@@ -77,8 +77,9 @@ def mutated(file: SqlFile, column: str, kind: str, build_id: str, rank: int = 1)
     if kind == "double":
         twice = "(SELECT EXPLODE(ARRAY(1, 2)) AS copy) AS twice"
         return f"SELECT {listed} FROM {rows} CROSS JOIN {twice} WHERE copy = 1 OR low = 1"
+    end = "high" if dict(file.columns)[key].startswith("array") else "low"  # no questions at all make what NULL makes
     cell = {
-        "null": f"CASE WHEN low = 1 THEN NULL ELSE {key} END",
+        "null": f"CASE WHEN {end} = 1 THEN NULL ELSE {key} END",
         "swap": f"CASE WHEN low = {rank} THEN most WHEN high = {rank} THEN least ELSE {key} END",
         "shift": f"CASE WHEN low = 1 THEN {key} + INTERVAL '1' HOUR ELSE {key} END",
     }[kind]
