@@ -12,10 +12,9 @@ COMMANDS = {"help": ["--help"], "status": ["status"], "up": ["up"], "nothing": [
 MARTS = {
     "exams": "SELECT exam_name, attempt_count, mean_score FROM marts.exams ORDER BY attempt_count DESC LIMIT 10",
     "questions": "SELECT exam_name, question_id, correct_share FROM marts.questions WHERE difficulty_rank <= 3",
-    "daily_activity": "SELECT started_date, SUM(attempt_count) AS attempts FROM marts.daily_activity "
-    "GROUP BY started_date",
+    "daily_activity": "SELECT started_date, SUM(attempt_count) FROM marts.daily_activity GROUP BY started_date",
 }
-REPEATS = 5  # behind one that is not counted
+REPEATS = 5
 
 
 def commands(stack: Stack, size: Size) -> None:
@@ -25,9 +24,9 @@ def commands(stack: Stack, size: Size) -> None:
             size.add(f"command.{name}", stack.warehouse(*words, engine=""), messages=0)
 
 
-def marts(stack: Stack, size: Size, engines: tuple[str, ...] = tuple(ENGINE_SERVERS)) -> None:
+def marts(stack: Stack, size: Size) -> None:
     """Each mart asked on each engine, warm, in one session; the seconds are those of the statement alone."""
-    for engine in engines:
+    for engine in ENGINE_SERVERS:
         with Hive(stack.settings.model_copy(update={"engine": engine})) as hive:
             for name, statement in MARTS.items():
                 for seconds in asked(hive, statement):

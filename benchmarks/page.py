@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks import answers, layouts
 from benchmarks.aims import AIMS, AT, RUN, ratio
 from benchmarks.measure import BenchmarkError
 from benchmarks.messages import FEW
+from benchmarks.stack import ENGINE_SERVERS
 from benchmarks.steps import Size, Step
 from etl.settings import PROJECT
 
@@ -42,13 +44,6 @@ LABELS = {
     "few.build": "build with 10 more",
     "few.build.validation": "of which validation",
 }
-COMMANDS = {
-    "command.help": "`--help`",
-    "command.status": "`status`",
-    "command.up": "`up`, everything running",
-    "command.nothing": '`query "SELECT 1"`',
-}
-ENGINES = ("spark", "hive")
 INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the file of results alone
 MB = 1e6
 
@@ -140,14 +135,14 @@ def _size(size: Size) -> str:
 
 def _answers(size: Size) -> list[str]:
     """What a person waits for, in seconds: commands that have nothing to do, and marts on both engines."""
-    found = [[label, f"{size.steps[name].median:.2f}"] for name, label in COMMANDS.items() if name in size.steps]
+    found = [
+        [f"`{shlex.join(words)}`", f"{step.median:.2f}"]
+        for name, words in answers.COMMANDS.items()
+        if (step := size.steps.get(f"command.{name}"))
+    ]
     for name in answers.MARTS:
-        times = [
-            f"{size.steps[f'answer.{one}.{name}'].median:.2f}"
-            for one in ENGINES
-            if f"answer.{one}.{name}" in size.steps
-        ]
-        if times:
+        steps = [size.steps.get(f"answer.{engine}.{name}") for engine in ENGINE_SERVERS]
+        if times := [f"{step.median:.2f}" for step in steps if step]:
             found.append([f"`marts.{name}`, on Spark and on HiveServer2", " and ".join(times)])
     return [table(["What a person waits for", "Seconds"], found)] if found else []
 

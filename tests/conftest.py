@@ -21,6 +21,7 @@ from reliability import Case, Cases
 
 from etl import build, validate
 from etl import settings as settings_module
+from etl.fill import How
 from etl.settings import PROJECT, Settings
 from etl.stack import processes
 from etl.stack.layout import PORTS
@@ -183,9 +184,9 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_build(settings: Settings, suites: Path) -> Callable[..., None]:
     """`quick_build("flat.attempts")` builds and publishes, validated by these: for tests that want just the tables."""
 
-    def call(*tables: str) -> None:
+    def call(*tables: str, engine: str = "spark", how: How = How.NEW) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(validate, "EXPECTATIONS", suites)
-            build.build(settings, tables, print)
+            build.build(settings.model_copy(update={"engine": engine}), tables, print, how=how)
 
     return call

@@ -9,7 +9,6 @@ import datetime
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from conftest import Run
 from hostile import VALUES
 from messages import attempt, publish, text
 
-from etl import build, connect, sqlfile, validate
+from etl import connect, sqlfile
 from etl.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.stack import engines
@@ -52,13 +51,11 @@ def exact(some: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def found(settings: Settings, sessions: dict[str, Hive], suites: Path) -> dict[tuple[str, str, str], list[str]]:
+def found(sessions: dict[str, Hive], quick_build: Callable[..., None]) -> dict[tuple[str, str, str], list[str]]:
     """{(table, who built it, who read it): rows}, each engine having built everything from the same raw tables."""
     answers = {}
     for builder in reversed(ENGINES):  # Spark last: as the other modules expect to find the tables
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(validate, "EXPECTATIONS", suites)
-            build.build(on(settings, builder), TABLES, print)
+        quick_build(*TABLES, engine=builder)
         for reader, table in itertools.product(ENGINES, TABLES):
             answers[table, builder, reader] = exact(rows(sessions[reader], table))
     return answers
@@ -167,16 +164,15 @@ def built_in(hive: Hive, settings: Settings, table: str) -> list[dict[str, Any]]
 
 @pytest.mark.usefixtures("found")
 def test_a_new_landing_and_its_build_are_seen_by_the_other_engine_at_once(
-    run: Run, settings: Settings, sessions: dict[str, Hive], suites: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, settings: Settings, sessions: dict[str, Hive], quick_build: Callable[..., None]
 ) -> None:
     """The partition of a landing that Hive registers, and the view that Hive switches, meet a Spark that is open."""
-    monkeypatch.setattr(validate, "EXPECTATIONS", suites)
     asked = "SELECT COUNT(*) FROM raw.assessments"
     counted = "SELECT COUNT(*), MAX(build_id) FROM flat.attempts"
     before, built = sessions["spark"].query(asked).rows[0][0], sessions["spark"].query(counted).rows[0]
     publish(settings, text(attempt("seen by both, 'quoted' \u202eRTL\u202c")))
     run("--set", "engine=hive", "land")
-    build.build(on(settings, "hive"), [], print)
+    quick_build(engine="hive")
     for engine in ENGINES:
         assert sessions[engine].query(asked).rows[0][0] == before + 1
         count, build_id = sessions[engine].query(counted).rows[0]
@@ -209,11 +205,11 @@ def test_hive_counts_what_spark_wrote_over_its_own_rows(settings: Settings, sess
 @pytest.mark.usefixtures("found")
 def test_every_expectation_finds_the_same_on_both_engines(run: Run, sessions: dict[str, Hive]) -> None:
     """Each engine validates the published build. The nasty messages break rules, so that there is something to find."""
+    columns = "table_name, expectation, column_name, severity, is_met, observed"
+    newest = "(SELECT MAX(run_id) FROM ops.expectation_results)"
     said = []
     for engine in ENGINES:
         assert "warning: " in run("validate", "--engine", engine).stderr
-        newest = "(SELECT MAX(run_id) FROM ops.expectation_results)"
-        columns = "table_name, expectation, column_name, severity, is_met, observed"
         results = sessions["spark"].query(f"SELECT {columns} FROM ops.expectation_results WHERE run_id IN {newest}")
         said.append(sorted(map(repr, results.rows)))
     assert len(said[0]) > 100

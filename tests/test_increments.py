@@ -11,7 +11,7 @@ from conftest import Run
 from messages import attempt, publish, text
 from reliability import Case
 
-from etl import build, validate
+from etl import validate
 from etl.fill import How, small
 from etl.hdfs import Hdfs
 from etl.hive import Hive
@@ -56,12 +56,11 @@ def read(hive: Hive) -> Rows:
     return {table: rows(hive, table) for table in (*TABLES, "flat.messages")}
 
 
-def assert_as_made_from_all(settings: Settings, hive: Hive, suites: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_as_made_from_all(settings: Settings, hive: Hive, quick_build: Callable[..., None]) -> None:
     """The tables that readers see are those of the plain-Python computation, and of a build of everything."""
     assert_tables_are_right(settings, hive)
     found = read(hive)
-    monkeypatch.setattr(validate, "EXPECTATIONS", suites)
-    build.build(settings, [], print, how=How.FULL)
+    quick_build(how=How.FULL)
     for table, expected in read(hive).items():
         assert_same(found[table], expected)
 
@@ -107,10 +106,10 @@ def test_a_build_goes_on_from_the_one_before(
 
 
 def test_all_of_it_equals_a_build_of_everything(
-    settings: Settings, hive: Hive, based: dict[str, Built], suites: Any, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, hive: Hive, based: dict[str, Built], quick_build: Callable[..., None]
 ) -> None:
     assert based
-    assert_as_made_from_all(settings, hive, suites, monkeypatch)
+    assert_as_made_from_all(settings, hive, quick_build)
 
 
 def test_a_build_of_what_is_new_is_validated_as_such_and_as_a_whole(
