@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl import land
+from etl import landings
 from etl.hdfs import Hdfs
 from etl.hive import Hive, StatementError
 from etl.ledger import Built, Ledger, Release
@@ -62,7 +62,8 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
     book = Ledger(hdfs)
     published = book.published()
     built = book.tables(published.build_id) if published else {}
-    landed = hdfs.files(land.FOLDER) if hdfs.names(land.FOLDER) else []
+    seen = landings.current(hdfs).folders
+    landed = hdfs.files(landings.ROOT) if seen else []
     sizes = {}
     for file in files:
         database, _, name = file.name.partition(".")
@@ -70,8 +71,9 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
             found = [(one["path"], one["bytes"]) for one in built[file.table].files]
         elif file.stage == "0_ops" and file.columns:
             found = hdfs.files(database, file.path.stem) if hdfs.names(database, file.path.stem) else []
-        elif file.stage == "1_raw":  # a landing has a folder for each raw table
-            found = [one for one in landed if f"/table={name}/" in f"/{one[0]}"]
+        elif file.stage == "1_raw":
+            places = {"/".join(one.of(name)[1:]) for one in seen}
+            found = [one for one in landed if one[0].rpartition("/")[0] in places]
         else:
             continue
         sizes[file.table] = [size for _, size in found]

@@ -148,7 +148,8 @@ def build(
 
     hdfs = Hdfs(settings)
     book = Ledger(hdfs)
-    with land.alone(settings, "build"), progress("build") as bar, Hive(settings, watch) as hive:
+    patience = land.STEP_SECONDS if how is How.COMPACT else 0
+    with land.alone(settings, "build", patience), progress("build") as bar, Hive(settings, watch) as hive:
         todo = plan(settings, hive, tables, how)
         if not todo.landing:
             raise WarehouseError(

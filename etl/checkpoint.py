@@ -45,28 +45,24 @@ def load() -> Any:
 def define(
     settings: Settings, context: Any, table: str, suite: dict[str, Any], build_id: str | None, first_part: str = ALL
 ) -> Any:
-    """What runs one suite on a build's rows of its table, from a part on.
+    """What runs one suite on a build's rows of its table, from a part on, or on what readers see of another table.
 
     It has a connection of its own, so that several can run at once.
     Raises ExpectationError when the table is there but cannot be read, as when its files are lost.
     """
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
-    database, _, name = table.partition(".")
     rows = batch(table, build_id, first_part)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         source = context.data_sources.add_sql(
             f"hive {table}",
             connection_string="hive://",
-            kwargs={"creator": lambda: _connected(settings, None if build_id is None else rows)},
+            kwargs={"creator": lambda: _connected(settings, rows)},
             create_temp_table=False,
         )
         try:
-            if build_id is None:
-                asset = source.add_table_asset(table, table_name=name, schema_name=database)
-            else:
-                asset = source.add_query_asset(table, rows)
+            asset = source.add_query_asset(table, rows)
         except TestConnectionError as error:
             raise ExpectationError(
                 f"{table} cannot be read: {reduced(error)}",
@@ -75,7 +71,7 @@ def define(
         return definition(context, asset, table, suite)
 
 
-def _connected(settings: Settings, rows: str | None) -> Any:
+def _connected(settings: Settings, rows: str) -> Any:
     """A connection on which the query of the rows gives none of them.
 
     Great Expectations asks it only for the names of its columns, and a server would put all rows together for that.

@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from etl import land, release, sqlfile
+from etl import land, landings, release, sqlfile
 from etl.errors import WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
+from etl.landings import Current
 from etl.ledger import Ledger
 from etl.settings import Settings
+
+AT_ONCE = 100  # partitions that one statement drops
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,11 @@ def clean(settings: Settings, is_done: bool) -> list[Leftover]:
     """
     hdfs = Hdfs(settings)
     book = Ledger(hdfs)
-    with land.alone(settings, "build"), land.alone(settings, "land"), Hive(settings) as hive:
+    with (
+        land.alone(settings, "build", land.STEP_SECONDS),
+        land.alone(settings, "land", land.STEP_SECONDS),
+        Hive(settings) as hive,
+    ):
         current = release.mend(hive, book)
         if current is None:
             raise WarehouseError("nothing is published, so nothing is old", "run ./warehouse build")
@@ -44,9 +51,11 @@ def clean(settings: Settings, is_done: bool) -> list[Leftover]:
         tables = [built for build_id in kept if build_id for built in book.tables(build_id).values()]
         needed = {part["folder"] for built in tables for part in built.parts}
         databases = sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")})
-        found = _builds(hdfs, databases, needed) + _drafts(hdfs)
+        seen = landings.publish(settings, hive, hdfs)
+        found = _builds(hdfs, databases, needed) + _replaced(hdfs, seen) + _drafts(hdfs)
         if is_done:
             _drop_partitions(hive, databases, kept)
+            _drop_replaced(hive, seen)
             for one in found:
                 hdfs.remove(*one.path.split("/"))
         return found
@@ -72,9 +81,29 @@ def _unneeded(hdfs: Hdfs, place: tuple[str, ...], needed: set[str]) -> list[tupl
     return [found for name in hdfs.names(*place) for found in _unneeded(hdfs, (*place, name), needed)]
 
 
+def _replaced(hdfs: Hdfs, seen: Current) -> list[Leftover]:
+    """Folders of landings and of compactions that readers see no longer, since a later compaction holds their rows."""
+    needed = {folder.path for folder in seen.folders} | {f"{landings.ROOT}/compaction={seen.compaction}"}
+    places = [(landings.ROOT, name) for name in hdfs.names(landings.ROOT) if not name.startswith(".")]
+    found = [place for one in places for place in _unneeded(hdfs, one, needed)]
+    return [Leftover("/".join(place), hdfs.size(*place), "of landings that were put together") for place in found]
+
+
+def _drop_replaced(hive: Hive, seen: Current) -> None:
+    """Forget the partitions of such folders. That of a landing which is lost stays, so that this is told."""
+    for file in sqlfile.files("1_raw"):
+        names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
+        _drop(hive, file.table, [name.replace("/", ", ") for name in names if _is_replaced(name, seen)])
+
+
+def _is_replaced(partition: str, seen: Current) -> bool:
+    compaction, last = (int(pair.partition("=")[2]) for pair in partition.split("/"))
+    return 0 < compaction < seen.compaction or (compaction == 0 and last <= seen.compacted)
+
+
 def _drafts(hdfs: Hdfs) -> list[Leftover]:
     """What killed runs left: landings and ledger rows that never got their name."""
-    folders = [(land.FOLDER,), *(("ops", name) for name in hdfs.names("ops"))]
+    folders = [(landings.ROOT,), *(("ops", name) for name in hdfs.names("ops"))]
     places = [(*folder, name) for folder in folders for name in hdfs.names(*folder) if name.startswith(".")]
     return [Leftover("/".join(place), hdfs.size(*place), "left by a run that was killed") for place in places]
 
@@ -86,7 +115,12 @@ def _drop_partitions(hive: Hive, databases: list[str], kept: set[str | None]) ->
             if "_v" not in table:
                 continue
             names = [row[0].partition("/")[0] for row in hive.query(f"SHOW PARTITIONS {database}.{table}").rows]
-            builds = sorted({unquote(name.partition("=")[2]) for name in names})
-            for old in builds:
-                if old not in kept:
-                    hive.query(f"ALTER TABLE {database}.{table} DROP IF EXISTS PARTITION (build_id = '{old}')")
+            builds = sorted({unquote(name.partition("=")[2]) for name in names} - kept)
+            _drop(hive, f"{database}.{table}", [f"build_id = '{old}'" for old in builds])
+
+
+def _drop(hive: Hive, table: str, partitions: list[str]) -> None:
+    """Forget partitions, many by one statement: each statement costs the server more than a partition does."""
+    for at in range(0, len(partitions), AT_ONCE):
+        some = ", ".join(f"PARTITION ({one})" for one in partitions[at : at + AT_ONCE])
+        hive.query(f"ALTER TABLE {table} DROP IF EXISTS {some}")

@@ -3,6 +3,7 @@
 WarehouseError              exit 1   a step failed
 ├── UsageError              exit 2   the command line, a settings value or a SQL file is wrong
 ├── ServerError             exit 1   a server did not answer, or answered with an error
+├── BusyError               exit 1   another run does what one may do at a time
 └── ExpectationError        exit 3   expectations failed, or data is missing
 """
 
@@ -31,6 +32,10 @@ class UsageError(WarehouseError):
 
 class ServerError(WarehouseError):
     """A server did not answer, or answered with an error."""
+
+
+class BusyError(WarehouseError):
+    """Another run does what one may do at a time."""
 
 
 class ExpectationError(WarehouseError):

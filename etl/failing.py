@@ -52,9 +52,11 @@ def told(value: Any, is_open: bool = False) -> Any:
 
 
 def batch(table: str, build_id: str | None, first_part: str = ALL) -> str:
-    """What a suite is about: the rows of one build from a part on, or of the whole table where no build fills it."""
-    where = "" if build_id is None else f" WHERE build_id = '{build_id}'"
-    return f"SELECT * FROM {table}{where}" + ("" if first_part == ALL else f" AND part >= '{first_part}'")  # noqa: S608
+    """What a suite is about: the rows of one build from a part on; what readers see where no build fills the table."""
+    if build_id is None:
+        return f"SELECT * FROM {table.rpartition('_v')[0]}"  # noqa: S608
+    where = f"build_id = '{build_id}'" + ("" if first_part == ALL else f" AND part >= '{first_part}'")
+    return f"SELECT * FROM {table} WHERE {where}"  # noqa: S608
 
 
 def statement(

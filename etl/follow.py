@@ -1,7 +1,8 @@
 """Lands and builds in small steps until it is stopped, each step by the rules of `land` and `build` alone.
 
 There is no state of its own: a step that is killed is continued by the next, whoever starts it. Servers that go away
-are waited for; what needs a person, such as a critical expectation that is not met, ends it.
+are waited for, and so are `clean`, `compact` and other runs that want to be alone; what needs a person, such as a
+critical expectation that is not met, ends it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from etl import landings
 from etl.build import build
-from etl.errors import ServerError
+from etl.errors import BusyError, ServerError
 from etl.hdfs import Hdfs
-from etl.land import FOLDER, land
+from etl.land import land
 from etl.settings import Settings
 
 WHOLE = 600.0  # seconds between two validations that warn, too; those between look at what is critical
@@ -27,7 +29,7 @@ PATIENCE = 10.0  # seconds before a server that failed is asked again
 def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
     """Land and build what is new until `stop` is set, which ends it behind the step at work; returns the messages.
 
-    Raises WarehouseError as `land` and `build` do, but for servers that fail: these are asked again.
+    Raises WarehouseError as `land` and `build` do, but for servers that fail and other runs at work: asked again.
     """
     total, before, warned = 0, time.monotonic(), -WHOLE
     is_behind = has_landings(settings)  # perhaps: they may be those of a run that was killed
@@ -41,7 +43,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
                 is_brief = landed_at < warned + WHOLE
                 build(settings, [], quiet, is_brief=is_brief)
                 warned, is_behind = warned if is_brief else landed_at, False
-        except ServerError as error:
+        except (ServerError, BusyError) as error:
             say(f"{error}; asked again in {PATIENCE:.0f} s")
             stop.wait(PATIENCE)
             continue
@@ -60,7 +62,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
 
 def has_landings(settings: Settings) -> bool:
     """Whether there is anything to build from."""
-    return any(name.startswith("landing=") for name in Hdfs(settings).names(FOLDER))
+    return bool(landings.current(Hdfs(settings)).folders)
 
 
 def quiet(_: str) -> None:

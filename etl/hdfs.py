@@ -66,6 +66,16 @@ class Hdfs:
         """The bytes of a file, or of all files below a folder."""
         return int(self._call("content_summary", self.path(*path))["length"])
 
+    def content(self, *path: str) -> bytes:
+        """The bytes of a file."""
+        return bytes(self._call("cat_file", self.path(*path)))
+
+    def put(self, content: bytes, *path: str) -> None:
+        """Write a file and read it back. Raises ServerError where it is not what was written."""
+        self._call("pipe_file", self.path(*path), content)
+        if self.content(*path) != content:
+            raise ServerError(f"HDFS at {self.address} keeps {self.path(*path)} otherwise than written", "run it again")
+
     def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
         """Write rows as JSON lines into a new file, seen whole or not at all; False when it is there already."""
         draft = (*path[:-1], f".{path[-1]}.{uuid.uuid4().hex}")
@@ -78,8 +88,7 @@ class Hdfs:
 
     def rows(self, *path: str) -> list[dict[str, Any]]:
         """The rows of a JSON-lines file."""
-        lines = self._call("cat_file", self.path(*path)).splitlines()
-        return [msgspec.json.decode(line) for line in lines]
+        return [msgspec.json.decode(line) for line in self.content(*path).splitlines()]
 
     def remove(self, *path: str) -> None:
         """Remove a file or folder with all in it, if it is there."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +18,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from etl import contract, kafka, ledger, offsets, spark, sqlfile
-from etl.errors import UsageError, WarehouseError
+from etl import contract, kafka, landings, ledger, offsets, spark
+from etl.errors import BusyError, WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.settings import Settings
 from etl.terminal import progress
 
-LANDINGS = "landings"
-FOLDER = "landings"  # HDFS folder of all landings, beside the tables'
+STEP_SECONDS = 120.0  # that what keeps house waits for a step of `land --follow` to end
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Loader:
     @property
     def folder(self) -> tuple[str, str]:
         """The staging folder, which no other loader uses: a killed one's job may still be writing to its own."""
-        return FOLDER, self._prefix + self.identity
+        return landings.ROOT, self._prefix + self.identity
 
     @property
     def staging(self) -> str:
@@ -92,26 +90,24 @@ class Loader:
 
     def clean(self) -> None:
         """Remove what killed loaders of this home left; whoever holds the lock knows that they are dead."""
-        for name in self.hdfs.names(FOLDER):
+        for name in self.hdfs.names(landings.ROOT):
             if name.startswith(self._prefix):
                 spark.end(self.settings, name.removeprefix(self._prefix))
-                self.hdfs.remove(FOLDER, name)
+                self.hdfs.remove(landings.ROOT, name)
 
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
         """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
-        staged = "/".join(self.folder)
-        files = [
-            {**file, "path": file["path"].removeprefix(f"{staged}/")} for file in ledger.stored(self.hdfs, *self.folder)
-        ]
-        known = {"contract": contract.newest().table, "landed_at": ledger.now()}
+        target = (landings.ROOT, f"landing={self.number}")
+        files = ledger.stored(self.hdfs, *self.folder, named=target)
+        known = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
         rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
-        self.hdfs.put_rows(rows, *self.folder, f"table={LANDINGS}", "landing.json")
-        if not self.hdfs.rename_new(self.folder, (FOLDER, f"landing={self.number}")):
+        self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
+        if not self.hdfs.rename_new(self.folder, target):
             raise WarehouseError(
                 f"another loader landed landing {self.number} first; nothing of this one was kept",
                 "run it again",
             )
-        publish_landings(self.settings, self.hive, self.hdfs)
+        landings.publish(self.settings, self.hive, self.hdfs)
         return Landed(self.number, rows)
 
 
@@ -119,12 +115,13 @@ class Loader:
 def loading(settings: Settings) -> Iterator[Loader]:
     """Be the one loader of this home.
 
-    Raises WarehouseError when another one is at work.
+    Raises BusyError when another one is at work.
     """
     with alone(settings, "land"), Hive(settings) as hive:
         hdfs = Hdfs(settings)
-        last = max(publish_landings(settings, hive, hdfs), default=0)
-        loader = Loader(settings, hive, hdfs, last + 1, manifest(hdfs, last))
+        seen = landings.publish(settings, hive, hdfs)
+        before = [row for folder in seen.folders[-1:] for row in landings.account(hdfs, folder)]
+        loader = Loader(settings, hive, hdfs, seen.last + 1, [row for row in before if row["landing"] == seen.last])
         loader.clean()
         yield loader
 
@@ -148,7 +145,7 @@ def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequen
             task = f"land {topic.name} of Kafka at {settings.bootstrap_servers}"
             with spark.session(settings, loader.identity, task, bar) as session:
                 bar.at(0, text=f"{length:,} offsets")
-                lines = spark.checked(session, spark.messages(session, settings, ranges))
+                lines = spark.checked(session, spark.messages(session, settings, ranges), loader.number)
                 counts = spark.write(lines, loader.staging, [row["kafka_partition"] for row in ranges])
             offsets.refuse_another(kafka.describe(settings), ranges)  # Spark knows the topic by its name alone
         return loader.commit([_counted(row, counts) for row in ranges])
@@ -168,72 +165,14 @@ def _counted(row: dict[str, Any], counts: dict[tuple[int, str], int]) -> dict[st
 
 
 @contextlib.contextmanager
-def alone(settings: Settings, verb: str) -> Iterator[None]:
-    """Tell a second `verb` on this machine at once; between machines a landing's rename decides."""
+def alone(settings: Settings, verb: str, patience: float = 0) -> Iterator[None]:
+    """Be the one `verb` on this machine, where it ends within so many seconds; between machines a rename decides.
+
+    Raises BusyError when another one is at work.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(settings.home / f"{verb}.lock", timeout=0):
+        with FileLock(settings.home / f"{verb}.lock", timeout=patience):
             yield
     except Timeout:
-        raise WarehouseError(f"another {verb} is at work here", "wait for it to end and run it again") from None
-
-
-def publish_landings(settings: Settings, hive: Hive, hdfs: Hdfs) -> list[int]:
-    """Make the raw tables where they are missing, and every landing on HDFS a partition of each.
-
-    Returns the numbers of all landings. A loader that died between its rename and here is mended by the next.
-    """
-    newest, views = contract.newest(), {}
-    raw = sorted(sqlfile.files("1_raw"), key=lambda file: file.version)
-    values = {"warehouse_root": settings.warehouse_root}
-    for file in raw:
-        views[file.name] = file.views(values)
-        hive.make(file.tables(values))
-    numbers = [int(name.removeprefix("landing=")) for name in hdfs.names(FOLDER) if name.startswith("landing=")]
-    for file in raw:
-        folder = file.name.partition(".")[2]
-        known = {row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows}
-        missing = [number for number in sorted(numbers) if f"landing={number}" not in known]
-        if file.table == newest.table:
-            try:
-                _refuse_unfit(settings, hdfs, missing)
-            except UsageError:
-                if not known:  # it was made just now, and its file is to be changed
-                    hive.drop(file.table)
-                raise
-        places = [
-            f"PARTITION (landing = {number}) "
-            f"LOCATION '{settings.warehouse_root}/{FOLDER}/landing={number}/table={folder}'"
-            for number in missing
-        ]
-        if places:
-            hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {' '.join(places)}")
-    hive.make(itertools.chain(*views.values()))  # last, so that a reader of a new version finds every landing
-    return numbers
-
-
-def _refuse_unfit(settings: Settings, hdfs: Hdfs, landings: Sequence[int]) -> None:
-    """Raise UsageError where a message that landed under an older contract does not fit the newest one.
-
-    Its unknown field may be one that a new version names, with a type that is not the message's.
-    """
-    table = contract.newest().table
-    rows = {number: manifest(hdfs, number) for number in landings}
-    older = [
-        f"{settings.warehouse_root}/{FOLDER}/landing={number}/table={spark.ACCEPTED}"
-        for number, found in rows.items()
-        if found[0]["contract"] != table and any(row["accepted_count"] for row in found)
-    ]
-    if not older:
-        return
-    with spark.session(settings, str(uuid.uuid4()), f"check what was landed against {table}") as session:
-        for partition, offset, reason in spark.unfit(session, older):
-            raise UsageError(
-                f"message {partition}:{offset} was landed, but does not fit {table}: {reason}",
-                "give the new field the type that landed messages have, or another name",
-            )
-
-
-def manifest(hdfs: Hdfs, landing: int) -> list[dict[str, Any]]:
-    """The rows of raw.landings that a landing holds."""
-    return hdfs.rows(FOLDER, f"landing={landing}", f"table={LANDINGS}", "landing.json") if landing else []
+        raise BusyError(f"another {verb} is at work here", "wait for it to end and run it again") from None

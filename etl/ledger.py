@@ -61,12 +61,18 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def stored(hdfs: Hdfs, *folder: str) -> list[dict[str, Any]]:
-    """The files below a folder, as {path, bytes, file_checksum}: the path from warehouse_root on."""
+def stored(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The files below a folder, as {path, bytes, file_checksum}: the path from warehouse_root on.
+
+    `named` is the folder that it is to become, whose name the paths then have.
+    """
     found = hdfs.files(*folder) if hdfs.names(*folder) else []
-    paths = ["/".join((*folder, path)) for path, _ in found]
-    known = zip(paths, found, hdfs.checksums(paths), strict=True)
-    return [{"path": path, "bytes": size, "file_checksum": checksum} for path, (_, size), checksum in known]
+    checksums = hdfs.checksums("/".join((*folder, path)) for path, _ in found)
+    root = "/".join(named or folder)
+    return [
+        {"path": f"{root}/{path}", "bytes": size, "file_checksum": checksum}
+        for (path, size), checksum in zip(found, checksums, strict=True)
+    ]
 
 
 class Ledger:

@@ -22,8 +22,12 @@ PIECE_BYTES = 15_000_000  # as base64, 20,000,000 characters; a multiple of 3, s
 
 
 class Envelope(NamedTuple):
-    """What Kafka holds of a message beside its value; the timestamp is in milliseconds."""
+    """What is known of a message beside its value: the landing that brings it, and what Kafka holds of it.
 
+    The timestamp is in milliseconds.
+    """
+
+    landing: int
     topic: str
     partition: int
     offset: int
@@ -66,13 +70,13 @@ def rejected_message_of(row: Mapping[str, Any]) -> bytes | None:
 
 def _head(envelope: Envelope) -> str:
     """What both kinds of lines begin with; of a key or a header beyond 15,000,000 bytes only those are kept."""
-    topic, partition, offset, timestamp, key, headers = envelope
+    landing, topic, partition, offset, timestamp, key, headers = envelope
     kept = "" if key is None else f',"key_base64":"{_base64(key[:PIECE_BYTES])}"'
     if headers:
         pairs = [{"name": name, "value_base64": _base64(value and value[:PIECE_BYTES])} for name, value in headers]
         kept += f',"headers":{_json(pairs)}'
     return (
-        f'{{"kafka_topic":{_json(topic)},"kafka_partition":{partition}'
+        f'{{"landing":{landing},"kafka_topic":{_json(topic)},"kafka_partition":{partition}'
         f',"kafka_offset":{offset},"kafka_timestamp":{timestamp}{kept}'
     )
 

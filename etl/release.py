@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from etl import land, sqlfile
+from etl import land, landings, sqlfile
 from etl.errors import UsageError, WarehouseError
 from etl.hdfs import Hdfs
 from etl.hive import Hive, StatementError
@@ -24,7 +24,7 @@ def prepare(settings: Settings, hive: Hive, hdfs: Hdfs) -> int:
     for file in sqlfile.files("0_ops"):
         if file.path.stem != POINTER:
             hive.make(file.tables(values) + file.views(values))
-    return max(land.publish_landings(settings, hive, hdfs), default=0)
+    return landings.publish(settings, hive, hdfs).last
 
 
 def mend(hive: Hive, ledger: Ledger) -> Release | None:

@@ -26,7 +26,7 @@ SELECT
     UNBASE64(CONCAT(message_base64, CONCAT_WS('', more_base64))) AS value
 FROM raw.rejected_messages
 """
-PLACE = r'"kafka_partition":([0-9]+),"kafka_offset":([0-9]+)'  # only the topic's name stands before it
+PLACE = r'"kafka_partition":([0-9]+),"kafka_offset":([0-9]+)'  # only the landing and the topic's name stand before it
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
         say(f"checking {count:,} rejected messages again")
         partitions = [row["kafka_partition"] for row in loader.before]
         with spark.session(settings, loader.identity, "replay rejected messages", bar) as session:
-            lines = spark.checked(session, session.sql(MESSAGES)).where(f"`table` = '{spark.ACCEPTED}'")
+            lines = spark.checked(session, session.sql(MESSAGES), loader.number).where(f"`table` = '{spark.ACCEPTED}'")
             counts = spark.write(lines, loader.staging, partitions)
             if not any(counts.values()):
                 loader.hdfs.remove(*loader.folder)

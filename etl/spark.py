@@ -106,9 +106,9 @@ def messages(spark: SparkSession, settings: Settings, ranges: Sequence[dict[str,
     )
 
 
-def checked(spark: SparkSession, found: DataFrame) -> DataFrame:
-    """The lines of the raw tables that such messages make: (table, line, kafka_partition)."""
-    return found.mapInArrow(_checker(payload(spark)), "`table` STRING, line STRING, kafka_partition INT")
+def checked(spark: SparkSession, found: DataFrame, landing: int) -> DataFrame:
+    """The lines of the raw tables that such messages make, landed by this landing: (table, line, kafka_partition)."""
+    return found.mapInArrow(_checker(payload(spark), landing), "`table` STRING, line STRING, kafka_partition INT")
 
 
 def write(made: DataFrame, staging: str, partitions: Sequence[int]) -> dict[tuple[int, str], int]:
@@ -180,7 +180,7 @@ def _by_value() -> None:
 Batches = Iterator["pa.RecordBatch"]
 
 
-def _checker(payload: str) -> Callable[[Batches], Batches]:
+def _checker(payload: str, landing: int) -> Callable[[Batches], Batches]:
     """What runs in Spark's Python workers: messages in, lines of the raw tables out."""
     _by_value()
 
@@ -193,7 +193,7 @@ def _checker(payload: str) -> Callable[[Batches], Batches]:
             for *known, headers, value in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 found = fits.check(value)
                 pairs = [(one["key"], one["value"]) for one in headers or ()]
-                envelope = lines.Envelope._make((*known, pairs))
+                envelope = lines.Envelope._make((landing, *known, pairs))
                 if isinstance(found, check.Accepted):
                     tables.append(ACCEPTED)
                     made.append(lines.line_accepted(envelope, found))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import checkpoint, data_docs, kafka, land, ledger, release, sqlfile, summary
+from etl import checkpoint, data_docs, kafka, landings, ledger, release, sqlfile, summary
 from etl.errors import ExpectationError, UsageError
 from etl.failing import ALL
 from etl.hdfs import Hdfs
@@ -199,7 +199,6 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
 def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built], since: int = 0) -> None:
     """What lies in the folders of the landings behind that one, and of the build's tables."""
     folders = {tuple(part["folder"].split("/")) for built in tables for part in built.parts}
-    names = [name for name in hdfs.names(land.FOLDER) if name.startswith("landing=")]
-    folders |= {(land.FOLDER, name) for name in names if int(name.partition("=")[2]) > since}
+    folders |= {tuple(one.path.split("/")) for one in landings.current(hdfs).folders if one.last > since}
     rows = [{"run_id": run_id, **file} for folder in sorted(folders) for file in ledger.stored(hdfs, *folder)]
     hdfs.put_rows(rows, "ops", "stored_files_v1", f"{run_id}.json")

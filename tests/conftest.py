@@ -19,10 +19,12 @@ from messages import ACCEPTED, REJECTED, publish, text
 from playwright.sync_api import Browser
 from reliability import Case, Cases
 
-from etl import build, validate
+from etl import build, landings, validate
 from etl import settings as settings_module
 from etl.fill import How
+from etl.hdfs import Hdfs
 from etl.settings import PROJECT, Settings
+from etl.sqlfile import SqlFile
 from etl.stack import processes
 from etl.stack.layout import PORTS
 
@@ -128,6 +130,19 @@ def cluster(settings: Settings) -> dict[str, str]:
 def remote(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`remote("land")` runs ./warehouse at an empty home, where only settings say where the servers are."""
     return runner({"WAREHOUSE_HOME": str(tmp_path_factory.mktemp("remote")), **cluster})
+
+
+def beeline_words(settings: Settings, file: SqlFile, build_id: str) -> list[str]:
+    """How beeline is told to run a file, with its declared variables: all of the first landing, as that build."""
+    seen = landings.current(Hdfs(settings))
+    given = {"release": "0", "since": "0", "compaction": str(seen.compaction), "compacted": str(seen.compacted)}
+    given |= dict.fromkeys(("previous", "previous_build_id"), "none")
+    given |= {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": build_id, "first_part": "a"}
+    return [
+        "-f",
+        str(file.path),
+        *(word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")),
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,11 @@ from etl.check import Accepted, Rejected, contract
 from etl.lines import Envelope, line_accepted, line_rejected, message_of, rejected_message_of
 from etl.stack import parts
 
-PLACE = Envelope("topic", 0, 7, 1_500_000_000_000)
+PLACE = Envelope(3, "topic", 0, 7, 1_500_000_000_000)
 HEADERS = [("a", b"\xff"), ("a", b""), ("none", None), ('a "name",\n"payload":', b"x")]
 FULL = PLACE._replace(key=b"\x00k", headers=HEADERS)
 PLACE_JSON = {
+    "landing": 3,
     "kafka_topic": "topic",
     "kafka_partition": 0,
     "kafka_offset": 7,
@@ -455,7 +456,7 @@ def test_a_worker_needs_nothing_of_this_project(tmp_path: Path) -> None:
         "contract, line, Accepted, Envelope = pickle.load(open('pickled', 'rb'))\n"
         "found = contract(sys.argv[1]).check(b'{\"n\":1}')\n"
         "assert type(found) is Accepted and 'etl' not in sys.modules\n"
-        "print(line(Envelope('t', 0, 1, 2), found))"
+        "print(line(Envelope(1, 't', 0, 1, 2), found))"
     )
     command = [sys.executable, "-I", "-c", program, json.dumps(PLAIN)]
     output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
@@ -464,8 +465,8 @@ def test_a_worker_needs_nothing_of_this_project(tmp_path: Path) -> None:
 
 # --- the readers: what is accepted is read by Hive's JsonSerDe and by Spark's, and as the same row ---
 
-ENVELOPE = "kafka_topic,kafka_partition,kafka_offset,kafka_timestamp"
-ENVELOPE_TYPES = "string:int:bigint:bigint"
+ENVELOPE = "landing,kafka_topic,kafka_partition,kafka_offset,kafka_timestamp"
+ENVELOPE_TYPES = "bigint:string:int:bigint:bigint"
 SENT, SENT_TYPES = "key_base64,headers", "string:array<struct<name:string,value_base64:string>>"
 HIVE_TYPES = {"long": "bigint", "integer": "int", "byte": "tinyint"}
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from comparing import assert_tables_are_right, consumed, in_order, rows
-from conftest import Run
+from conftest import Run, beeline_words
 from messages import ACCEPTED, REJECTED, attempt, publish, text
 from oracle import is_accepted
 
@@ -123,7 +123,7 @@ def test_a_lost_file_of_a_landing_fails_the_validation(run: Run, settings: Setti
     kept, aside = ("landings", "landing=1", "table=assessments"), ("lost",)
     assert hdfs.rename_new(kept, aside)
     try:
-        assert "raw.assessments_v1 cannot be read" in run("validate", code=3).stderr
+        assert "landings/landing=1/table=assessments/" in run("validate", code=3).stderr
     finally:
         assert hdfs.rename_new(aside, kept)
 
@@ -177,7 +177,7 @@ def test_every_report_answers_in_spite_of_nasty_messages(run: Run) -> None:
 def test_landing_mends_what_a_killed_loader_left_out(run: Run, hive: Hive) -> None:
     count = "SELECT COUNT(*) FROM raw.assessments"
     before = value(hive, count)
-    hive.query("ALTER TABLE raw.assessments_v1 DROP PARTITION (landing = 1)")
+    hive.query("ALTER TABLE raw.assessments_v1 DROP PARTITION (last_landing = 1)")
     assert value(hive, count) == before - 3280
     assert "landed 0 messages" in run("land").stderr
     assert value(hive, count) == before
@@ -210,12 +210,8 @@ def test_building_an_unknown_table_is_wrong_usage(run: Run) -> None:
 def test_beeline_runs_every_file_unmodified(
     run: Run, settings: Settings, hive: Hive, quick_build: Callable[..., None]
 ) -> None:
-    given = {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": "by_beeline"}
-    given |= {"release": "0", "previous_build_id": "none", "since": "0", "previous": "none", "first_part": "a"}
-
     def by_beeline(file: sqlfile.SqlFile) -> None:
-        variables = [word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")]
-        run("beeline", "-f", str(file.path), *variables)
+        run("beeline", *beeline_words(settings, file, "by_beeline"))
 
     for file in sqlfile.files("[0-3]_*"):
         by_beeline(file)

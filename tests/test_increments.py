@@ -11,7 +11,7 @@ from conftest import Run
 from messages import attempt, publish, text
 from reliability import Case
 
-from etl import validate
+from etl import compaction, landings, validate
 from etl.fill import How, small
 from etl.hdfs import Hdfs
 from etl.hive import Hive
@@ -54,6 +54,14 @@ def shown(settings: Settings) -> dict[str, Built]:
 
 def read(hive: Hive) -> Rows:
     return {table: rows(hive, table) for table in (*TABLES, "flat.messages")}
+
+
+def landed(hive: Hive) -> list[list[tuple[Any, ...]]]:
+    """What readers see of the raw tables: what each landing brought."""
+    counts = "SELECT landing, COUNT(*), MIN(kafka_offset), MAX(kafka_offset) FROM raw."
+    asked = [f"{counts}{table} GROUP BY landing" for table in ("assessments", "rejected_messages")]
+    accounts = "SELECT kafka_partition, landing, start_offset, end_offset, accepted_count, rejected_count"
+    return [sorted(hive.query(one).rows) for one in (*asked, f"{accounts} FROM raw.landings")]
 
 
 def assert_as_made_from_all(settings: Settings, hive: Hive, quick_build: Callable[..., None]) -> None:
@@ -112,9 +120,7 @@ def test_all_of_it_equals_a_build_of_everything(
     assert_as_made_from_all(settings, hive, quick_build)
 
 
-def test_a_build_of_what_is_new_is_validated_as_such_and_as_a_whole(
-    settings: Settings, based: dict[str, Built], run: Run
-) -> None:
+def test_a_build_of_what_is_new_is_validated_as_such(settings: Settings, based: dict[str, Built], run: Run) -> None:
     assert based
     publish(settings, text(attempt("validated in part")), text(attempt("increment 4", exam_name="again")))
     before = shown(settings)
@@ -124,7 +130,6 @@ def test_a_build_of_what_is_new_is_validated_as_such_and_as_a_whole(
     scope = validate.scope(after["flat.attempts_v1"], before["flat.attempts_v1"])
     assert scope == {"since": str(before["flat.attempts_v1"].landing), "first_part": after["flat.attempts_v1"].build_id}
     assert validate.scope(after["marts.exams_v1"], before["marts.exams_v1"]) == validate.WHOLE
-    run("validate")
 
 
 def test_compact_writes_the_same_rows_in_fewer_files(
@@ -134,11 +139,12 @@ def test_compact_writes_the_same_rows_in_fewer_files(
     for number in range(2):
         publish(settings, text(attempt(f"one part more {number}")))
         quick_build_of(settings, quick_build)
-    found, before = read(hive), shown(settings)
+    found, before, kept = read(hive), shown(settings), landed(hive)
     run("compact")
     after = shown(settings)
     for table, expected in read(hive).items():
         assert_same(found[table], expected)
+    assert landed(hive) == kept
     for name in ("flat.attempts_v1", "flat.question_options_v1", "flat.messages_v1"):
         months = [part["name"].partition("/")[2] for part in after[name].parts]
         assert len(months) == len(set(months)) < len(before[name].parts)
@@ -146,6 +152,34 @@ def test_compact_writes_the_same_rows_in_fewer_files(
     assert after["marts.exams_v1"].written_by == before["marts.exams_v1"].written_by, "nothing to be done there"
     assert "up to date" in run("compact").stderr
     case("Compaction", f"{len(before['flat.attempts_v1'].parts)} partitions", "the same rows in fewer files")
+
+
+def test_landings_that_were_put_together_are_gone_on_from(
+    settings: Settings, hive: Hive, based: dict[str, Built], run: Run, quick_build: Callable[..., None], case: Case
+) -> None:
+    """By the test before it."""
+    assert based
+    hdfs = Hdfs(settings)
+    first = landings.current(hdfs)
+    assert first.compaction and len(first.folders) == 2, "all but the newest landing are in one folder"
+    publish(settings, text(attempt("behind a compaction")), b"no json")
+    run("land")
+    quick_build()
+    assert_tables_are_right(settings, hive)
+    before = landed(hive)
+    compaction.compact(settings, (said := []).append)
+    assert said == [f"compaction {first.compaction + 1}: 2 folders of landings are 1"]
+    second = landings.current(hdfs)
+    assert (second.compaction, len(second.folders)) == (first.compaction + 1, 2)
+    assert landed(hive) == before
+    assert "landings/landing=1 " in run("clean").stdout
+    run("clean", "--yes")
+    assert [name for name in hdfs.names(landings.ROOT) if name.startswith("landing=")] == [f"landing={second.last}"]
+    assert len(hive.query("SHOW PARTITIONS raw.landings_v1").rows) == 2
+    assert landed(hive) == before
+    assert_as_made_from_all(settings, hive, quick_build)
+    run("validate")
+    case("Compaction", f"{len(before[2])} landings", "the same rows in two folders")
 
 
 def test_many_small_parts_are_written_as_one_by_a_build(

@@ -30,7 +30,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from conftest import runner
 from messages import attempt, holding, question, text
 
-from etl import check, contract, kafka, land, lines, offsets, rejected, replay, sqlfile
+from etl import check, contract, kafka, land, landings, lines, offsets, rejected, replay, sqlfile
 from etl import settings as settings_module
 from etl.errors import ExpectationError, ServerError, UsageError, WarehouseError
 from etl.hdfs import Hdfs
@@ -256,8 +256,8 @@ def seen(own: Settings) -> list[Message]:
 def landed(own: Settings) -> list[Message]:
     """The same of all that lies in the landings, accepted or rejected and not replayed since."""
     hdfs, found, replayed = Hdfs(own), {}, set()
-    for path, _ in hdfs.files(land.FOLDER):
-        lined = hdfs.filesystem.cat_file(hdfs.path(land.FOLDER, path))
+    for path, _ in hdfs.files(landings.ROOT):
+        lined = hdfs.filesystem.cat_file(hdfs.path(landings.ROOT, path))
         for line in (gzip.decompress(lined) if path.endswith(".gz") else lined).decode().splitlines():
             if "table=landings" in path:
                 one = json.loads(line)
@@ -462,14 +462,15 @@ def test_a_mended_checker_lands_what_it_had_rejected_once(own: Settings, first: 
     assert account(own, "SIZE(replayed_offsets)") == [(0, 18, 18, 2, 0, 2), (1, 11, 11, 0, 0, 0), (2, 6, 6, 1, 0, 1)]
     again = replay.replay(own, print)
     assert (again.landed.landing, again.landed.accepted, again.rejected) == (0, 0, count - 3)
-    assert not [name for name in Hdfs(own).names(land.FOLDER) if name.startswith(".")]
+    assert not [name for name in Hdfs(own).names(landings.ROOT) if name.startswith(".")]
 
 
 def test_a_landing_lists_its_files(own: Settings, first: land.Landed) -> None:
     hdfs = Hdfs(own)
-    for name in hdfs.names(land.FOLDER):
-        first_row, *others = hdfs.rows(land.FOLDER, name, "table=landings", "landing.json")
-        there = [one for one in hdfs.files(land.FOLDER, name) if not one[0].startswith("table=landings")]
+    for name in hdfs.names(landings.ROOT):
+        first_row, *others = hdfs.rows(landings.ROOT, name, "table=landings", "landing.json")
+        found = [one for one in hdfs.files(landings.ROOT, name) if not one[0].startswith("table=landings")]
+        there = [(f"{landings.ROOT}/{name}/{path}", size) for path, size in found]
         assert [(one["path"], one["bytes"]) for one in first_row["files"]] == there
         assert not any(one["files"] for one in others)
     assert len(first.partitions[0]["files"]) > 1
@@ -488,7 +489,7 @@ def test_a_loader_that_is_killed_leaves_nothing_that_the_next_one_does_not_mend(
     publish(own, 0, *(text(attempt(f"killed {number}")) for number in range(3000)))
     environment = {**os.environ, "WAREHOUSE_HOME": str(own.home)}
     loader = subprocess.Popen([PROJECT / "warehouse", "land"], env=environment, start_new_session=True)
-    while not [name for name in hdfs.names(land.FOLDER) if name.startswith(".staging-")]:
+    while not [name for name in hdfs.names(landings.ROOT) if name.startswith(".staging-")]:
         assert loader.poll() is None
     os.killpg(loader.pid, signal.SIGKILL)
     loader.wait()
@@ -498,7 +499,7 @@ def test_a_loader_that_is_killed_leaves_nothing_that_the_next_one_does_not_mend(
         asked = "SELECT COUNT(*), COUNT(DISTINCT kafka_offset) FROM raw.assessments"
         assert hive.query(f"{asked} WHERE payload.exam_name LIKE 'killed %'").rows == [(3000, 3000)]
     with land.loading(own):  # the killed one's job may have written until now
-        assert not [name for name in hdfs.names(land.FOLDER) if name.startswith(".")]
+        assert not [name for name in hdfs.names(landings.ROOT) if name.startswith(".")]
 
 
 # New versions of the contract
@@ -551,13 +552,13 @@ def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
         os.kill(pid, signal.SIGKILL)
         return found
 
-    before = Hdfs(own).names(land.FOLDER)
+    before = Hdfs(own).names(landings.ROOT)
     with monkeypatch.context() as patch:
         patch.setattr(kafka, "describe", described)
         with pytest.raises(ServerError) as caught:
             land.land(own, print)
     assert own.bootstrap_servers in str(caught.value)
-    assert [name for name in Hdfs(own).names(land.FOLDER) if not name.startswith(".")] == before
+    assert [name for name in Hdfs(own).names(landings.ROOT) if not name.startswith(".")] == before
     processes.up(own, print)
     assert land.land(own, print).accepted == 10
 
@@ -595,7 +596,7 @@ def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, tmp_path: Pat
     while len(seen(other)) > 2 and time.monotonic() < deadline:
         time.sleep(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(land, "publish_landings", lambda *_: [])
+        patch.setattr(landings, "publish", lambda _settings, _hive, hdfs: landings.current(hdfs))
         done = land.land(other, print)
     assert landed(other) == seen(other)
     assert (done.accepted, done.total("absent_count")) == (2, 19)

@@ -24,7 +24,7 @@ from oracle import CONTRACT as TOLD
 from oracle import is_accepted
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
-from etl import check
+from etl import check, landings
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.lines import message_of
@@ -150,9 +150,9 @@ def sessions(settings: Settings) -> Iterator[dict[str, Hive]]:
 def lines(settings: Settings, table: str) -> Iterator[str]:
     """The lines of a raw table as they stand on HDFS."""
     hdfs = Hdfs(settings)
-    for path in hdfs.filesystem.find(hdfs.path("landings")):
-        if f"/table={table}/" in path and path.endswith(".gz"):
-            yield from gzip.decompress(hdfs.filesystem.cat_file(path)).decode().split("\n")[:-1]
+    for folder in landings.current(hdfs).folders:
+        for path, _ in hdfs.files(*folder.of(table)) if hdfs.names(*folder.of(table)) else []:
+            yield from gzip.decompress(hdfs.content(*folder.of(table), path)).decode().split("\n")[:-1]
 
 
 @pytest.mark.case(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from reliability import Case
 
-from etl import checkpoint, fill, land, ledger, sqlfile, validate
+from etl import checkpoint, fill, landings, ledger, sqlfile, validate
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.ledger import Ledger, Release
@@ -216,6 +216,7 @@ KINDS = {
 RAW: dict[str, dict[str, str]] = {  # by table: the columns, and the kinds of change that are wrong there
     "assessments": {
         "": "drop double",
+        "landing": "null",
         "kafka_topic": "null",
         "kafka_partition": "null",
         "kafka_offset": "null swap",
@@ -224,6 +225,7 @@ RAW: dict[str, dict[str, str]] = {  # by table: the columns, and the kinds of ch
     },
     "rejected_messages": {
         "": "drop double",
+        "landing": "null",
         "kafka_topic": "null",
         "kafka_partition": "null",
         "kafka_offset": "null",
@@ -232,6 +234,7 @@ RAW: dict[str, dict[str, str]] = {  # by table: the columns, and the kinds of ch
     },
     "landings": {
         "": "drop double",
+        "landing": "null shift",
         "kafka_topic": "null",
         "topic_id": "null",
         "kafka_partition": "null",
@@ -250,12 +253,16 @@ RAW: dict[str, dict[str, str]] = {  # by table: the columns, and the kinds of ch
 HOUR = 3_600_000
 
 
-def lines_of(hdfs: Hdfs, table: str, landing: int) -> list[dict[str, Any]]:
-    """The lines of a landing, as JSON."""
-    folder = (land.FOLDER, f"landing={landing}", f"table={table}")
+def folder_of(hdfs: Hdfs, landing: int) -> landings.Folder:
+    """The folder that holds a landing."""
+    return next(folder for folder in landings.current(hdfs).folders if folder.last >= landing)
+
+
+def lines_of(hdfs: Hdfs, folder: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The lines in a folder, as JSON."""
     found: list[dict[str, Any]] = []
     for path, _ in hdfs.files(*folder):
-        content = hdfs.filesystem.cat_file(hdfs.path(*folder, path))
+        content = hdfs.content(*folder, path)
         content = gzip.decompress(content) if path.endswith(".gz") else content
         found += map(json.loads, content.decode().split("\n")[:-1])
     return found
@@ -296,17 +303,18 @@ def test_a_mutant_of_a_landing_is_refused(
         case(f"Mutants of `raw.{table}`", KINDS[kind], "refused" if found else f"not seen: {column} {kind}")
         assert found
         return
-    landing = 2 if table == "rejected_messages" else 1  # the nasty messages are behind the sample
-    rows = lines_of(hdfs, table, landing)
+    folder = folder_of(hdfs, 2 if table == "rejected_messages" else 1)  # the nasty messages are behind the sample
+    rows = lines_of(hdfs, folder.of(table))
     change(rows, column, kind)
     hdfs.remove("mutants")
     hdfs.put_rows(rows, "mutants", "rows.json")
-    partition = f"ALTER TABLE raw.{table}_v1 PARTITION (landing = {landing}) SET LOCATION '{settings.warehouse_root}"
+    named = landings.partition(folder).replace("/", ", ")
+    partition = f"ALTER TABLE raw.{table}_v1 PARTITION ({named}) SET LOCATION '{settings.warehouse_root}"
     hive.query(f"{partition}/mutants'")
     try:
         found = unmet(settings, f"raw.{table}_v1", shown.landing) or unmet(settings, "flat.attempts_v1", shown.landing)
     finally:
-        hive.query(f"{partition}/{land.FOLDER}/landing={landing}/table={table}'")
+        hive.query(f"{partition}/{'/'.join(folder.of(table))}'")
         hdfs.remove("mutants")
     done = KINDS[kind] if kind != "shift" else "a number changed, in each column of numbers"
     case(f"Mutants of `raw.{table}`", done, "refused" if found else f"not seen: {column} {kind}")
@@ -315,7 +323,7 @@ def test_a_mutant_of_a_landing_is_refused(
 
 def changed_in_place(settings: Settings, hdfs: Hdfs, release: Release, column: str, kind: str) -> list[str]:
     """What the validation says of a landing's file in which one row is another."""
-    folder = (land.FOLDER, "landing=1", "table=assessments")
+    folder = folder_of(hdfs, 1).of("assessments")
     name = hdfs.files(*folder)[0][0]
     path = hdfs.path(*folder, name)
     whole = hdfs.filesystem.cat_file(path)

@@ -1,4 +1,4 @@
-"""build, plan, rollback, clean, validate: the tables that readers see, made, judged and taken back."""
+"""build, plan, rollback, clean, compact, validate: the tables that readers see, made, judged and taken back."""
 
 from __future__ import annotations
 
@@ -104,10 +104,13 @@ def clean(
 
 @app.command(epilog="Example: ./warehouse compact")
 def compact(engine: Engine = None, as_json: Json = False) -> None:
-    """Write the flat tables in fewer, larger files.
+    """Write landings and flat tables in fewer, larger files.
 
-    The rows stay the same; they are validated and published as those of a build.
+    The rows stay the same; those of the flat tables are validated and published as a build.
     """
+    from etl.compaction import compact as run
+
+    run(conf(engine), say)
     built(None, engine, as_json, "COMPACT")
 
 

@@ -1,16 +1,19 @@
 -- raw.assessments: one row per message that fits the contract, as it came.
--- Reads: nothing: `land` adds each landing as a partition
+-- Reads: nothing: `land` and `compact` add partitions
 -- Writes: raw.assessments_v1, raw.assessments
 -- Grain: kafka_topic, kafka_partition, kafka_offset
--- Parameters: warehouse_root text
--- Usage: ./warehouse beeline -f sql/1_raw/assessments_v1.sql
---     --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Parameters: warehouse_root text, compaction integer, compacted integer
+-- Usage: ./warehouse beeline -f sql/1_raw/assessments_v1.sql --hivevar compaction=0
+--     --hivevar compacted=0 --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Contract: `land` checks each message against the type of payload. Every key may be missing or
 --     null. A key that is not named here stays in the line on HDFS and is told by unknown_fields.
+-- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
+--     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
 
 CREATE DATABASE IF NOT EXISTS raw;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS raw.assessments_v1 (
+    landing BIGINT COMMENT 'Number of the landing that brought it',
     kafka_topic STRING COMMENT 'The Kafka topic',
     kafka_partition INT COMMENT 'The Kafka partition',
     kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
@@ -61,9 +64,15 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.assessments_v1 (
     original STRING COMMENT 'Exact text of a message that could not be embedded as it is'
 )
 COMMENT 'Accepted messages as they came, one row per Kafka topic, partition and offset'
-PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing that brought it')
+PARTITIONED BY (
+    compaction BIGINT COMMENT 'Number of the compaction that lists the folder, 0 for none',
+    last_landing BIGINT COMMENT 'The last landing whose lines the folder holds'
+)
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
 STORED AS TEXTFILE
 LOCATION '${warehouse_root}/raw/assessments_v1';
 
-CREATE OR REPLACE VIEW raw.assessments AS SELECT * FROM raw.assessments_v1;
+CREATE OR REPLACE VIEW raw.assessments AS
+SELECT *
+FROM raw.assessments_v1
+WHERE compaction = ${compaction} OR (compaction = 0 AND last_landing > ${compacted});

@@ -1,14 +1,17 @@
 -- raw.landings: one row per Kafka partition of a landing.
--- Reads: nothing: `land` adds each landing as a partition
+-- Reads: nothing: `land` and `compact` add partitions
 -- Writes: raw.landings_v1, raw.landings
 -- Grain: landing, kafka_topic, kafka_partition
--- Parameters: warehouse_root text
--- Usage: ./warehouse beeline -f sql/1_raw/landings_v1.sql
---     --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Parameters: warehouse_root text, compaction integer, compacted integer
+-- Usage: ./warehouse beeline -f sql/1_raw/landings_v1.sql --hivevar compaction=0
+--     --hivevar compacted=0 --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
+--     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
 
 CREATE DATABASE IF NOT EXISTS raw;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
+    landing BIGINT COMMENT 'Number of the landing, 1 is the first',
     kafka_topic STRING COMMENT 'The Kafka topic',
     topic_id STRING COMMENT 'Id the broker gave the topic, another one after it was made anew',
     kafka_partition INT COMMENT 'The Kafka partition',
@@ -26,9 +29,15 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
     landed_at STRING COMMENT 'When it was landed, ISO-8601 in UTC'
 )
 COMMENT 'What each landing brought, one row per landing and Kafka partition'
-PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing, 1 is the first')
+PARTITIONED BY (
+    compaction BIGINT COMMENT 'Number of the compaction that lists the folder, 0 for none',
+    last_landing BIGINT COMMENT 'The last landing whose lines the folder holds'
+)
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
 STORED AS TEXTFILE
 LOCATION '${warehouse_root}/raw/landings_v1';
 
-CREATE OR REPLACE VIEW raw.landings AS SELECT * FROM raw.landings_v1;
+CREATE OR REPLACE VIEW raw.landings AS
+SELECT *
+FROM raw.landings_v1
+WHERE compaction = ${compaction} OR (compaction = 0 AND last_landing > ${compacted});

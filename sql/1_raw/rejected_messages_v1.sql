@@ -2,15 +2,18 @@
 -- Reads: raw.landings
 -- Writes: raw.rejected_messages_v1, raw.rejected_messages
 -- Grain: kafka_topic, kafka_partition, kafka_offset
--- Parameters: warehouse_root text
--- Usage: ./warehouse beeline -f sql/1_raw/rejected_messages_v1.sql
---     --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Filled: `land` adds each landing as a partition. A message that `replay` landed since stays in
+-- Parameters: warehouse_root text, compaction integer, compacted integer
+-- Usage: ./warehouse beeline -f sql/1_raw/rejected_messages_v1.sql --hivevar compaction=0
+--     --hivevar compacted=0 --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Filled: `land` and `compact` add partitions. A message that `replay` landed since stays in
 --     the table and leaves the view.
+-- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
+--     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
 
 CREATE DATABASE IF NOT EXISTS raw;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS raw.rejected_messages_v1 (
+    landing BIGINT COMMENT 'Number of the landing that brought it',
     kafka_topic STRING COMMENT 'The Kafka topic',
     kafka_partition INT COMMENT 'The Kafka partition',
     kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
@@ -23,7 +26,10 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.rejected_messages_v1 (
     more_base64 ARRAY<STRING> COMMENT 'What follows the first 15,000,000 bytes, in such pieces'
 )
 COMMENT 'Messages that could not be accepted, one row per Kafka topic, partition and offset'
-PARTITIONED BY (landing BIGINT COMMENT 'Number of the landing that brought it')
+PARTITIONED BY (
+    compaction BIGINT COMMENT 'Number of the compaction that lists the folder, 0 for none',
+    last_landing BIGINT COMMENT 'The last landing whose lines the folder holds'
+)
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
 STORED AS TEXTFILE
 LOCATION '${warehouse_root}/raw/rejected_messages_v1';
@@ -31,18 +37,20 @@ LOCATION '${warehouse_root}/raw/rejected_messages_v1';
 CREATE OR REPLACE VIEW raw.rejected_messages AS
 SELECT *
 FROM raw.rejected_messages_v1 AS rejected_messages
-WHERE NOT EXISTS (
-    SELECT 1
-    FROM (
-        SELECT
-            landings.kafka_topic,
-            landings.kafka_partition,
-            replayed.kafka_offset
-        FROM raw.landings
-            LATERAL VIEW EXPLODE(landings.replayed_offsets) replayed AS kafka_offset
-    ) AS replayed
-    WHERE
-        replayed.kafka_topic = rejected_messages.kafka_topic
-        AND replayed.kafka_partition = rejected_messages.kafka_partition
-        AND replayed.kafka_offset = rejected_messages.kafka_offset
-);
+WHERE
+    (compaction = ${compaction} OR (compaction = 0 AND last_landing > ${compacted}))
+    AND NOT EXISTS (
+        SELECT 1
+        FROM (
+            SELECT
+                landings.kafka_topic,
+                landings.kafka_partition,
+                replayed.kafka_offset
+            FROM raw.landings
+                LATERAL VIEW EXPLODE(landings.replayed_offsets) replayed AS kafka_offset
+        ) AS replayed
+        WHERE
+            replayed.kafka_topic = rejected_messages.kafka_topic
+            AND replayed.kafka_partition = rejected_messages.kafka_partition
+            AND replayed.kafka_offset = rejected_messages.kafka_offset
+    );

@@ -127,7 +127,8 @@ SELECT -- noqa: ST06
     ) AS oddities,
     '${build_id}' AS part
 FROM raw.assessments
-WHERE landing > ${since} AND landing <= ${landing};
+-- The folders first, which an engine finds without reading a line.
+WHERE last_landing > ${since} AND landing > ${since} AND landing <= ${landing};
 
 INSERT INTO TABLE flat.messages_v1
 PARTITION (build_id = '${build_id}', part)
