@@ -63,14 +63,14 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
     published = book.published()
     built = book.tables(published.build_id) if published else {}
     seen = landings.current(hdfs).folders
-    landed = hdfs.files(landings.ROOT) if seen else []
+    landed = hdfs.files(landings.ROOT)
     sizes = {}
     for file in files:
         database, _, name = file.name.partition(".")
         if file.table in built:
             found = [(one["path"], one["bytes"]) for one in built[file.table].files]
         elif file.stage == "0_ops" and file.columns:
-            found = hdfs.files(database, file.path.stem) if hdfs.names(database, file.path.stem) else []
+            found = hdfs.files(database, file.path.stem)
         elif file.stage == "1_raw":
             places = {"/".join(one.of(name)[1:]) for one in seen}
             found = [one for one in landed if one[0].rpartition("/")[0] in places]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from etl.errors import ExpectationError
-from etl.failing import ALL, batch, told
+from etl.failing import ALL, batch, seen_as, told
 from etl.hive import reduced
 from etl.settings import Settings
 
@@ -52,17 +52,21 @@ def define(
     """
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
+    database, _, name = seen_as(table).partition(".")
     rows = batch(table, build_id, first_part)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         source = context.data_sources.add_sql(
             f"hive {table}",
             connection_string="hive://",
-            kwargs={"creator": lambda: _connected(settings, rows)},
+            kwargs={"creator": lambda: _connected(settings, None if build_id is None else rows)},
             create_temp_table=False,
         )
         try:
-            asset = source.add_query_asset(table, rows)
+            if build_id is None:  # one row is read, which tells whether it can be
+                asset = source.add_table_asset(table, table_name=name, schema_name=database)
+            else:
+                asset = source.add_query_asset(table, rows)
         except TestConnectionError as error:
             raise ExpectationError(
                 f"{table} cannot be read: {reduced(error)}",
@@ -71,7 +75,7 @@ def define(
         return definition(context, asset, table, suite)
 
 
-def _connected(settings: Settings, rows: str) -> Any:
+def _connected(settings: Settings, rows: str | None) -> Any:
     """A connection on which the query of the rows gives none of them.
 
     Great Expectations asks it only for the names of its columns, and a server would put all rows together for that.

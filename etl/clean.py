@@ -37,11 +37,7 @@ def clean(settings: Settings, is_done: bool) -> list[Leftover]:
     """
     hdfs = Hdfs(settings)
     book = Ledger(hdfs)
-    with (
-        land.alone(settings, "build", land.STEP_SECONDS),
-        land.alone(settings, "land", land.STEP_SECONDS),
-        Hive(settings) as hive,
-    ):
+    with land.between_steps(settings), Hive(settings) as hive:
         current = release.mend(hive, book)
         if current is None:
             raise WarehouseError("nothing is published, so nothing is old", "run ./warehouse build")
@@ -93,7 +89,7 @@ def _drop_replaced(hive: Hive, seen: Current) -> None:
     """Forget the partitions of such folders. That of a landing which is lost stays, so that this is told."""
     for file in sqlfile.files("1_raw"):
         names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
-        _drop(hive, file.table, [name.replace("/", ", ") for name in names if _is_replaced(name, seen)])
+        _drop(hive, file.table, [landings.spec(name) for name in names if _is_replaced(name, seen)])
 
 
 def _is_replaced(partition: str, seen: Current) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from etl import land, landings, ledger, release, spark
+from etl import land, landings, ledger, spark
 from etl.errors import WarehouseError
+from etl.fill import SMALL_BYTES
 from etl.hdfs import Hdfs
 from etl.hive import Hive
 from etl.landings import Folder
@@ -18,31 +19,25 @@ from etl.ledger import Ledger
 from etl.settings import Settings
 from etl.terminal import progress
 
-SMALL_BYTES, RUN_BYTES = 32 << 20, 64 << 20  # of a folder that is joined, and of what a run becomes at most
+RUN_BYTES = 64 << 20  # of what a run becomes at most; one task reads a gzipped file
 KINDS = (spark.ACCEPTED, spark.REJECTED)  # of gzipped lines
 
 
-def compact(settings: Settings, say: Callable[[str], None]) -> int:
-    """Put together what the published build has read; returns how many folders became fewer.
+def compact(settings: Settings, say: Callable[[str], None]) -> None:
+    """Put together what the published build has read.
 
     The newest landing stays, since its folder is the record of where the next one starts.
-    Raises WarehouseError when a build, a loader or another compaction is at work.
+    Raises BusyError when a build or a loader is at work, WarehouseError where another compaction came first.
     """
     hdfs = Hdfs(settings)
-    with (
-        land.alone(settings, "build", land.STEP_SECONDS),
-        land.alone(settings, "land", land.STEP_SECONDS),
-        Hive(settings) as hive,
-        progress("compact") as bar,
-    ):
-        newest = release.prepare(settings, hive, hdfs)
+    with land.between_steps(settings), Hive(settings) as hive, progress("compact") as bar:
+        seen = landings.publish(settings, hive, hdfs)
         published = Ledger(hdfs).published()
-        seen = landings.current(hdfs)
-        last = min(published.landing if published else 0, newest - 1)
+        last = min(published.landing if published else 0, seen.last - 1)
         found = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
         joined = [run for run in found if len(run) > 1]
         if not joined:
-            return 0
+            return
         number = seen.compaction + 1
         staging = (landings.ROOT, f".staging-compaction-{uuid.uuid4()}")
         target = (landings.ROOT, f"compaction={number}")
@@ -56,7 +51,6 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
         landings.publish(settings, hive, hdfs)
     count = sum(map(len, joined))
     say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
-    return count - len(joined)
 
 
 def runs(hdfs: Hdfs, folders: Sequence[Folder]) -> list[list[Folder]]:
@@ -82,10 +76,7 @@ def _joined(hdfs: Hdfs, run: Sequence[Folder], staging: tuple[str, ...], target:
     name = f"last_landing={run[-1].last}"
     for kind in KINDS:
         content = b"".join(
-            hdfs.content(*folder.of(kind), path)
-            for folder in run
-            if hdfs.names(*folder.of(kind))
-            for path, _ in hdfs.files(*folder.of(kind))
+            hdfs.content(*folder.of(kind), path) for folder in run for path, _ in hdfs.files(*folder.of(kind))
         )
         if content:
             hdfs.put(content, *staging, name, f"table={kind}", "lines.txt.gz")

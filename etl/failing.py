@@ -51,10 +51,15 @@ def told(value: Any, is_open: bool = False) -> Any:
     return value if isinstance(value, str) and (is_open or SHOWN.fullmatch(value)) else HIDDEN
 
 
+def seen_as(table: str) -> str:
+    """The view by which readers see a versioned table."""
+    return table.rpartition("_v")[0]
+
+
 def batch(table: str, build_id: str | None, first_part: str = ALL) -> str:
     """What a suite is about: the rows of one build from a part on; what readers see where no build fills the table."""
     if build_id is None:
-        return f"SELECT * FROM {table.rpartition('_v')[0]}"  # noqa: S608
+        return f"SELECT * FROM {seen_as(table)}"  # noqa: S608
     where = f"build_id = '{build_id}'" + ("" if first_part == ALL else f" AND part >= '{first_part}'")
     return f"SELECT * FROM {table} WHERE {where}"  # noqa: S608
 

@@ -51,9 +51,12 @@ class Hdfs:
             return []
 
     def files(self, *folder: str) -> list[tuple[str, int]]:
-        """(path below the folder, bytes) of every file in it, sorted; hidden ones (`_...`, `....`) are left out."""
+        """(path below the folder, bytes) of every file in it, sorted; hidden ones (`_...`, `....`) are left out.
+
+        None where there is no such folder.
+        """
         root = self.path(*folder)
-        found = self._call("find", root, detail=True).values()
+        found = self._call("find", root, detail=True).values() if self._list(*folder) else []
         paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
         return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
 

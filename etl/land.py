@@ -120,8 +120,8 @@ def loading(settings: Settings) -> Iterator[Loader]:
     with alone(settings, "land"), Hive(settings) as hive:
         hdfs = Hdfs(settings)
         seen = landings.publish(settings, hive, hdfs)
-        before = [row for folder in seen.folders[-1:] for row in landings.account(hdfs, folder)]
-        loader = Loader(settings, hive, hdfs, seen.last + 1, [row for row in before if row["landing"] == seen.last])
+        before = landings.account(hdfs, seen.folders[-1]) if seen.folders else []  # no compaction holds the newest
+        loader = Loader(settings, hive, hdfs, seen.last + 1, before)
         loader.clean()
         yield loader
 
@@ -176,3 +176,10 @@ def alone(settings: Settings, verb: str, patience: float = 0) -> Iterator[None]:
             yield
     except Timeout:
         raise BusyError(f"another {verb} is at work here", "wait for it to end and run it again") from None
+
+
+@contextlib.contextmanager
+def between_steps(settings: Settings) -> Iterator[None]:
+    """Be the one build and the one loader here, when a step of `land --follow` has ended. Raises BusyError."""
+    with alone(settings, "build", STEP_SECONDS), alone(settings, "land", STEP_SECONDS):
+        yield

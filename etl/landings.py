@@ -99,7 +99,7 @@ def publish(settings: Settings, hive: Hive, hdfs: Hdfs) -> Current:
                     hive.drop(file.table)
                 raise
         places = [
-            f"PARTITION (compaction = {one.compaction}, last_landing = {one.last}) "
+            f"PARTITION ({spec(partition(one))}) "
             f"LOCATION '{settings.warehouse_root}/{'/'.join(one.of(file.name.partition('.')[2]))}'"
             for one in missing
         ]
@@ -112,6 +112,11 @@ def publish(settings: Settings, hive: Hive, hdfs: Hdfs) -> Current:
 def partition(folder: Folder) -> str:
     """What the metastore calls a folder as a partition of a raw table."""
     return f"compaction={folder.compaction}/last_landing={folder.last}"
+
+
+def spec(partition: str) -> str:
+    """How SQL writes the name of such a partition."""
+    return partition.replace("/", ", ")
 
 
 def _refuse_unfit(settings: Settings, hdfs: Hdfs, folders: Sequence[Folder]) -> None:

@@ -66,7 +66,7 @@ def stored(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[s
 
     `named` is the folder that it is to become, whose name the paths then have.
     """
-    found = hdfs.files(*folder) if hdfs.names(*folder) else []
+    found = hdfs.files(*folder)
     checksums = hdfs.checksums("/".join((*folder, path)) for path, _ in found)
     root = "/".join(named or folder)
     return [

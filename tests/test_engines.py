@@ -111,10 +111,9 @@ BEFORE_10000 = {  # PyHive cannot read what a zone in the east makes of the last
     ("engine", "zone"),
     [
         ("spark", OFTEN),
-        *(
-            pytest.param(*one, marks=pytest.mark.long)
-            for one in [("spark", RARELY[1]), ("hive", OFTEN), ("hive", RARELY[1])]
-        ),
+        pytest.param("spark", RARELY[1], marks=pytest.mark.long),
+        pytest.param("hive", OFTEN, marks=pytest.mark.long),
+        pytest.param("hive", RARELY[1], marks=pytest.mark.long),
     ],
 )
 def test_a_session_in_another_zone_reads_the_same_but_for_timestamps_of_spark(

@@ -151,7 +151,7 @@ def lines(settings: Settings, table: str) -> Iterator[str]:
     """The lines of a raw table as they stand on HDFS."""
     hdfs = Hdfs(settings)
     for folder in landings.current(hdfs).folders:
-        for path, _ in hdfs.files(*folder.of(table)) if hdfs.names(*folder.of(table)) else []:
+        for path, _ in hdfs.files(*folder.of(table)):
             yield from gzip.decompress(hdfs.content(*folder.of(table), path)).decode().split("\n")[:-1]
 
 

@@ -308,7 +308,7 @@ def test_a_mutant_of_a_landing_is_refused(
     change(rows, column, kind)
     hdfs.remove("mutants")
     hdfs.put_rows(rows, "mutants", "rows.json")
-    named = landings.partition(folder).replace("/", ", ")
+    named = landings.spec(landings.partition(folder))
     partition = f"ALTER TABLE raw.{table}_v1 PARTITION ({named}) SET LOCATION '{settings.warehouse_root}"
     hive.query(f"{partition}/mutants'")
     try:
