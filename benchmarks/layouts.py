@@ -21,7 +21,8 @@ def compare(stack: Stack, size: Size) -> None:
     """Write a copy of the options in each layout, then ask all of it and one week of it, in one session of Spark."""
     hdfs = Hdfs(stack.settings)
     with Hive(stack.settings) as hive:
-        first, last = hive.query(f"SELECT MIN(started_date), MAX(started_date) FROM {SOURCE}").rows[0]  # noqa: S608
+        days = hive.query(f"SELECT MIN(started_date), MAX(started_date) FROM {SOURCE}").rows[0]  # noqa: S608
+        first, last = (datetime.date.fromisoformat(day) for day in days)
         week = first + (last - first) // 2
         hive.query("CREATE DATABASE IF NOT EXISTS scratch")
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
@@ -19,20 +20,35 @@ UNCHECKED = "could not be checked"
 SAID = "; the server said: "  # what follows may cite what it stumbled over, so no page shows it
 QUERY = "expect_query_to_return_no_rows"
 # No example of a value: a page shows none, and each would be a statement more.
+UNUSED = ("pyspark", "pyarrow")  # Great Expectations loads them where it can: 70 MB that questions in SQL do not need
 FIGURES = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
 
 
 def preload() -> None:
     """Load Great Expectations, which takes seconds, beside the steps that come before."""
-    threading.Thread(target=importlib.import_module, args=("great_expectations",), daemon=True).start()
+    threading.Thread(target=_imported, daemon=True).start()
+
+
+def _imported() -> Any:
+    """Great Expectations, told that what it can do without is not installed, unless it is in use already."""
+    hidden = [name for name in UNUSED if name not in sys.modules]
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(hidden))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module("great_expectations")
+    finally:
+        for name in hidden:
+            modules.pop(name, None)
 
 
 def load() -> Any:
     """A Great Expectations context, which lives as long as the process: nothing of it is stored."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    gx = _imported()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         importlib.import_module("etl.expectation")  # to import it is to make it known
