@@ -93,10 +93,15 @@ def children(top: psutil.Process) -> dict[int, list[psutil.Process]]:
 
 
 def _count(one: psutil.Process, below: Mapping[int, list[psutil.Process]], seen: Memory, under_java: bool) -> None:
-    """Add a process and what is below it; what ends meanwhile is left out."""
+    """Add a process and what is below it; what ends meanwhile is left out.
+
+    A Java below a Java is a child that has not become another program yet: its memory is its parent's.
+    """
     try:
-        resident, is_java = one.memory_info().rss, one.name().startswith("java")
+        resident, is_java = one.memory_info().rss, Path(one.exe()).name == "java"
     except psutil.Error:
+        return
+    if is_java and under_java:
         return
     if is_java:
         seen.jvm += resident
