@@ -19,8 +19,8 @@ from etl.settings import Settings
 UNCHECKED = "could not be checked"
 SAID = "; the server said: "  # what follows may cite what it stumbled over, so no page shows it
 QUERY = "expect_query_to_return_no_rows"
-# No example of a value: a page shows none, and each would be a statement more.
 UNUSED = ("pyspark", "pyarrow")  # Great Expectations loads them where it can: 70 MB that questions in SQL do not need
+# No example of a value: a page shows none, and each would be a statement more.
 FIGURES = {"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True}
 
 
@@ -35,9 +35,7 @@ def _imported() -> Any:
     modules: dict[str, Any] = sys.modules
     modules.update(dict.fromkeys(hidden))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module("great_expectations")
+        return importlib.import_module("great_expectations")
     finally:
         for name in hidden:
             modules.pop(name, None)
@@ -46,9 +44,9 @@ def _imported() -> Any:
 def load() -> Any:
     """A Great Expectations context, which lives as long as the process: nothing of it is stored."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    gx = _imported()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        gx = _imported()
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         importlib.import_module("etl.expectation")  # to import it is to make it known
