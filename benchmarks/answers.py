@@ -6,7 +6,7 @@ import time
 
 from benchmarks.stack import ENGINE_SERVERS, Stack
 from benchmarks.steps import Size
-from etl.hive import Hive
+from etl.servers.hive import Hive
 
 COMMANDS = {"help": ["--help"], "status": ["status"], "up": ["up"], "nothing": ["query", "SELECT 1"]}
 MARTS = {

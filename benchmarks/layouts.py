@@ -8,8 +8,8 @@ import time
 from benchmarks.answers import asked
 from benchmarks.stack import Stack
 from benchmarks.steps import Size
-from etl.hdfs import Hdfs
-from etl.hive import Hive
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 
 LAYOUTS = {"none": 0, "month": 7, "day": 10}  # the characters of started_date that a partition is named by
 SOURCE = "flat.question_options"

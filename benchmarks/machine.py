@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from etl.stack import parts
+from stack import parts
 
 PACKAGES = ("pyspark", "duckdb", "confluent-kafka", "msgspec", "great-expectations", "pyarrow")
 JARS = {

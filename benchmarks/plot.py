@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks.aims import RUN
 from benchmarks.steps import Size
+from etl.pages.colours import GRID, SERIES, TEXT, alone
+from etl.report.vega import FONT
 from etl.settings import PROJECT
-from etl.templates.colours import GRID, SERIES, TEXT, alone
-from etl.vega import FONT
 
 PICTURE = PROJECT / "docs" / "pictures" / "performance.svg"
 LINES = {

@@ -16,12 +16,12 @@ import psutil
 from benchmarks import measure
 from benchmarks.measure import Measured
 from etl import settings as settings_module
-from etl.hdfs import Hdfs
-from etl.hive import Hive
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
-from etl.stack import processes
-from etl.stack.layout import PORTS
 from etl.terminal import say
+from stack import processes
+from stack.layout import PORTS
 
 ENGINE_SERVERS = {"spark": "spark", "hive": "hiveserver2"}
 KEPT = ("default", "information_schema", "sys")

@@ -15,12 +15,12 @@ from rich.cells import cell_len
 
 from etl import sqlfile
 from etl.errors import UsageError
-from etl.hive import Hive, Result
+from etl.servers.hive import Hive, Result
 from etl.settings import Settings
 from etl.terminal import escaped
 
 if TYPE_CHECKING:
-    from etl.connect import Watch
+    from etl.servers.hive_session import Watch
 
 ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 

@@ -120,6 +120,6 @@ def _displayed() -> Iterator[Progress]:
 
 
 def watch(seconds: float, share: float | None) -> None:
-    """Show beside the innermost bar how far a statement is: the Watch of etl/connect.py."""
+    """Show beside the innermost bar how far a statement is: the Watch of etl/servers/hive_session.py."""
     if _rows:
         _rows[-1].note(f"{seconds:.0f} s" if share is None else f"{seconds:.0f} s, {share:.0%}")

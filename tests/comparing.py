@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 from oracle import Message, tables
 
-from etl.hive import Hive
+from etl.servers.hive import Hive
 from etl.settings import Settings
 
 TABLES = (

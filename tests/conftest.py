@@ -19,14 +19,16 @@ from messages import ACCEPTED, REJECTED, publish, text
 from playwright.sync_api import Browser
 from reliability import Case, Cases
 
-from etl import build, landings, validate
 from etl import settings as settings_module
-from etl.fill import How
-from etl.hdfs import Hdfs
+from etl.build import build
+from etl.build.fill import How
+from etl.servers.hdfs import Hdfs
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
-from etl.stack import processes
-from etl.stack.layout import PORTS
+from etl.store import landings
+from etl.validate import validate
+from stack import processes
+from stack.layout import PORTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"

@@ -34,8 +34,8 @@ from cryptography.x509.oid import NameOID
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from etl.settings import Settings
-from etl.stack import engines, parts, processes
-from etl.stack.layout import HOST, SMALL, Layout, write_xml
+from stack import engines, parts, processes
+from stack.layout import HOST, SMALL, Layout, write_xml
 
 LOCK = Path(__file__).with_name("jars.lock")
 PEOPLE = "ou=people,dc=example,dc=org"

@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from etl.publish import MESSAGE_BYTES
+from etl.publish.publish import MESSAGE_BYTES
 from etl.settings import Settings
 
 

@@ -13,15 +13,16 @@ from conftest import Run
 from pictures import take
 from playwright.sync_api import Browser
 
-from etl import site, sqlfile
-from etl.asked import Counted
-from etl.catalog import Catalog, Expected, catalog, described
+from etl import sqlfile
+from etl.catalog import catalog_pages as site
+from etl.catalog.catalog import Catalog, Expected, catalog, described
+from etl.catalog.column_sources import Source
+from etl.catalog.lineage import Lineage
+from etl.catalog.lineage_drawing import BOX, TALL, picture
+from etl.catalog.table_facts import Counted
 from etl.errors import UsageError
-from etl.lineage import Lineage
-from etl.picture import BOX, TALL, picture
 from etl.settings import PROJECT, Settings, load
 from etl.sqlfile import SqlFile
-from etl.trace import Source
 
 FILES = sqlfile.files()
 LINEAGE = Lineage(FILES)

@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rfc8259 import INVALID, VALID
 
-from etl import check, lines
-from etl.check import Accepted, Rejected, contract
-from etl.lines import Envelope, line_accepted, line_rejected, message_of, rejected_message_of
-from etl.stack import parts
+from etl.land import check_message as check
+from etl.land import raw_lines as lines
+from etl.land.check_message import Accepted, Rejected, contract
+from etl.land.raw_lines import Envelope, line_accepted, line_rejected, message_of, rejected_message_of
+from stack import parts
 
 PLACE = Envelope(3, "topic", 0, 7, 1_500_000_000_000)
 HEADERS = [("a", b"\xff"), ("a", b""), ("none", None), ('a "name",\n"payload":', b"x")]

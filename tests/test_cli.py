@@ -20,7 +20,7 @@ import typer.main
 
 from etl import cli, settings
 from etl.settings import PROJECT, Settings
-from etl.stack import doctor
+from stack import doctor
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CLOSED = {  # where no server is

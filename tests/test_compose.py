@@ -25,10 +25,10 @@ from py4j.protocol import Py4JJavaError
 
 from etl import settings
 from etl.cli import app
-from etl.connect import SESSION
+from etl.servers.hive_session import SESSION
 from etl.settings import PROJECT, Settings
-from etl.stack import parts, servers
-from etl.stack.layout import PORTS, Layout
+from stack import parts, servers
+from stack.layout import PORTS, Layout
 
 COMPOSE = PROJECT / "docker-compose.yml"
 DOCKER = PROJECT / "docker"

@@ -16,11 +16,11 @@ import psutil
 import pytest
 from TCLIService.ttypes import TGetOperationStatusReq, TOperationState
 
-from etl import connect
 from etl.errors import ServerError
-from etl.hive import Hive, StatementError
+from etl.servers import hive_session as connect
+from etl.servers.hive import Hive, StatementError
 from etl.settings import PROJECT, Settings
-from etl.stack import processes
+from stack import processes
 
 ENGINES = ("spark", "hive")
 # Slow by many rows, not by slow ones: Spark looks between batches of rows whether it was cancelled.

@@ -17,10 +17,10 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from etl import failing
 from etl.settings import PROJECT
 from etl.sqlfile import KEY, TYPES, VARIABLE, SqlFile, files, split
-from etl.validate import PARAMETERS, suites
+from etl.validate import failing_rows as failing
+from etl.validate.validate import PARAMETERS, suites
 
 FILES = files()
 POINTER = "ops.published"  # the one view without a table: what all views of flat and marts look at
@@ -278,7 +278,7 @@ def test_every_expectation_about_rows_has_sql_that_finds_them(dialect: str) -> N
         for expectation in suite["expectations"]:
             if expectation["type"] != "expect_table_row_count_to_be_between":
                 sql = failing.statement(table, "b1", suite, expectation)
-                assert sql, f"etl/failing.py has no condition for {expectation['type']}"
+                assert sql, f"etl/validate/failing_rows.py has no condition for {expectation['type']}"
                 assert table in read_tables(sqlglot.parse_one(sql, read=dialect))
 
 
@@ -290,7 +290,7 @@ def great_expectations() -> Any:
         warnings.simplefilter("ignore")
         import great_expectations as gx
 
-        import etl.expectation  # noqa: F401  # to import it is to make it known
+        import etl.validate.expectation  # noqa: F401  # to import it is to make it known
 
         gx.get_context(mode="ephemeral")
     return gx

@@ -17,10 +17,10 @@ import typer.main
 from conftest import Run
 
 from etl.cli import app
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.ledger import Ledger
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
+from etl.store.ledger import Ledger
 
 PAGES = sorted([PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")

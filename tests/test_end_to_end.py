@@ -21,8 +21,8 @@ from messages import ACCEPTED, REJECTED, attempt, publish, text
 from oracle import is_accepted
 
 from etl import sqlfile
-from etl.hdfs import Hdfs
-from etl.hive import Hive
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
 
 

@@ -18,11 +18,12 @@ from conftest import Run, beeline_words
 from hostile import VALUES
 from messages import attempt, publish, text
 
-from etl import connect, sqlfile
-from etl.hive import Hive, StatementError
+from etl import sqlfile
+from etl.servers import hive_session as connect
+from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
-from etl.stack import engines
-from etl.stack.layout import PORTS, Layout
+from stack import engines
+from stack.layout import PORTS, Layout
 
 pytestmark = pytest.mark.usefixtures("nasty")
 

@@ -27,14 +27,15 @@ from messages import attempt, publish, text
 from oracle import is_accepted
 from reliability import Case
 
-from etl import landings, validate
 from etl.errors import WarehouseError
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.ledger import Ledger
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
-from etl.stack import processes, servers
-from etl.stack.layout import Layout
+from etl.store import landings
+from etl.store.ledger import Ledger
+from etl.validate import validate
+from stack import processes, servers
+from stack.layout import Layout
 
 pytestmark = pytest.mark.usefixtures("nasty")
 
@@ -44,7 +45,8 @@ SECONDS = 6.0  # that a landing takes, more or less
 QUICK = """
 import sys
 from pathlib import Path
-from etl import cli, validate
+from etl import cli
+from etl.validate import validate
 validate.EXPECTATIONS = Path(sys.argv.pop(1))
 cli.main()
 """

@@ -19,9 +19,10 @@ from messages import attempt, publish, text
 from reliability import Case
 from test_faults import QUICK
 
-from etl import follow, land
+from etl.build import follow
 from etl.errors import BusyError, ExpectationError, ServerError
-from etl.hive import Hive
+from etl.land import land
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
 
 

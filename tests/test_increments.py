@@ -11,12 +11,14 @@ from conftest import Run
 from messages import attempt, publish, text
 from reliability import Case
 
-from etl import compaction, landings, validate
-from etl.fill import How, small
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.ledger import Built, Ledger
+from etl.build.fill import How, small
+from etl.land import compact as compaction
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import Settings
+from etl.store import landings
+from etl.store.ledger import Built, Ledger
+from etl.validate import validate
 
 Rows = dict[str, list[dict[str, Any]]]
 EARLY, LATE = "2017-12-04T00:01:02.003Z", "2018-02-01T10:00:00Z"
@@ -39,7 +41,7 @@ def based(settings: Settings, nasty: str, quick_build: Callable[..., None]) -> d
 
 
 def quick_build_of(settings: Settings, quick_build: Callable[..., None]) -> None:
-    from etl.land import land
+    from etl.land.land import land
 
     land(settings, print)
     quick_build()
@@ -186,7 +188,7 @@ def test_many_small_parts_are_written_as_one_by_a_build(
     settings: Settings, hive: Hive, based: dict[str, Built], quick_build: Callable[..., None], monkeypatch: Any
 ) -> None:
     assert based
-    monkeypatch.setattr("etl.fill.MOST_PARTS", 2)
+    monkeypatch.setattr("etl.build.fill.MOST_PARTS", 2)
     for number in range(3):
         publish(settings, text(attempt(f"small part {number}")))
         quick_build_of(settings, quick_build)

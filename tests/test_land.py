@@ -30,15 +30,20 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from conftest import runner
 from messages import attempt, holding, question, text
 
-from etl import check, contract, kafka, land, landings, lines, offsets, rejected, replay, sqlfile
 from etl import settings as settings_module
+from etl import sqlfile
 from etl.errors import ExpectationError, ServerError, UsageError, WarehouseError
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.kafka import Topic
+from etl.land import check_message as check
+from etl.land import land, offsets, rejected, replay
+from etl.land import raw_lines as lines
+from etl.servers import kafka
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.servers.kafka import Topic
 from etl.settings import PROJECT, Settings
-from etl.stack import processes
-from etl.stack.layout import PORTS
+from etl.store import contract, landings
+from stack import processes
+from stack.layout import PORTS
 
 HEADERS: list[tuple[str, bytes | None]] = [("trace", b"\xff\x00"), ("trace", b""), ("none", None), ('a "name" é', b"x")]
 LIMIT = {"max.message.bytes": str(50 << 20)}

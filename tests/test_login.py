@@ -20,11 +20,11 @@ import sqlalchemy
 from py4j.java_gateway import JavaGateway
 
 from etl import settings as settings_module
-from etl.connect import Connection
 from etl.errors import ServerError, UsageError
-from etl.hive import Hive, Result
+from etl.servers.hive import Hive, Result
+from etl.servers.hive_session import Connection
 from etl.settings import PROJECT, Settings
-from etl.stack.layout import HOST
+from stack.layout import HOST
 
 CORE = "sesame"  # in every password and nowhere else, so that it can be looked for in whatever form
 ODD = f'it\'s "{CORE}" for $HOME, `x` & \\n #1; '

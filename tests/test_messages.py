@@ -24,11 +24,12 @@ from oracle import CONTRACT as TOLD
 from oracle import is_accepted
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
-from etl import check, landings
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.lines import message_of
+from etl.land import check_message as check
+from etl.land.raw_lines import message_of
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
+from etl.store import landings
 
 ENGINES = ("spark", "hive")
 PAGE = (PROJECT / "docs/messages.md").read_text(encoding="utf-8")

@@ -16,12 +16,15 @@ from typing import Any
 import pytest
 from reliability import Case
 
-from etl import checkpoint, fill, landings, ledger, sqlfile, validate
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.ledger import Ledger, Release
+from etl import sqlfile
+from etl.build import fill
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
+from etl.store import landings, ledger
+from etl.store.ledger import Ledger, Release
+from etl.validate import checkpoint, validate
 
 MUTANT = "mutant"
 FILES = {file.name: file for file in sqlfile.files("[23]_*")}

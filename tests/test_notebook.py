@@ -13,8 +13,8 @@ import pytest
 from nbformat import v4
 
 from etl.errors import UsageError, WarehouseError
-from etl.notebook import executed, written
-from etl.report import questions
+from etl.report.notebook import executed, written
+from etl.report.report import questions
 from etl.settings import PROJECT, load
 
 WHERE = """

@@ -21,10 +21,10 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl import records as module
 from etl.errors import ServerError, UsageError, WarehouseError
-from etl.publish import publish
-from etl.records import records
+from etl.publish import records as module
+from etl.publish.publish import publish
+from etl.publish.records import records
 from etl.settings import Settings, load
 
 # Elements whose text is easily cut in the wrong place; each is kept to the byte.

@@ -13,7 +13,7 @@ import pytest
 
 from etl import query
 from etl.errors import UsageError
-from etl.hive import Hive, Result
+from etl.servers.hive import Hive, Result
 from etl.settings import Settings
 
 ROWS = Result(

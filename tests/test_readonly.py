@@ -6,7 +6,7 @@ import pytest
 
 from etl import sqlfile
 from etl.errors import UsageError
-from etl.web.readonly import LONGEST, reading
+from etl.serve.readonly import LONGEST, reading
 
 ENGINES = ("spark", "hive")
 READS = r"""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, USER, Run
 
-from etl.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs
 from etl.settings import PROJECT, Settings, load
-from etl.stack.layout import PORTS
+from stack.layout import PORTS
 
 
 def test_nothing_is_as_by_default(settings: Settings, tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ import pytest
 from comparing import TABLES, assert_tables_are_right, rows
 from reliability import Case
 
-from etl import build, clean, release, sqlfile, validate
+from etl import sqlfile
+from etl.build import build, clean
 from etl.errors import ExpectationError, UsageError, WarehouseError
-from etl.hdfs import Hdfs
-from etl.hive import Hive
-from etl.ledger import Ledger
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
+from etl.store import published as release
+from etl.store.ledger import Ledger
+from etl.validate import validate
 
 pytestmark = pytest.mark.usefixtures("nasty")
 

@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from etl.charts import SVG, Chart, draw
 from etl.errors import ServerError, UsageError
-from etl.question import EQUATION, PLACE
-from etl.report import Reported, filled, report, write
+from etl.pages import fence, markdown, shown
+from etl.pages.words import age
+from etl.report.charts import SVG, Chart, draw
+from etl.report.question import EQUATION, PLACE
+from etl.report.report import Reported, filled, report, write
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
-from etl.templates import fence, markdown, shown
-from etl.templates.words import age
 
 NASTY = {
     "the end of a script": "</script><script>alert(1)</script>",
@@ -462,7 +462,7 @@ def test_a_file_of_two_statements_is_refused(tmp_path: Path) -> None:
 
 
 def test_charts_are_imported_by_those_who_draw_only() -> None:
-    check = "import sys, etl.report; sys.exit('altair' in sys.modules or 'vl_convert' in sys.modules)"
+    check = "import sys, etl.report.report; sys.exit('altair' in sys.modules or 'vl_convert' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], cwd=PROJECT, check=True)
 
 

@@ -16,8 +16,8 @@ from pictures import take
 from playwright.sync_api import Browser, Page
 from sqlglot import exp
 
-from etl.hive import Result
-from etl.report import questions, report
+from etl.report.report import questions, report
+from etl.servers.hive import Result
 from etl.settings import PROJECT, Settings, load
 from etl.sqlfile import SqlFile
 

@@ -28,13 +28,13 @@ from test_connect import SLOW, busy, wait_until
 from test_connect import server as process_of
 
 from etl.errors import ServerError, UsageError
-from etl.hive import Hive
-from etl.serve import listening, server
+from etl.serve import picture
+from etl.serve.answers import guarded
+from etl.serve.asking import Limits
+from etl.serve.guard import TOKEN
+from etl.serve.serve import listening, server
+from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
-from etl.web import picture
-from etl.web.answers import guarded
-from etl.web.asking import Limits
-from etl.web.guard import TOKEN
 
 REPORT = "<!DOCTYPE html><title>Report</title><main>The report</main>"
 

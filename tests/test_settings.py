@@ -13,7 +13,7 @@ import pytest
 from etl import settings
 from etl.errors import EXIT_USAGE, UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
-from etl.stack.layout import PORTS
+from stack.layout import PORTS
 
 PAGE = (PROJECT / "docs" / "settings.md").read_text()
 

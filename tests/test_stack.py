@@ -22,9 +22,9 @@ import pytest
 from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
-from etl.stack import health, parts, ports, probes, processes, servers
-from etl.stack.layout import PORTS, Layout, Server
-from etl.stack.processes import Process
+from stack import health, parts, ports, probes, processes, servers
+from stack.layout import PORTS, Layout, Server
+from stack.processes import Process
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]

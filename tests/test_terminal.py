@@ -130,8 +130,8 @@ def test_a_command_shows_its_bar(tmp_path: Path) -> None:
 SERVERS = """
 import sys, time
 from etl import settings
-from etl.stack import parts, processes, servers
-from etl.stack.layout import Server
+from stack import parts, processes, servers
+from stack.layout import Server
 from etl.terminal import say
 
 began = time.monotonic()

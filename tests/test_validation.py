@@ -25,12 +25,14 @@ from pictures import take
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
-from etl import checkpoint, data_docs, failing, summary
-from etl.look import Look
-from etl.report import Query
+from etl.pages import DASH
+from etl.report.report import Query
 from etl.settings import Settings, load
-from etl.summary import History, Spark, counted
-from etl.templates import DASH
+from etl.validate import checkpoint, data_docs
+from etl.validate import failing_rows as failing
+from etl.validate import summary_page as summary
+from etl.validate.look import Look
+from etl.validate.summary_page import History, Spark, counted
 
 # What a producer could put into any field, and what must be found in no page.
 EMAIL, NAME, PHONE = "jane.doe@example.org", "Jane Doe", "+44 20 7946 0958"

@@ -16,7 +16,7 @@ from etl.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SLICES = 4  # as etl/spark.py asks for
+SLICES = 4  # as etl/land/spark_job.py asks for
 
 
 def work(spark: SparkSession, settings: Settings, target: str) -> None:

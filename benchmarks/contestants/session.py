@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from etl import settings as settings_module
-from etl.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
-from etl.stack import parts
+from stack import parts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -9,7 +9,7 @@ is_genuine() {
     echo "$POSTGRES_JDBC_SHA256  $driver" | sha256sum --check --status 2>/dev/null
 }
 
-"$WAREHOUSE_VENV/bin/python" -c 'from etl.stack.parts import ensure_jars; ensure_jars(print)'
+"$WAREHOUSE_VENV/bin/python" -c 'from stack.parts import ensure_jars; ensure_jars(print)'
 
 if ! is_genuine; then
     java -cp "$SPARK_HOME/jars/*" org.apache.ivy.Main -warn -cache /tmp/ivy -confs master \

@@ -23,10 +23,10 @@ def report(
 
     As HTML, as Markdown and as a notebook; the answers in short go to standard output.
     """
-    from etl import notebook as executed
-    from etl import site
-    from etl.hive import Hive
-    from etl.report import report as run
+    from etl.catalog import catalog_pages as site
+    from etl.report import notebook as executed
+    from etl.report.report import report as run
+    from etl.servers.hive import Hive
 
     given = conf(engine)
     with progress("report") as bar:
@@ -52,7 +52,7 @@ def docs(engine: Engine = None, as_json: Json = False) -> None:
 
     The start page leads to all other pages; it opens where a person has a browser.
     """
-    from etl import site
+    from etl.catalog import catalog_pages as site
 
     with progress("docs"):
         path, found = site.docs(conf(engine))
@@ -100,7 +100,7 @@ def serve(
 
     Every user of this machine can reach them.
     """
-    from etl.serve import serve as verb
+    from etl.serve.serve import serve as verb
 
     verb(conf(engine), port, say, debug=state["debug"])
 
@@ -111,6 +111,6 @@ def serve(
 )
 def beeline(context: typer.Context, engine: Engine = None) -> None:
     """Run the real beeline, with beeline's own arguments."""
-    from etl.stack import client
+    from stack import client
 
     raise typer.Exit(client.beeline(conf(engine), context.args))

@@ -40,7 +40,7 @@ def publish(
 
     A JSON array or JSON lines, plain or .gz; each record becomes a message.
     """
-    from etl.publish import publish as run
+    from etl.publish.publish import publish as run
 
     if topic is not None:
         state["flags"]["topic"] = topic  # read, and refused, as the setting it is
@@ -72,7 +72,7 @@ def land(
     if is_following:
         _follow(accept_loss)
         return
-    from etl.land import land as run
+    from etl.land.land import land as run
 
     landed = run(conf(), say, accept_loss)
     if as_json:
@@ -81,7 +81,7 @@ def land(
 
 
 def _follow(accept_loss: list[str]) -> None:
-    from etl.follow import follow, stopped_by_signals
+    from etl.build.follow import follow, stopped_by_signals
 
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
@@ -99,8 +99,8 @@ def rejected(
     The one that is named is written to standard output, byte for byte.
     """
     from etl import query
-    from etl import rejected as verb
-    from etl.hive import Hive
+    from etl.land import rejected as verb
+    from etl.servers.hive import Hive
 
     if message is not None and as_json:
         raise UsageError("a message is written byte for byte, not as --json", "leave one of both out")
@@ -120,7 +120,7 @@ def replay(as_json: Json = False) -> None:
 
     As after a change of the contract; each once.
     """
-    from etl.replay import replay as run
+    from etl.land.replay import replay as run
 
     done = run(conf(), say)
     if as_json:

@@ -28,7 +28,7 @@ def up(
 
     Kafka, HDFS, the metastore and Spark on 127.0.0.1, and HiveServer2 where --engine says so.
     """
-    from etl.stack import processes
+    from stack import processes
 
     if engine not in (None, "spark", "hive", "all"):
         raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
@@ -40,7 +40,7 @@ def up(
 @app.command(epilog="Example: ./warehouse down")
 def down() -> None:
     """End the servers that `up` started, and nothing else."""
-    from etl.stack import processes
+    from stack import processes
 
     with progress("ending the servers"):
         ended = processes.down(conf())
@@ -51,8 +51,8 @@ def down() -> None:
 def status(as_json: Json = False) -> None:
     """Show every server: address, process, healthy or not."""
     from etl import query
-    from etl.hive import Result
-    from etl.stack import health
+    from etl.servers.hive import Result
+    from stack import health
 
     with progress("asking every server"):
         rows = health.status(conf())
@@ -69,7 +69,7 @@ def doctor(as_json: Json = False) -> None:
     This machine, the packages, the ports, every setting that is not the default, every server and its version.
     """
     from etl.cli.shared import state
-    from etl.stack import doctor as verb
+    from stack import doctor as verb
 
     with progress("doctor") as bar:
         found = list(verb.examine(conf(), state["flags"], bar))

@@ -29,8 +29,8 @@ def build(
 
 def built(tables: list[str] | None, engine: str | None, as_json: bool = False, how: str = "NEW") -> bool:
     """Build, and say what was found; False where nothing was due."""
-    from etl.build import build as run
-    from etl.fill import How
+    from etl.build.build import build as run
+    from etl.build.fill import How
 
     validated = run(conf(engine), tables or [], say, terminal.watch, How[how])
     if validated is None:
@@ -45,8 +45,9 @@ def built(tables: list[str] | None, engine: str | None, as_json: bool = False, h
 @app.command(epilog="Example: ./warehouse plan")
 def plan(engine: Engine = None, as_json: Json = False) -> None:
     """Show what build would do, and why; changes no table."""
-    from etl import build, query
-    from etl.hive import Hive, Result
+    from etl import query
+    from etl.build import build
+    from etl.servers.hive import Hive, Result
 
     given = conf(engine)
     with progress("plan"), Hive(given) as hive:
@@ -68,7 +69,7 @@ def rollback(engine: Engine = None, as_json: Json = False) -> None:
 
     The next build publishes anew.
     """
-    from etl.release import rollback as run
+    from etl.store.published import rollback as run
 
     with progress("rollback"):
         back = run(conf(engine), say)
@@ -87,8 +88,8 @@ def clean(
     And what killed runs left; never what is published or one step back.
     """
     from etl import query
-    from etl.clean import clean as run
-    from etl.hive import Result
+    from etl.build.clean import clean as run
+    from etl.servers.hive import Result
 
     with progress("clean"):
         found = run(conf(engine), yes)
@@ -108,7 +109,7 @@ def compact(engine: Engine = None, as_json: Json = False) -> None:
 
     The rows stay the same; those of the flat tables are validated and published as a build.
     """
-    from etl.compaction import compact as run
+    from etl.land.compact import compact as run
 
     run(conf(engine), say)
     built(None, engine, as_json, "COMPACT")
@@ -120,7 +121,7 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
 
     Exit code 3 when a critical one is not met.
     """
-    from etl.validate import validate as run
+    from etl.validate.validate import validate as run
 
     validated = run(conf(engine), say)
     show(validated, as_json)
@@ -130,7 +131,7 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
 
 def show(validated: Any, as_json: bool) -> None:
     """Print the verdict, line by line or as a document of all results; the start page leads to its pages."""
-    from etl import site
+    from etl.catalog import catalog_pages as site
 
     site.write_start(conf())
     if as_json:

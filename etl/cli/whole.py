@@ -36,7 +36,7 @@ def demo(engine: Engine = None) -> None:
 
     Start the servers, publish, land, build, validate, report; the servers stay up.
     """
-    from etl import demo as verb
+    from etl.cli import demo as verb
 
     verb.demo(lambda: conf(engine), say, lambda: run(engine))
 

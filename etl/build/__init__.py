@@ -1,0 +1,1 @@
+"""Raw to flat tables and marts, validated and published."""

@@ -1,0 +1,87 @@
+"""Lands and builds in small steps until it is stopped, each step by the rules of `land` and `build` alone.
+
+There is no state of its own: a step that is killed is continued by the next, whoever starts it. Servers that go away
+are waited for, and so are `clean`, `compact` and other runs that want to be alone; what needs a person, such as a
+critical expectation that is not met, ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from etl.build.build import build
+from etl.errors import BusyError, ServerError
+from etl.land.land import land
+from etl.servers.hdfs import Hdfs
+from etl.settings import Settings
+from etl.store import landings
+
+WHOLE = 600.0  # seconds between two validations that warn, too; those between look at what is critical
+PAUSE = 2.0  # seconds between two looks at a topic where nothing is new
+PATIENCE = 10.0  # seconds before a server that failed is asked again
+
+
+def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
+    """Land and build what is new until `stop` is set, which ends it behind the step at work; returns the messages.
+
+    Raises WarehouseError as `land` and `build` do, but for servers that fail and other runs at work: asked again.
+    """
+    total, before, warned = 0, time.monotonic(), -WHOLE
+    is_behind = has_landings(settings)  # perhaps: they may be those of a run that was killed
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            landed = land(settings, quiet)
+            landed_at = time.monotonic()
+            if landed.landing or is_behind:
+                is_behind = True  # until it is published
+                is_brief = landed_at < warned + WHOLE
+                build(settings, [], quiet, is_brief=is_brief)
+                warned, is_behind = warned if is_brief else landed_at, False
+        except (ServerError, BusyError) as error:
+            say(f"{error}; asked again in {PATIENCE:.0f} s")
+            stop.wait(PATIENCE)
+            continue
+        now = time.monotonic()
+        if landed.landing:
+            count = landed.accepted + landed.rejected
+            total += count
+            say(
+                f"landing {landed.landing}: {count:,} messages in {landed_at - began:.1f} s, built and validated in "
+                f"{now - landed_at:.1f} s; {count / (now - before):,.0f} a second, at most {now - before:.0f} s behind"
+            )
+        before = began  # what was published since then comes with the next step
+        stop.wait(0 if landed.landing else PAUSE)
+    return total
+
+
+def has_landings(settings: Settings) -> bool:
+    """Whether there is anything to build from."""
+    return bool(landings.current(Hdfs(settings)).folders)
+
+
+def quiet(_: str) -> None:
+    """A step says what it did in one line of its own."""
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; the second signal interrupts at once."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    kept = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Every table and column, and where each comes from, as pages."""

@@ -1,0 +1,200 @@
+"""The pages that describe the warehouse: a start page that leads to all others, and the catalog, a page per table."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from etl.catalog.catalog import Catalog, Column, Expected, Table, catalog
+from etl.catalog.column_sources import Source
+from etl.catalog.lineage_drawing import BOX, picture
+from etl.pages import DASH, Facts, render, shown
+from etl.pages import FOLDER as TEMPLATES
+from etl.pages.write import write
+from etl.settings import Settings
+
+FOLDER = "catalog"
+MOST = 4  # sources that stand open in a cell
+# Path, name, what it is, and the command that makes it.
+PAGES = (
+    ("report.html", "Report", "Every question, answered with its chart, its table and its SQL.", "report"),
+    ("report.md", "Report as Markdown", "The same as text, with the plots beside it.", "report"),
+    ("report.ipynb", "Report as a notebook", "The same to go on from: ask, change and ask again.", "report"),
+    ("validation.html", "Validation", "Every expectation of the last validation, the worst first.", "validate"),
+    ("data_docs/index.html", "Data Docs", "Great Expectations' own pages of its suites and runs.", "validate"),
+    (f"{FOLDER}/index.html", "Catalog", "Every table and column: what it means and where it comes from.", "docs"),
+)
+STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page that the start page leads to; `made_at` is None where it is not there."""
+
+    path: str
+    name: str
+    what: str
+    command: str
+    made_at: datetime.datetime | None
+
+
+def docs(settings: Settings) -> tuple[Path, Catalog]:
+    """Write the catalog, then the start page, whose path is returned with what is known."""
+    began = time.monotonic()
+    found = catalog(settings)
+    write_catalog(settings, found, time.monotonic() - began)
+    return write_start(settings), found
+
+
+def write_start(settings: Settings) -> Path:
+    """Write the start page, which links the pages that are there; asks nobody."""
+    pages = [Page(*page, _made_at(settings.reports / page[0])) for page in PAGES]
+    facts = Facts(_title(settings, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
+    path = settings.reports / "index.html"
+    write(path, render("index.html", facts=facts, pages=pages, chart_style=STYLE))
+    return path
+
+
+def write_catalog(settings: Settings, found: Catalog, seconds: float) -> Path:
+    """Write the overview and a page per SQL file; pages of files that are gone go too."""
+    home = settings.reports / FOLDER
+    made_at = datetime.datetime.now(datetime.UTC)
+    names = _names(found)
+    drawn = picture([table.file for table in found.tables], found.lineage.reads)
+    known = {
+        "catalog": found,
+        "names": names,
+        "short": {name: shown.partition(".")[2] if _is_placed(name) else shown for name, shown in names.items()},
+        **{one.__name__.strip("_"): one for one in (_rows, _size, _share, _met, _time, _upper, _grouped)},
+    }
+    overview = render(
+        "catalog.html",
+        facts=Facts(_title(settings, "catalog"), made_at, seconds),
+        **known,
+        tables=[table for table in found.tables if not table.is_question],
+        questions=[table for table in found.tables if table.is_question],
+        picture=drawn,
+        width=BOX,
+        topic=settings.topic,
+        chart_style=f"{STYLE}\n{drawn.highlights}",
+    )
+    pages = {"index.html": overview}
+    uses = found.lineage.uses()
+    for table in found.tables:
+        facts = Facts(names[table.file.table], made_at, seconds)
+        own = _own(settings, found, table)
+        pages[f"{table.file.table}.html"] = render(
+            "table.html", facts=facts, **known, **own, table=table, uses=uses, most=MOST, chart_style=STYLE
+        )
+    for name, text in pages.items():
+        write(home / name, text)
+    for old in home.glob("*.html"):
+        if old.name not in pages:
+            old.unlink()
+    return home / "index.html"
+
+
+def _own(settings: Settings, found: Catalog, table: Table) -> dict[str, Any]:
+    """What only the page of this table says."""
+    name, lineage = table.file.table, found.lineage
+    traces = lineage.traces[name]
+    question = f"report.html#{table.file.name.partition('.')[2]}"
+
+    def origins(column: str) -> list[Source]:
+        return sorted(lineage.origins(Source(name, column))) if column in traces else []
+
+    return {
+        "traces": traces,
+        "untraced": lineage.untraced.get(name, ""),
+        "origins": origins,
+        "readers": [other for other, reads in lineage.reads.items() if name in reads],
+        "viewers": [other for other, reads in lineage.viewed.items() if name in reads],
+        "answer": f"../{question}" if table.is_question and (settings.reports / "report.html").exists() else "",
+        "validation": "../validation.html" if (settings.reports / "validation.html").exists() else "",
+    }
+
+
+def shows(path: Path) -> bool:
+    """Open a page for a person at a terminal who has a graphical browser; whether that was done."""
+    is_graphical = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & os.environ.keys()
+    if not (sys.stdout.isatty() and is_graphical):
+        return False
+    try:
+        return webbrowser.open(path.as_uri())
+    except (webbrowser.Error, OSError):
+        return False
+
+
+def _title(settings: Settings, what: str) -> str:
+    return f"{settings.topic.replace('_', ' ').capitalize()} {what}"
+
+
+def _made_at(path: Path) -> datetime.datetime | None:
+    return datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC) if path.exists() else None
+
+
+def _names(found: Catalog) -> dict[str, str]:
+    """What pages call each table: as readers do, and an older version by its own name."""
+    return {
+        table.file.table: table.file.name
+        if found.lineage.names[table.file.name] == table.file.table
+        else table.file.table
+        for table in found.tables
+    }
+
+
+def _is_placed(name: str) -> bool:
+    """Whether its column in the picture says the database already."""
+    return not name.startswith("ops.")
+
+
+def _rows(table: Table) -> str:
+    return DASH if table.counted.rows is None else f"{table.counted.rows:,}"
+
+
+def _size(table: Table) -> str:
+    """The bytes of its files for people."""
+    if table.sizes is None:
+        return DASH
+    size = float(sum(table.sizes))
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def _share(table: Table, column: Column) -> str:
+    share = table.counted.null_share(column.path)
+    if share is None:
+        return ""
+    return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}" if share % 1 else f"{share:.0%}"
+
+
+def _met(expected: Sequence[Expected]) -> str:
+    if not expected:
+        return ""
+    unmet = sum(one.is_met is False for one in expected)
+    if any(one.is_met is None for one in expected):
+        return f"{len(expected)}, not checked"
+    return f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected)} met"
+
+
+def _time(text: str) -> str:
+    return shown("", datetime.datetime.fromisoformat(text))
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _grouped(sources: Iterable[Source]) -> list[tuple[str, list[Source]]]:
+    return [(table, list(group)) for table, group in groupby(sources, key=lambda one: one.table)]

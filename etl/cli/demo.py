@@ -1,0 +1,62 @@
+"""The whole way in one go, on the local stack, with the synthetic sample."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from etl.errors import ServerError
+from etl.servers import kafka
+from etl.settings import Settings
+
+NEXT = """
+Ask:      ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
+Or:       ./warehouse beeline          (any client of the HiveServer2 protocol works: {hive_server})
+Look at:  {reports}/index.html  (./warehouse docs adds the catalog of all tables)
+Or:       ./warehouse serve            (the same pages, and one to ask in SQL, on 127.0.0.1)
+Stop:     ./warehouse down
+The data is a SYNTHETIC sample that reproduces published figures. To publish the genuine file instead,
+start over with an empty WAREHOUSE_HOME: ./warehouse up, ./warehouse publish FILE, ./warehouse run"""
+
+
+def demo(conf: Callable[[], Settings], say: Callable[[str], None], run: Callable[[], None]) -> None:
+    """Start what is not running, publish the sample into an empty topic, then land, build, validate and report.
+
+    A topic that holds messages is left as it is: a second demo doubles nothing.
+    """
+    from stack import processes
+
+    began = time.monotonic()
+    say("1. the stack")
+    processes.up(conf(), say)
+    settings = conf()
+    say("2. publish")
+    held = _held(settings)
+    if held:
+        say(f"topic {settings.topic} holds {held:,} messages already: nothing is published")
+    else:
+        say(f"acknowledged {_publish_sample(settings):,} synthetic messages")
+    say("3. land, build, validate, report")
+    run()
+    print(NEXT.format(hive_server=settings.sql_server, reports=settings.reports))
+    say(f"done in {time.monotonic() - began:.0f} s; the stack is up")
+
+
+def _held(settings: Settings) -> int:
+    try:
+        return kafka.describe(settings).count
+    except ServerError:
+        return 0  # no such topic yet; a broker that is away is told by publish
+
+
+def _publish_sample(settings: Settings) -> int:
+    from etl.publish.publish import publish
+    from sample.generate import write
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.json"
+        with path.open("wb") as file:
+            write(file)
+        return publish(settings, str(path), None).acknowledged

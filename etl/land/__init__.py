@@ -1,0 +1,1 @@
+"""Kafka messages to the raw JSON tables on HDFS."""

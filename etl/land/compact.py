@@ -1,0 +1,91 @@
+"""Puts landings that are small and neighbours together in one folder, of which readers notice nothing.
+
+The files of a landing are gzipped lines, and such files put one behind another are one again: no line is looked at.
+What is put together stays where it is until `clean`, for the queries that are reading it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from etl.build.fill import SMALL_BYTES
+from etl.errors import WarehouseError
+from etl.land import spark_job
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.store import landings, ledger, lock
+from etl.store.landings import Folder
+from etl.store.ledger import Ledger
+from etl.terminal import progress
+
+RUN_BYTES = 64 << 20  # of what a run becomes at most; one task reads a gzipped file
+KINDS = (spark_job.ACCEPTED, spark_job.REJECTED)  # of gzipped lines
+
+
+def compact(settings: Settings, say: Callable[[str], None]) -> None:
+    """Put together what the published build has read.
+
+    The newest landing stays, since its folder is the record of where the next one starts.
+    Raises BusyError when a build or a loader is at work, WarehouseError where another compaction came first.
+    """
+    hdfs = Hdfs(settings)
+    with lock.between_steps(settings), Hive(settings) as hive, progress("compact") as bar:
+        seen = landings.publish(settings, hive, hdfs)
+        published = Ledger(hdfs).published()
+        last = min(published.landing if published else 0, seen.last - 1)
+        found = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
+        joined = [run for run in found if len(run) > 1]
+        if not joined:
+            return
+        number = seen.compaction + 1
+        staging = (landings.ROOT, f".staging-compaction-{uuid.uuid4()}")
+        target = (landings.ROOT, f"compaction={number}")
+        folders = []
+        for run in bar.each(found, lambda run: f"up to landing {run[-1].last:,}"):
+            folders.append(_joined(hdfs, run, staging, target) if len(run) > 1 else run[0].path)
+        rows = [{"last_landing": run[-1].last, "folder": folder} for run, folder in zip(found, folders, strict=True)]
+        hdfs.put_rows(rows, *staging, landings.LIST)
+        if not hdfs.rename_new(staging, target):
+            raise WarehouseError(f"another compaction became number {number} first", "run it again")
+        landings.publish(settings, hive, hdfs)
+    count = sum(map(len, joined))
+    say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
+
+
+def runs(hdfs: Hdfs, folders: Sequence[Folder]) -> list[list[Folder]]:
+    """The folders in their order, in runs: each of one that is large enough, or of small ones up to RUN_BYTES."""
+    found: list[list[Folder]] = []
+    room = 0
+    for folder in folders:
+        size = hdfs.size(*folder.path.split("/"))
+        if size >= SMALL_BYTES:
+            found.append([folder])
+            room = 0
+            continue
+        if size > room:
+            found.append([])
+            room = RUN_BYTES
+        found[-1].append(folder)
+        room -= size
+    return found
+
+
+def _joined(hdfs: Hdfs, run: Sequence[Folder], staging: tuple[str, ...], target: tuple[str, ...]) -> str:
+    """Write the folder that holds what a run holds; returns where it will be."""
+    name = f"last_landing={run[-1].last}"
+    for kind in KINDS:
+        content = b"".join(
+            hdfs.content(*folder.of(kind), path) for folder in run for path, _ in hdfs.files(*folder.of(kind))
+        )
+        if content:
+            hdfs.put(content, *staging, name, f"table={kind}", "lines.txt.gz")
+    files = ledger.stored(hdfs, *staging, name, named=(*target, name))
+    rows = sorted(
+        (row for folder in run for row in landings.account(hdfs, folder)),
+        key=lambda row: (row["landing"], row["kafka_partition"]),
+    )
+    rows = [{**row, "files": [] if place else files} for place, row in enumerate(rows)]
+    hdfs.put_rows(rows, *staging, name, f"table={landings.TABLE}", landings.ACCOUNT)
+    return "/".join((*target, name))

@@ -1,0 +1,164 @@
+"""Moves messages from Kafka to the raw JSON tables on HDFS, each exactly once.
+
+A landing is one folder, `landings/landing=N`, that appears on HDFS by one rename and never changes. It holds
+the accepted messages, the rejected ones and, as the rows of raw.landings, the offsets it covers. The newest
+landing is the only record of where the next one starts, so no second state can disagree with the data. The
+rename fails where landing N is there already: of two loaders that read the same offsets, one wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from etl.errors import WarehouseError
+from etl.land import offsets, spark_job
+from etl.servers import kafka, spark
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.store import contract, landings, ledger, lock
+from etl.terminal import progress
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What one landing brought: its number (0 for none) and a row per Kafka partition, as in raw.landings."""
+
+    landing: int
+    partitions: list[dict[str, Any]]
+
+    def total(self, column: str) -> int:
+        """The sum of a count over the Kafka partitions."""
+        return sum(row[column] for row in self.partitions)
+
+    @property
+    def accepted(self) -> int:
+        """Messages that fit the contract."""
+        return self.total("accepted_count")
+
+    @property
+    def rejected(self) -> int:
+        """Messages kept in raw.rejected_messages."""
+        return self.total("rejected_count")
+
+    @property
+    def spans(self) -> str:
+        """The offsets landed, in words, behind a comma; empty when there were none."""
+        spans = "".join(
+            f", offsets {row['start_offset']}-{row['end_offset'] - 1} of partition {row['kafka_partition']}"
+            for row in self.partitions
+            if row["end_offset"] > row["start_offset"]
+        )
+        notes = {"without a message": self.total("absent_count"), "lost in Kafka": self.total("lost_count")}
+        return spans + "".join(f"; offsets {what}: {count:,}" for what, count in notes.items() if count)
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Who may add the next landing, `number`; `before` are the rows of the newest one."""
+
+    settings: Settings
+    hive: Hive
+    hdfs: Hdfs
+    number: int
+    before: list[dict[str, Any]]
+    identity: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def _prefix(self) -> str:
+        """What the staging folders of this home begin with; behind it stands the identity of a loader."""
+        home = hashlib.sha256(str(self.settings.home.resolve()).encode()).hexdigest()[:12]
+        return f".staging-{socket.gethostname()}-{home}-"
+
+    @property
+    def folder(self) -> tuple[str, str]:
+        """The staging folder, which no other loader uses: a killed one's job may still be writing to its own."""
+        return landings.ROOT, self._prefix + self.identity
+
+    @property
+    def staging(self) -> str:
+        """The address of the staging folder, for Spark."""
+        return f"{self.settings.warehouse_root}/{'/'.join(self.folder)}"
+
+    def clean(self) -> None:
+        """Remove what killed loaders of this home left; whoever holds the lock knows that they are dead."""
+        for name in self.hdfs.names(landings.ROOT):
+            if name.startswith(self._prefix):
+                spark.end(self.settings, name.removeprefix(self._prefix))
+                self.hdfs.remove(landings.ROOT, name)
+
+    def commit(self, rows: list[dict[str, Any]]) -> Landed:
+        """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
+        target = (landings.ROOT, f"landing={self.number}")
+        files = ledger.stored(self.hdfs, *self.folder, named=target)
+        known = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
+        rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
+        self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
+        if not self.hdfs.rename_new(self.folder, target):
+            raise WarehouseError(
+                f"another loader landed landing {self.number} first; nothing of this one was kept",
+                "run it again",
+            )
+        landings.publish(self.settings, self.hive, self.hdfs)
+        return Landed(self.number, rows)
+
+
+@contextlib.contextmanager
+def loading(settings: Settings) -> Iterator[Loader]:
+    """Be the one loader of this home.
+
+    Raises BusyError when another one is at work.
+    """
+    with lock.exclusive(settings, "land"), Hive(settings) as hive:
+        hdfs = Hdfs(settings)
+        seen = landings.publish(settings, hive, hdfs)
+        before = landings.account(hdfs, seen.folders[-1]) if seen.folders else []  # no compaction holds the newest
+        loader = Loader(settings, hive, hdfs, seen.last + 1, before)
+        loader.clean()
+        yield loader
+
+
+def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequence[str] = ()) -> Landed:
+    """Land everything between the end of the newest landing and the end of the topic.
+
+    Raises WarehouseError when another loader is at work, or the topic is not the one that was landed, and
+    ExpectationError for offsets that Kafka has lost, but for those that are named, as in 0:100-199.
+    """
+    accepted = offsets.gaps_of(accepted_losses)
+    with progress("land") as bar, loading(settings) as loader:
+        topic = kafka.describe(settings)
+        ranges = offsets.ranges(topic, loader.before, accepted)
+        length = sum(row["end_offset"] - row["start_offset"] for row in ranges)
+        if not length and not accepted:
+            return Landed(0, [])
+        say(f"landing {length:,} offsets of {topic.name}")
+        counts: dict[tuple[int, str], int] = {}
+        if length:
+            task = f"land {topic.name} of Kafka at {settings.bootstrap_servers}"
+            with spark.session(settings, loader.identity, task, bar) as session:
+                bar.at(0, text=f"{length:,} offsets")
+                lines = spark_job.checked(session, spark_job.messages(session, settings, ranges), loader.number)
+                counts = spark_job.write(lines, loader.staging, [row["kafka_partition"] for row in ranges])
+            offsets.refuse_another(kafka.describe(settings), ranges)  # Spark knows the topic by its name alone
+        return loader.commit([_counted(row, counts) for row in ranges])
+
+
+def _counted(row: dict[str, Any], counts: dict[tuple[int, str], int]) -> dict[str, Any]:
+    """A range with the counts of what was landed of it."""
+    accepted, rejected = (
+        counts.get((row["kafka_partition"], table), 0) for table in (spark_job.ACCEPTED, spark_job.REJECTED)
+    )
+    absent = row["end_offset"] - row["start_offset"] - accepted - rejected
+    return {
+        **row,
+        "accepted_count": accepted,
+        "rejected_count": rejected,
+        "absent_count": absent,
+        "replayed_offsets": [],
+    }

@@ -1,0 +1,78 @@
+"""Moves rejected messages that now fit the contract to the raw table, each once, as a landing of their own.
+
+Such a landing reads nothing of Kafka; raw.landings names the offsets it took from those that were rejected, and by
+these the view raw.rejected_messages leaves them out: what is still there is what may be replayed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etl.land import land, spark_job
+from etl.land.land import Landed
+from etl.servers import spark
+from etl.settings import Settings
+from etl.terminal import progress
+
+MESSAGES = """
+SELECT
+    kafka_topic AS topic,
+    kafka_partition AS partition,
+    kafka_offset AS offset,
+    kafka_timestamp AS timestamp,
+    UNBASE64(key_base64) AS key,
+    TRANSFORM(headers, one -> STRUCT(one.name AS key, UNBASE64(one.value_base64) AS value)) AS headers,
+    UNBASE64(CONCAT(message_base64, CONCAT_WS('', more_base64))) AS value
+FROM raw.rejected_messages
+"""
+PLACE = r'"kafka_partition":([0-9]+),"kafka_offset":([0-9]+)'  # only the landing and the topic's name stand before it
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay brought, and how many messages are rejected still."""
+
+    landed: Landed
+    rejected: int
+
+
+def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
+    """Check every rejected message again, and land those that fit.
+
+    Raises WarehouseError when another loader is at work.
+    """
+    with progress("replay") as bar, land.loading(settings) as loader:
+        count: int = loader.hive.query("SELECT COUNT(*) FROM raw.rejected_messages").rows[0][0]
+        if not count:
+            return Replayed(Landed(0, []), 0)
+        say(f"checking {count:,} rejected messages again")
+        partitions = [row["kafka_partition"] for row in loader.before]
+        with spark.session(settings, loader.identity, "replay rejected messages", bar) as session:
+            lines = spark_job.checked(session, session.sql(MESSAGES), loader.number).where(
+                f"`table` = '{spark_job.ACCEPTED}'"
+            )
+            counts = spark_job.write(lines, loader.staging, partitions)
+            if not any(counts.values()):
+                loader.hdfs.remove(*loader.folder)
+                return Replayed(Landed(0, []), count)
+            staged = session.read.text(f"{loader.staging}/table={spark_job.ACCEPTED}")
+            places = staged.selectExpr(*(f"CAST(REGEXP_EXTRACT(value, '{PLACE}', {n}) AS BIGINT)" for n in (1, 2)))
+            taken = defaultdict(list)
+            for partition, offset in sorted(tuple(row) for row in places.collect()):
+                taken[partition].append(offset)
+        rows = [
+            {
+                **row,
+                "start_offset": row["end_offset"],
+                "accepted_count": counts[row["kafka_partition"], spark_job.ACCEPTED],
+                "rejected_count": 0,
+                "absent_count": 0,
+                "lost_count": 0,
+                "replayed_offsets": taken[row["kafka_partition"]],
+            }
+            for row in loader.before
+        ]
+        landed = loader.commit(rows)
+        return Replayed(landed, count - landed.accepted)

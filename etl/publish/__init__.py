@@ -1,0 +1,1 @@
+"""A file or standard input to Kafka."""

@@ -1,0 +1,175 @@
+"""The records of a file or of stdin move into a Kafka topic: one message each, each acknowledged."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from etl.errors import ServerError, UsageError, WarehouseError
+from etl.publish.records import Content, records_of
+from etl.settings import Settings
+from etl.terminal import Bar, progress
+
+MESSAGE_BYTES = 11 << 20  # 10 MB and what Kafka puts around it
+ANSWER, DELIVERY = 10, 20  # seconds until Kafka is given up, before and after it answered once
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published; `is_genuine` says that the content is the published data set's."""
+
+    acknowledged: int
+    bytes: int
+    seconds: float
+    unkeyed: int
+    is_genuine: bool
+
+
+def publish(settings: Settings, source: str, topic: str | None = None, partitions: int = 1) -> Published:
+    """Publish a file, or stdin where `source` is "-", and wait until Kafka has acknowledged every record.
+
+    A missing topic is made, with so many partitions. Raises UsageError for a file that cannot be read, ServerError
+    for Kafka, and WarehouseError for content that is not cut into records, when those before it are published.
+    """
+    started = time.monotonic()
+    with _opened(source) as stream, progress("publish") as bar:
+        content = Content(stream, "the input" if source == "-" else source, settings.genuine_bytes)
+        found = records_of(content)
+        show = _shown(bar, source, stream)
+        first = list(itertools.islice(found, 1))  # before the topic is made
+        sender = _Sender(settings, topic or settings.topic, partitions)
+        try:
+            for record in itertools.chain(first, found):
+                sender.send(record)
+                show(sender.sent, content.length)
+        except WarehouseError as error:
+            if isinstance(error, ServerError):
+                raise
+            sender.finish()
+            note = f"the {sender.acknowledged:,} records before it are published"
+            raise WarehouseError(f"{error.args[0]}; {note}", error.step) from error
+        sender.finish()
+    is_genuine = content.is_blob(settings.genuine_blob)
+    return Published(sender.acknowledged, sender.bytes, time.monotonic() - started, sender.unkeyed, is_genuine)
+
+
+def _opened(source: str) -> AbstractContextManager[BinaryIO]:
+    if source == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return Path(source).open("rb")
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {error.strerror}", "name a file, or - for stdin") from error
+
+
+def _shown(bar: Bar, source: str, stream: BinaryIO) -> Callable[[int, int], None]:
+    """Return what shows how far it is: (records, bytes of content)."""
+    total = Path(source).stat().st_size if source != "-" and stream.seekable() else None
+    started = time.monotonic()
+
+    def show(count: int, length: int) -> None:
+        if count % 1000 == 0:
+            rate = count / (time.monotonic() - started)
+            text = f"{count:,} records, {length / 1e6:,.1f} MB, {rate:,.0f} records a second"
+            bar.at(stream.tell() if total else length, total, text)
+
+    return show
+
+
+class _Sender:
+    """An idempotent producer that counts what Kafka acknowledges and stops at the first refusal."""
+
+    def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
+        self._topic, self._where = topic, f"topic {topic} at {settings.bootstrap_servers}"
+        self._key = _key_of(settings.key_field)
+        self._refused: tuple[KafkaError, int] | None = None
+        self.sent = self.acknowledged = self.bytes = self.unkeyed = 0
+        # No log: what goes wrong is raised, once.
+        basic: dict[str, Any] = {"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}
+        self._make_topic(AdminClient(basic), partitions)
+        safe = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DELIVERY * 1000}
+        quick = {"compression.type": "zstd", "linger.ms": 50, "queue.buffering.max.kbytes": 64 << 10}
+        self._producer = Producer({**basic, **safe, **quick, "message.max.bytes": MESSAGE_BYTES})
+
+    def send(self, record: bytes) -> None:
+        """Hand a record to the producer; waits while its queue is full."""
+        key = self._key(record)
+        self.unkeyed += key is None
+        self.sent += 1
+        while True:
+            try:
+                self._producer.produce(self._topic, record, key, on_delivery=self._delivered)
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+                self._check()
+            except KafkaException as error:  # such as one that is too long to be sent at all
+                self.finish()
+                self._refused = error.args[0], len(record)
+                break
+        self._producer.poll(0)
+        self._check()
+
+    def finish(self) -> None:
+        """Wait until every record is acknowledged; raise ServerError as soon as one is refused."""
+        while self._producer.flush(1.0):
+            self._check()
+        self._check()
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.acknowledged += 1
+            self.bytes += len(message)
+        elif self._refused is None:
+            self._refused = error, len(message)
+
+    def _check(self) -> None:
+        if self._refused is None:
+            return
+        error, length = self._refused
+        self._producer.purge()
+        is_long = error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
+        raise ServerError(
+            f"a record of {length:,} bytes did not get into {self._where}: {error.str()}; "
+            f"{self.acknowledged:,} records were acknowledged before",
+            "raise the topic's max.message.bytes, up to 11 MB"
+            if is_long
+            else "see ./warehouse status, and publish again",
+        )
+
+    def _make_topic(self, admin: AdminClient, partitions: int) -> None:
+        new = NewTopic(self._topic, partitions, config={"max.message.bytes": str(MESSAGE_BYTES)})
+        try:
+            if self._topic not in admin.list_topics(timeout=ANSWER).topics:
+                admin.create_topics([new], request_timeout=ANSWER)[self._topic].result(ANSWER)
+        except (KafkaException, TimeoutError) as error:
+            reason = error.args[0] if error.args else error
+            if isinstance(reason, KafkaError) and reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return  # made by another publish in between
+            text = reason.str() if isinstance(reason, KafkaError) else str(reason)
+            step = "start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS"
+            raise ServerError(f"could not publish to {self._where}: {text}", step) from error
+
+
+def _key_of(field: str) -> Callable[[bytes], str | None]:
+    """Return what finds a record's key: the member of this name, where the record is JSON and that a string."""
+    keyed = msgspec.defstruct("Keyed", [("key", str | None, None)], rename={"key": field})
+    decode = msgspec.json.Decoder(keyed).decode
+
+    def key(record: bytes) -> str | None:
+        try:
+            return cast(Any, decode(record)).key  # type: ignore[no-any-return]
+        except (ValueError, RecursionError):
+            return None
+
+    return key

@@ -1,0 +1,1 @@
+"""Clients of Kafka, HDFS, Spark and the HiveServer2 protocol."""

@@ -1,0 +1,140 @@
+"""HDFS over WebHDFS: small files are put, folders listed and renamed; the data itself moves by Spark and Hive."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+import msgspec
+import requests
+
+from etl.errors import ServerError
+from etl.servers.hive import reduced
+from etl.settings import Settings
+
+AT_ONCE = 8  # files whose checksum is asked: each answer takes two servers
+
+
+class Hdfs:
+    """The warehouse's folder on HDFS; paths are relative to `settings.warehouse_root`."""
+
+    def __init__(self, settings: Settings) -> None:
+        address = urlsplit(settings.webhdfs)
+        self.address = address.netloc
+        self.root = PurePosixPath(urlsplit(settings.warehouse_root).path or "/")
+        self.filesystem = fsspec.filesystem(
+            "webhdfs",
+            host=address.hostname,
+            port=address.port or 9870,
+            user=settings.hdfs_user,
+            use_https=address.scheme == "https",
+            use_listings_cache=False,
+        )
+
+    def path(self, *names: str) -> str:
+        """The absolute path of something under the root."""
+        return str(self.root.joinpath(*names))
+
+    def names(self, *folder: str) -> list[str]:
+        """The names in a folder, sorted; none where there is no such folder."""
+        return sorted(PurePosixPath(one["name"]).name for one in self._list(*folder))
+
+    def _list(self, *folder: str) -> list[dict[str, Any]]:
+        try:
+            return list(self._call("ls", self.path(*folder), detail=True))
+        except FileNotFoundError:
+            return []
+
+    def files(self, *folder: str) -> list[tuple[str, int]]:
+        """(path below the folder, bytes) of every file in it, sorted; hidden ones (`_...`, `....`) are left out.
+
+        None where there is no such folder.
+        """
+        root = self.path(*folder)
+        found = self._call("find", root, detail=True).values() if self._list(*folder) else []
+        paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
+        return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
+
+    def checksums(self, paths: Iterable[str]) -> list[str]:
+        """HDFS's own checksum of the contents of each file, from the checksums that the DataNodes keep beside them."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda path: str(self._call("ukey", self.path(path))["bytes"]), paths))
+
+    def size(self, *path: str) -> int:
+        """The bytes of a file, or of all files below a folder."""
+        return int(self._call("content_summary", self.path(*path))["length"])
+
+    def content(self, *path: str) -> bytes:
+        """The bytes of a file."""
+        return bytes(self._call("cat_file", self.path(*path)))
+
+    def put(self, content: bytes, *path: str) -> None:
+        """Write a file and read it back. Raises ServerError where it is not what was written."""
+        self._call("pipe_file", self.path(*path), content)
+        if self.content(*path) != content:
+            raise ServerError(f"HDFS at {self.address} keeps {self.path(*path)} otherwise than written", "run it again")
+
+    def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
+        """Write rows as JSON lines into a new file, seen whole or not at all; False when it is there already."""
+        draft = (*path[:-1], f".{path[-1]}.{uuid.uuid4().hex}")
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        self._call("pipe_file", self.path(*draft), lines)
+        if self.rename_new(draft, path):
+            return True
+        self.remove(*draft)
+        return False
+
+    def rows(self, *path: str) -> list[dict[str, Any]]:
+        """The rows of a JSON-lines file."""
+        return [msgspec.json.decode(line) for line in self.content(*path).splitlines()]
+
+    def remove(self, *path: str) -> None:
+        """Remove a file or folder with all in it, if it is there."""
+        try:
+            self._call("rm", self.path(*path), recursive=True)
+        except FileNotFoundError:
+            return
+
+    def rename_new(self, source: tuple[str, ...], target: tuple[str, ...]) -> bool:
+        """Rename in one step; False when the target is there already (compare-and-swap on a name)."""
+        new, old = self.path(*target), self.path(*source)
+        self._call("makedirs", self.path(*target[:-1]), exist_ok=True)
+        try:
+            # fsspec's mv cannot ask for this: without renameoptions a folder would move into an existing one.
+            options = {"path": old, "destination": new, "renameoptions": "NONE"}
+            self._call("_call", "RENAME", method="put", **options)
+        except ServerError:
+            if not self._call("exists", new):
+                raise
+            return not self._call("exists", old)  # an answer that was lost on the way back
+        return True
+
+    def _call(self, verb: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return getattr(self.filesystem, verb)(*arguments, **options)
+        except requests.ConnectionError as error:
+            asked = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
+            raise ServerError(
+                f"HDFS does not answer at {asked or self.address}",
+                "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
+            ) from error
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            cause = _told(error)
+            raise ServerError(
+                f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "ask ./warehouse doctor"
+            ) from error
+
+
+def _told(error: Exception) -> str:
+    """What HDFS says is wrong; fsspec passes on a DataNode's refusal with its status alone."""
+    try:
+        return reduced(error.response.json()["RemoteException"]["message"])  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, LookupError, TypeError):
+        return str(error)

@@ -1,0 +1,182 @@
+"""Asks a server that speaks the HiveServer2 protocol: statements in, rows or an error in one line out."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import ssl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from etl.errors import ServerError, WarehouseError
+from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from etl.servers.hive_session import Watch
+
+CAUSE = re.compile(r"(?:[\w$.]+(?:Exception|Error): )+")
+HUNG_UP, TOO_LONG = 4, 6  # of thrift's TTransportException: what another protocol looks like
+
+
+class StatementError(WarehouseError):
+    """A statement that the server refused or could not finish."""
+
+
+@dataclass
+class Result:
+    """The rows of a query: names of the columns and one tuple a row."""
+
+    columns: list[str] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def dictionaries(self) -> list[dict[str, Any]]:
+        """One dictionary a row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Query(Protocol):
+    """Runs one statement."""
+
+    def __call__(self, statement: str, /) -> Result: ...
+
+
+class Hive:
+    """An open session on the engine of the settings, which speaks the HiveServer2 protocol; a context manager."""
+
+    _made: ClassVar[set[tuple[str, str]]] = set()  # (server, statement)
+
+    def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
+        """Open it; `watch` is called while a statement runs, with its seconds and the share that is done if known.
+
+        Raises ServerError when no server answers, or it refuses the session.
+        """
+        from pyhive import hive
+        from thrift.Thrift import TException
+
+        from etl.servers.hive_session import Connection
+
+        self._watch = watch
+        self.address = f"{settings.engine} at {settings.sql_server}"
+        try:
+            self._connection = Connection(settings)
+        except (TException, OSError, EOFError) as error:
+            raise _not_opened(settings, self.address, error) from error
+        except hive.Error as error:
+            raise ServerError(
+                f"{self.address} refused the session: {reduced(error)}", "see ./warehouse status"
+            ) from error
+
+    def __enter__(self) -> Hive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the session; a server that is gone is no error here."""
+        with contextlib.suppress(Exception):
+            self._connection.close()
+
+    def query(self, statement: str) -> Result:
+        """Run one statement and fetch all of its rows; raises as `blocks`."""
+        result = Result()
+        for block in self.blocks(statement):
+            result.columns = block.columns
+            result.rows += block.rows
+        return result
+
+    def make(self, statements: Iterable[str]) -> None:
+        """Run what makes tables and views as they should be; what this process has made stays so and is passed over."""
+        for statement in statements:
+            if (self.address, statement) not in self._made:
+                self.query(statement)
+                self._made.add((self.address, statement))
+
+    def drop(self, table: str) -> None:
+        """Drop a table that was made."""
+        self._made.clear()
+        self.query(f"DROP TABLE {table}")
+
+    def tables(self, database: str) -> list[str]:
+        """The names of its tables and views, without the database."""
+        rows = self.query(f"SHOW TABLES IN {database}").rows
+        return [row[len(row) // 2] for row in rows]  # HiveServer2 gives the name alone, Spark between two others
+
+    def blocks(self, statement: str, size: int = 1000) -> Iterator[Result]:
+        """Run one statement and fetch its rows by blocks of at most `size`; the first comes when it has run.
+
+        Raises StatementError with the server's cause in one line, ServerError when the server goes away; the
+        statement is never sent twice. An interrupt or a deadline cancels the statement on the server and ends the
+        session.
+        """
+        from pyhive import hive
+        from thrift.Thrift import TException
+
+        cursor = self._connection.cursor(arraysize=size)
+        cursor.watch = self._watch
+        try:
+            cursor.execute(statement)
+            names = [column[0].rpartition(".")[2] for column in cursor.description or []]
+            yield Result(names, rows := cursor.fetchmany(size) if names else [])
+            while len(rows) == size:
+                yield Result(names, rows := cursor.fetchmany(size))
+        except hive.Error as error:
+            raise StatementError(
+                f"{self.address} could not run `{_short(statement)}`: {reduced(error)}",
+                "mend it, or ask ./warehouse doctor",
+            ) from error
+        except (TException, OSError, EOFError) as error:
+            raise ServerError(
+                f"{self.address} went away during `{_short(statement)}`, whose outcome is unknown: {reduced(error)}",
+                "see ./warehouse status, then run it again",
+            ) from error
+        finally:
+            with contextlib.suppress(Exception):  # the session may be gone, and what failed was raised already
+                cursor.close()
+
+
+def _not_opened(settings: Settings, address: str, error: Exception) -> ServerError:
+    """What an error of the socket or of the login means, and which settings it is about."""
+    cause = reduced(error)
+    if isinstance(error, ssl.SSLError):
+        step = "look at hive_tls_ca and hive_tls_verify, and whether the server speaks TLS"
+        return ServerError(f"no encrypted session with {address}: {cause}", step)
+    if login := re.match(r"Bad status: [34] \(b?['\"]?(.*?)['\"]?\)$|Could not start SASL: (.*)", cause):
+        step = {
+            "LDAP": "look at hive_user and the password, and at hive_auth",
+            "KERBEROS": "look at klist, kinit if it has no ticket, and at hive_kerberos_service and hive_auth",
+        }.get(settings.hive_auth, "look at hive_auth: it must be what the server wants")
+        who = "" if settings.hive_auth == "KERBEROS" else f" of {settings.hive_user}"
+        return ServerError(f"{address} refused the login{who} by {settings.hive_auth}: {login[1] or login[2]}", step)
+    if isinstance(error, EOFError) or getattr(error, "type", None) in (HUNG_UP, TOO_LONG):
+        step = f"look at hive_auth and hive_tls, or start it with ./warehouse up --engine {settings.engine}"
+        return ServerError(f"no HiveServer2 protocol from {address}: {cause}", step)
+    name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
+    return ServerError(
+        f"no HiveServer2 protocol from {address}: {cause}",
+        f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
+    )
+
+
+def _short(statement: str) -> str:
+    text = " ".join(statement.split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def reduced(error: BaseException | str) -> str:
+    """The cause in a server's error, which may be a whole Java trace, in one line of at most 400 characters."""
+    if getattr(error, "message", "") == "unexpected exception":  # so thrift wraps what its socket raised
+        error = getattr(error, "inner", None) or error
+    first = error.args[0] if isinstance(error, BaseException) and error.args else error
+    first = getattr(error, "strerror", None) or first  # an OSError begins with its number
+    text = str(
+        getattr(getattr(first, "status", None), "errorMessage", None) or getattr(first, "message", None) or first
+    )
+    head = re.split(r"\n\s*(?:at |== SQL ==|;|'[A-Z])", text, maxsplit=1)[0]  # a trace, a query or its plan follows
+    line = CAUSE.sub("", " ".join(head.split())).removeprefix("Error running query: ")
+    line = re.sub(r"^(\[\w+(?:\.\w+)*\]) \1", r"\1", line).strip() or "no cause given"
+    return line if len(line) <= 400 else f"{line[:399]}…"

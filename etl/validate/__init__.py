@@ -1,0 +1,1 @@
+"""The expectation suites: run, reported, kept."""

@@ -1,0 +1,155 @@
+"""The one-page summary of a validation, worst first, with the history of each expectation and its failing rows."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etl import pages as templates
+from etl.pages.write import write
+from etl.servers.hive import Query
+from etl.settings import Settings
+from etl.validate import data_docs
+from etl.validate.checkpoint import SAID
+from etl.validate.failing_rows import HIDDEN, Failing
+
+KEY = ("suite", "expectation", "column_name", "reason")  # what tells one expectation from another in all runs
+SHOWN_RUNS = 20
+PAGE_ROWS = 1000
+HISTORY = f"""
+    SELECT suite, expectation, column_name, reason, is_met, observed, held_at
+    FROM (
+        SELECT
+            suite, expectation, column_name, reason, is_met, observed, run_id,
+            DENSE_RANK() OVER (ORDER BY run_id DESC) AS age,
+            MAX(CASE WHEN is_met THEN validated_at END)
+                OVER (PARTITION BY suite, expectation, column_name, reason) AS held_at
+        FROM ops.expectation_results
+        WHERE run_id < '{{run_id}}'
+    ) AS results
+    WHERE age < {SHOWN_RUNS}
+    ORDER BY run_id
+"""  # noqa: S608
+COUNT = re.compile(r"[\d,]+(?= of [\d,]+ rows|:|$)")
+STEP, HEIGHT = 6, 22  # of a sparkline, in pixels
+
+
+@dataclass(frozen=True)
+class History:
+    """Whether an expectation was met at the validations before, oldest first, by how many rows not, and when last."""
+
+    counts: Sequence[int | None] = ()  # 0 is met, None not met without a number
+    held_at: str | None = None
+
+
+def histories(query: Query, run_id: str) -> dict[tuple[Any, ...], History]:
+    """The history of every expectation before this validation."""
+    found: dict[tuple[Any, ...], History] = {}
+    for *key, is_met, observed, held_at in query(HISTORY.format(run_id=run_id)).rows:
+        before = found.get(tuple(key), History())
+        found[tuple(key)] = History([*before.counts, 0 if is_met else counted(observed)], held_at)
+    return found
+
+
+def counted(observed: str) -> int | None:
+    """The number of rows in what was observed, None where it tells none."""
+    match = COUNT.match(observed)
+    return int(match[0].replace(",", "")) if match and match[0] != "0" else None
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A sparkline: the paths of what was met and of what was not, and the same in words."""
+
+    met: str
+    unmet: str
+    width: int
+    words: str
+
+    @classmethod
+    def of(cls, counts: Sequence[int | None]) -> Spark:
+        """A low mark where it was met, a bar where not: the higher, the more rows."""
+        most = max((count or 1 for count in counts), default=1)
+        met, unmet = "", ""
+        for place, count in enumerate(counts):
+            x = place * STEP + 2
+            if count == 0:
+                met += f"M{x} {HEIGHT}v-3"
+            else:
+                unmet += f"M{x} {HEIGHT}v-{7 + (HEIGHT - 7) * (count or most) / most:.0f}"
+        held = sum(count == 0 for count in counts)
+        times = "validation" if len(counts) == 1 else "validations"
+        return cls(met, unmet, len(counts) * STEP, f"met in {held} of the last {len(counts)} {times}")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the summary: a row of ops.expectation_results, its history, and the page of its rows where not met."""
+
+    row: Mapping[str, Any]
+    history: History
+    rows_page: str | None
+
+    @property
+    def observed(self) -> str:
+        """What was observed, without what a server said."""
+        return str(self.row["observed"]).partition(SAID)[0]
+
+    @property
+    def spark(self) -> Spark:
+        """The history, this validation at its end."""
+        now = 0 if self.row["is_met"] else counted(self.row["observed"])
+        return Spark.of([*self.history.counts, now][-SHOWN_RUNS:])
+
+
+def key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the row is a result of."""
+    return tuple(row[name] for name in KEY)
+
+
+def rows_pages(place: Path, name: str, row: Mapping[str, Any], failing: Failing) -> str:
+    """Write all failing rows, a thousand a page; the name of the first page."""
+    count = max(1, -(-len(failing.rows) // PAGE_ROWS))
+    names = [f"{name}.rows{f'-{number}' if number > 1 else ''}.html" for number in range(1, count + 1)]
+    for number, page in enumerate(names):
+        part = failing.rows[number * PAGE_ROWS : (number + 1) * PAGE_ROWS]
+        first = number * PAGE_ROWS + 1
+        known = {
+            "row": row,
+            "failing": failing,
+            "names": names,
+            "hidden": HIDDEN,
+            "facts": {"title": row["table_name"]},
+        }
+        write(place / page, templates.render("failing.html", part=part, first=first, page=page, **known))
+    return names[0]
+
+
+def write_summary(
+    settings: Settings,
+    rows: Iterable[Mapping[str, Any]],
+    run: data_docs.Run,
+    seconds: float,
+    before: Mapping[tuple[Any, ...], History],
+    pages: Mapping[tuple[Any, ...], str],
+) -> Path:
+    """Write the summary as validation.html, and once more into the validation's folder, where it is kept."""
+    lines = sorted((Line(row, before.get(key(row), History()), pages.get(key(row))) for row in rows), key=_badness)
+    made_at = datetime.datetime.fromisoformat(run.validated_at)
+    facts = templates.Facts("Validation", made_at, seconds)
+    for path, place in ((f"data_docs/{run.run_id}/index.html", ""), ("validation.html", f"data_docs/{run.run_id}/")):
+        text = templates.render("validation.html", lines=lines, facts=facts, run=run, place=place, height=HEIGHT)
+        write(settings.reports / path, text)
+    return settings.reports / "validation.html"
+
+
+def _badness(line: Line) -> tuple[bool, int, str, str, str]:
+    """Not met before met, then by severity; one that is not known counts as the worst."""
+    row = line.row
+    known = templates.SEVERITIES
+    rank = known.index(row["severity"]) if row["severity"] in known else -1
+    return bool(row["is_met"]), rank, row["table_name"], row["column_name"] or "", row["expectation"]

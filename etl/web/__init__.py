@@ -1,1 +1,0 @@
-"""What `serve` answers with: the pages, and the questions that people type."""

@@ -1,0 +1,174 @@
+"""Looks for what is wrong with this machine, the packages, the settings and every server, and says what to do."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from etl.errors import UsageError
+from etl.settings import PROJECT, Settings
+from etl.terminal import Bar
+from stack import health, parts, ports, probes, processes
+from stack.layout import PORTS
+
+MEMORY_BYTES = 6e9  # of the whole stack with Spark alone
+FREE_MEMORY_BYTES = 1e9  # for a command beside it
+SKEW_SECONDS = 60
+SECRETS = ("hive_password",)
+PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `step` is what to do about a fault."""
+
+    is_good: bool
+    what: str
+    step: str = ""
+
+
+def examine(settings: Settings, flags: Mapping[str, str], bar: Bar) -> Iterator[Check]:
+    """Look at everything, the machine first. `flags` are the settings given as flags."""
+    for look in (_machine, _packages, _jars, _ports):
+        bar.at(0, text=look.__name__.strip("_"))
+        yield from look(settings)
+    yield from _settings(settings, flags)
+    yield from _servers(settings, bar)
+
+
+def _machine(settings: Settings) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield _check(sys.version_info >= (3, 11), f"Python {version}", "install Python 3.11 or newer")
+    java = next((one for one in parts.candidates() if parts.java_version(one) in parts.JAVA_VERSIONS), None)
+    yield Check(True, f"Java {java}" if java else "no Java 17 or 21: ./warehouse up and beeline bring one")
+    yield _check(shutil.which("bash") is not None, "bash, which HDFS runs", "install bash")
+    memory = psutil.virtual_memory()
+    yield _check(
+        memory.available >= FREE_MEMORY_BYTES,
+        f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.0f} GB of memory are free; "
+        f"all servers take about {MEMORY_BYTES / 1e9:.0f}",
+        "end other programs",
+    )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    yield _check(free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "make room")
+    skew = probes.clock_skew(settings.webhdfs)
+    if skew is not None:
+        told = f"the clocks of this machine and the NameNode differ by {abs(skew):.0f} s"
+        yield _check(abs(skew) <= SKEW_SECONDS, told, "set the clocks of both by NTP")
+
+
+def _packages(_: Settings) -> Iterator[Check]:
+    """Whether the installed Python packages are the locked ones."""
+    from packaging.markers import Marker
+
+    locked = PACKAGE.findall((PROJECT / "requirements.lock").read_text(encoding="utf-8"))
+    wanted = {name: version for name, version, marker in locked if not marker or Marker(marker).evaluate()}
+    found = {name: _installed(name) for name in wanted}
+    wrong = [f"{name} {found[name] or 'missing'} for {wanted[name]}" for name in wanted if found[name] != wanted[name]]
+    told = f"{len(wanted)} Python packages are as locked" if not wrong else f"Python packages: {', '.join(wrong[:5])}"
+    yield _check(not wrong, told, f"delete {sys.prefix}, then run ./warehouse again")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _jars(_: Settings) -> Iterator[Check]:
+    jars = parts.locked()
+    bad = [jar for jar in jars if not parts.is_genuine(jar)]
+    if len(bad) == len(jars):
+        yield Check(True, f"the {len(jars)} jars of the servers are not here yet: ./warehouse up fetches them")
+        return
+    step = f"delete {parts.SHARE / 'jars.lock'}, then run ./warehouse up"
+    yield _check(not bad, f"{len(jars)} jars, {len(bad)} missing or damaged", step)
+
+
+def _ports(settings: Settings) -> Iterator[Check]:
+    """Which ports of the local stack others listen at: `up` goes round those that were not set."""
+    local = processes.read(settings)
+    ours = set(local["ports"].values()) if any(one.handle() for one in local["processes"].values()) else set()
+    wanted = {name: settings.ports.get(name, port) for name, port in PORTS.items()}
+    taken = {name: port for name, port in wanted.items() if port and port not in ours and not ports.is_free(port)}
+    who = _listeners()
+    for name in [name for name in taken if name in settings.ports and not ours]:
+        told = f"port {taken[name]}, set for {name}, is taken by {who.get(taken[name], 'another program')}"
+        yield Check(False, told, "end what listens there or set another port")
+    if others := [f"{name} {port} by {who.get(port, 'another program')}" for name, port in taken.items()]:
+        yield Check(True, f"ports that others use, so that up takes other ones: {', '.join(others)}")
+    else:
+        yield Check(True, f"no port of the {len(wanted)} is used by others")
+
+
+def _listeners() -> dict[int, str]:
+    """Who listens at a port, as far as this user may know."""
+    try:
+        found = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.pid]
+        return {one.laddr.port: f"{psutil.Process(one.pid).name()} ({one.pid})" for one in found if one.laddr}
+    except psutil.Error:
+        return {}
+
+
+def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
+    """Every setting that is not the default, and where it comes from; a password is not shown."""
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        default = getpass.getuser() if name.endswith("_user") else field.get_default(call_default_factory=True)
+        if value != default:
+            shown = "(not shown)" if name in SECRETS else value
+            yield Check(True, f"setting {name} = {shown}, from {_origin(settings, name, flags)}")
+    if settings.hive_auth == "LDAP":
+        try:
+            settings.password()
+        except UsageError as error:
+            yield Check(False, str(error.args[0]), error.step)
+    file = settings.hive_password_file
+    if file is not None and file.exists() and file.stat().st_mode & 0o077:
+        yield Check(False, f"{file} can be read by other users", f"chmod 600 {file}")
+
+
+def _origin(settings: Settings, name: str, flags: Mapping[str, str]) -> str:
+    variable = f"WAREHOUSE_{name.upper()}"
+    if name in flags:
+        return "a flag"
+    if variable in {one.upper() for one in os.environ}:
+        return variable
+    for file in ("warehouse.local.toml", "warehouse.toml"):
+        path: Path = PROJECT / file
+        if path.exists() and name in tomllib.loads(path.read_text(encoding="utf-8")):
+            return file
+    return f"the stack that runs in {settings.home}"
+
+
+def _servers(settings: Settings, bar: Bar) -> Iterator[Check]:
+    """Every server: whether it is well, and the version that it tells."""
+    rows = health.status(settings)
+    versions = health.versions(settings)
+    with ThreadPoolExecutor() as pool:
+        told = {name: pool.submit(versions[name]) for name, *_, well in rows if well == health.HEALTHY}
+        for name, address, where, well in bar.each(rows, lambda row: str(row[0])):
+            version = told[name].result() if name in told else ""
+            yield _check(
+                well == health.HEALTHY,
+                f"{name}{version and f' {version}'} at {address} ({where})",
+                f"run ./warehouse up, or see {settings.home / 'logs'}",
+            )
+
+
+def _check(is_good: bool, what: str, step: str) -> Check:
+    """A check whose step is told only where it is a fault."""
+    return Check(is_good, what, "" if is_good else step)

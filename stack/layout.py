@@ -1,0 +1,134 @@
+"""Where the embedded stack lives: its ports, its folders, and the form of a server and of its settings files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from etl.settings import Settings
+from stack import parts
+
+HOST = "127.0.0.1"
+PORTS = {
+    "kafka": 9092,
+    "kafka-controller": 9093,
+    "namenode": 8020,
+    "namenode-web": 9870,
+    "datanode": 9866,
+    "datanode-web": 9864,
+    "datanode-ipc": 9867,
+    "metastore": 9083,
+    "spark-thrift": 10000,
+    "spark-connect": 15002,
+    "hiveserver2": 10001,
+    "hiveserver2-web": 10002,
+}
+NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
+
+# A client that closes a file asks whether its last block is reported and then sleeps: 400 ms by default, which is
+# nearly all the time that writing many small partitions takes. The delay doubles with each of the retries.
+QUICK_CLOSE = {
+    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 5,
+    "dfs.client.block.write.locateFollowingBlock.retries": 12,
+}
+SMALL = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]  # starts fast, on one core
+
+
+@dataclass(frozen=True)
+class Server:
+    """One process of the stack."""
+
+    name: str
+    ports: tuple[str, ...]  # names in PORTS; the first is the one users meet
+    command: list[str]
+    is_healthy: Callable[[], bool]
+    format: list[list[str]] = field(default_factory=list)  # run once, before the first start
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the stack lives: the settings it is made from and its ports by name."""
+
+    settings: Settings
+    ports: Mapping[str, int]
+
+    @property
+    def user(self) -> str:
+        """Who the servers are on HDFS: its superuser, and the owner of the warehouse."""
+        return self.settings.hdfs_user
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes a Java program be that user, on an HDFS that asks for no password."""
+        return {"HADOOP_USER_NAME": self.user}
+
+    @property
+    def root(self) -> str:
+        """The HDFS folder of all tables."""
+        return self.settings.warehouse_root
+
+    def address(self, name: str) -> str:
+        """host:port of a port's name."""
+        return f"{HOST}:{self.ports[name]}"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The settings that make every command meet this stack."""
+        return {
+            "bootstrap_servers": self.address("kafka"),
+            "warehouse_root": self.root,
+            "webhdfs": f"http://{self.address('namenode-web')}",
+            "hdfs_user": self.user,
+            "metastore": f"thrift://{self.address('metastore')}",
+            "spark_thrift": self.address("spark-thrift"),
+            "spark": f"sc://{self.address('spark-connect')}",
+            "hiveserver2": self.address("hiveserver2"),
+        }
+
+    def folder(self, *names: str) -> Path:
+        """A folder of the stack, made when missing."""
+        path = self.settings.home.joinpath(*names)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def java(options: list[str], classes: list[str | Path], main: str, *arguments: str | Path) -> list[str]:
+    """The command that runs a Java program, in UTC and over IPv4."""
+    path = os.pathsep.join(str(entry) for entry in classes)
+    utc = ["-Duser.timezone=UTC", "-Dfile.encoding=UTF-8", "-Djava.net.preferIPv4Stack=true"]
+    return [str(parts.java()), *options, *utc, "-cp", path, main, *map(str, arguments)]
+
+
+def write_xml(path: Path, properties: Mapping[str, Any]) -> None:
+    """Write a settings file in Hadoop's form."""
+    rows = "".join(
+        f"  <property><name>{escape(name)}</name><value>{escape(str(value))}</value></property>\n"
+        for name, value in properties.items()
+    )
+    path.write_text(f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n')
+
+
+def write_properties(path: Path, properties: Mapping[str, Any]) -> None:
+    """Write a settings file of key=value lines."""
+    path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+
+
+def write_log4j(folder: Path) -> None:
+    """Send a server's warnings to its standard error, which is its log."""
+    write_properties(
+        folder / "log4j2.properties",
+        {
+            "rootLogger.level": "warn",
+            "rootLogger.appenderRef.stderr.ref": "stderr",
+            "appender.stderr.type": "Console",
+            "appender.stderr.name": "stderr",
+            "appender.stderr.target": "SYSTEM_ERR",
+            "appender.stderr.layout.type": "PatternLayout",
+            "appender.stderr.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c: %m%n",
+        },
+    )

@@ -1,0 +1,220 @@
+"""Starts, watches and ends the servers; `<home>/stack.json` holds what was started, by process and start time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from etl.errors import ServerError, UsageError, WarehouseError
+from etl.settings import Settings
+from etl.terminal import progress
+from stack import parts, servers
+from stack.layout import PORTS, Layout, Server
+from stack.ports import choose_ports
+
+START_SECONDS = 120
+STOP_SECONDS = 20
+FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Process:
+    """A started server: its process id and when that process began, so that no other is ever meant."""
+
+    name: str
+    pid: int
+    began: float
+
+    def handle(self) -> psutil.Process | None:
+        """The running process, None when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            return process if alive and abs(process.create_time() - self.began) < 1 else None
+        except psutil.Error:
+            return None
+
+
+def read(settings: Settings) -> dict[str, Any]:
+    """What `up` recorded: {"ports": {...}, "settings": {...}, "processes": {name: Process}}."""
+    if not settings.stack_file.exists():
+        return {"ports": {}, "settings": {}, "processes": {}}
+    state: dict[str, Any] = json.loads(settings.stack_file.read_text())
+    state["processes"] = {row["name"]: Process(**row) for row in state["processes"]}
+    return state
+
+
+def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
+    settings = layout.settings
+    state = {
+        "ports": dict(layout.ports),
+        "settings": {**layout.addresses, "engine": settings.engine if engine == "all" else engine},
+        "processes": [asdict(process) for process in processes.values()],
+    }
+    draft = settings.stack_file.with_suffix(".tmp")
+    draft.write_text(json.dumps(state, indent=2))
+    draft.replace(settings.stack_file)
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One `up` or `down` at a time on one folder."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(settings.home / "stack.lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise WarehouseError(
+            f"another up or down is at work in {settings.home}", "wait for it to end and run it again"
+        ) from None
+    except OSError as error:
+        raise WarehouseError(f"the folder {settings.home} cannot be used: {error}", "set WAREHOUSE_HOME") from error
+    with lock:
+        lock.release()  # entering counted it a second time
+        yield
+
+
+def up(settings: Settings, say: Callable[[str], None], engine: str | None = None) -> dict[str, Any]:
+    """Start every server that is not running, all side by side, and wait until all are healthy.
+
+    `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all.
+    Raises WarehouseError naming the server and its log when one does not start.
+    """
+    if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
+        raise UsageError(
+            f"HDFS cannot live in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#"
+        )
+    with _alone(settings):
+        try:
+            with progress("start"):
+                return _up(settings, say, engine or settings.engine)
+        except OSError as error:
+            raise WarehouseError(
+                f"the stack could not be started in {settings.home}: {error}", "ask ./warehouse doctor"
+            ) from error
+
+
+def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
+    running = {name: one for name, one in read(settings)["processes"].items() if one.handle()}
+    before = read(settings)["ports"]
+    if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
+        raise WarehouseError(
+            f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
+        )
+    parts.ensure_jars(say)
+    layout = Layout(settings, choose_ports(settings, before if running else {}))
+    if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
+        shutil.rmtree(layout.folder("tmp"))
+    wanted = servers.all_servers(layout, engine)
+    missing = [server for server in wanted if server.name not in running]
+    _format(layout, [server for server in missing if server.format], say)
+    _write(layout, engine, running)
+    for server in missing:
+        running[server.name] = _start(layout, server)
+        _write(layout, engine, running)
+    if missing:
+        moved = [f"{name} {port}" for name, port in layout.ports.items() if port != PORTS[name]]
+        say(f"starting {', '.join(server.name for server in missing)}")
+        if moved:
+            say(f"other ports than the well-known ones: {', '.join(moved)}")
+    _wait(layout, wanted, running)
+    return read(settings)
+
+
+def _format(layout: Layout, wanted: list[Server], say: Callable[[str], None]) -> None:
+    """Prepare empty storage once; a stamp beside it says that it was done."""
+    stamps = {server.name: layout.folder("data") / f"{server.name}.formatted" for server in wanted}
+    fresh = [server for server in wanted if not stamps[server.name].exists()]
+    if fresh:
+        say(f"formatting the storage of {', '.join(server.name for server in fresh)}")
+
+    def run(server: Server) -> None:
+        log = layout.folder("logs") / f"{server.name}.log"
+        with log.open("ab") as out:
+            for command in server.format:
+                if subprocess.run(command, stdout=out, stderr=out, env=_environment(server), check=False).returncode:
+                    raise WarehouseError(f"the storage of {server.name} could not be formatted", f"see {log}")
+        stamps[server.name].touch()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(run, fresh))
+
+
+def _environment(server: Server) -> dict[str, str]:
+    """The user's environment without what would lead Java or Spark elsewhere."""
+    led = ("SPARK_", "HADOOP_", "HIVE_", "PYSPARK_", "JAVA_TOOL_OPTIONS", "CLASSPATH", "WAREHOUSE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(led)}
+    return {**kept, "TZ": "UTC", **server.environment}
+
+
+def _start(layout: Layout, server: Server) -> Process:
+    log = layout.folder("logs") / f"{server.name}.log"
+    with log.open("ab") as out:
+        started = subprocess.Popen(
+            server.command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=layout.folder("tmp"),
+            env=_environment(server),
+            start_new_session=True,
+        )
+    return Process(server.name, started.pid, psutil.Process(started.pid).create_time())
+
+
+def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> None:
+    end = time.monotonic() + START_SECONDS
+    waiting = list(wanted)
+    with progress("healthy") as bar:
+        while waiting:
+            waiting = [server for server in waiting if not server.is_healthy()]
+            names = ", ".join(server.name for server in waiting)
+            bar.at(len(wanted) - len(waiting), len(wanted), f"waiting for {names}")
+            for server in waiting:
+                log = layout.folder("logs") / f"{server.name}.log"
+                if running[server.name].handle() is None:
+                    raise ServerError(f"{server.name} ended while starting: {_last_words(log)}", f"see {log}")
+                if time.monotonic() > end:
+                    raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")
+            time.sleep(0.2)
+
+
+def _last_words(log: Path) -> str:
+    """The last line of a log that tells of an error."""
+    lines = log.read_text(errors="replace").splitlines()[-200:]
+    telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
+    return (telling or lines or ["no word in its log"])[-1].strip()[:300]
+
+
+def down(settings: Settings) -> list[str]:
+    """End what `up` started and nothing else, last started first; returns the names of what was ended."""
+    with _alone(settings):
+        processes = list(read(settings)["processes"].values())
+        ended = []
+        for process in reversed(processes):
+            handle = process.handle()
+            if handle is None:
+                continue
+            handle.send_signal(signal.SIGTERM)
+            ended.append(process.name)
+            try:
+                handle.wait(STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                handle.kill()
+                handle.wait(STOP_SECONDS)
+        settings.stack_file.unlink(missing_ok=True)
+        return ended
