@@ -1,20 +1,20 @@
 """One stack of real servers for the whole test session, in a folder of its own.
 
 It has other ports, another HDFS root and another user than the defaults, and the sample comes in by `remote`, which
-knows of it by settings alone: so everything here rehearses a cluster (tests/test_rehearsal.py).
+knows of it by settings alone: so everything here rehearses a cluster (tests/stack/test_rehearsal.py).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
 from browsing import browsing
+from commands import ROOT, USER, Run, runner
 from messages import ACCEPTED, REJECTED, publish, text
 from playwright.sync_api import Browser
 from reliability import Case, Cases
@@ -22,16 +22,11 @@ from reliability import Case, Cases
 from etl import settings as settings_module
 from etl.build import build
 from etl.build.fill import How
-from etl.servers.hdfs import Hdfs
-from etl.settings import PROJECT, Settings
-from etl.sqlfile import SqlFile
-from etl.store import landings
+from etl.settings import Settings
 from etl.validate import validate
 from stack import processes
 from stack.layout import PORTS
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"
 ORDER = {
     "test_readme.py": -4,
     "test_rehearsal.py": -3,
@@ -100,21 +95,6 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-def runner(variables: dict[str, str]) -> Run:
-    """What runs ./warehouse as a user with these variables would; `code` is the exit code to expect."""
-
-    def call(*words: str, code: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **variables, "NO_COLOR": "1"}
-        raw = subprocess.run(
-            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=400, check=False
-        )
-        done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
-        assert done.returncode == code, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
-
-    return call
-
-
 @pytest.fixture(scope="session")
 def run(settings: Settings) -> Run:
     """`run("land")` runs ./warehouse at the home of the stack."""
@@ -132,19 +112,6 @@ def cluster(settings: Settings) -> dict[str, str]:
 def remote(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`remote("land")` runs ./warehouse at an empty home, where only settings say where the servers are."""
     return runner({"WAREHOUSE_HOME": str(tmp_path_factory.mktemp("remote")), **cluster})
-
-
-def beeline_words(settings: Settings, file: SqlFile, build_id: str) -> list[str]:
-    """How beeline is told to run a file, with its declared variables: all of the first landing, as that build."""
-    seen = landings.current(Hdfs(settings))
-    given = {"release": "0", "since": "0", "compaction": str(seen.compaction), "compacted": str(seen.compacted)}
-    given |= dict.fromkeys(("previous", "previous_build_id"), "none")
-    given |= {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": build_id, "first_part": "a"}
-    return [
-        "-f",
-        str(file.path),
-        *(word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")),
-    ]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browsing import WIDTHS, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
+from commands import Run
 from pictures import take
 from playwright.sync_api import Browser
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from conftest import Run
+from commands import Run
 
 from etl.cli import app
 from etl.servers.hdfs import Hdfs

@@ -6,7 +6,7 @@ import re
 import shlex
 
 import pytest
-from conftest import Run
+from commands import Run
 
 from etl import sqlfile
 from etl.cli import app

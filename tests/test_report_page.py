@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlglot
 from browsing import Scheme, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
+from commands import Run
 from pictures import take
 from playwright.sync_api import Browser, Page
 from sqlglot import exp

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlglot
 from browsing import WIDTHS, Scheme, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
+from commands import Run
 from pictures import take
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible

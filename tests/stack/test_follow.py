@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Run
 from comparing import assert_tables_are_right
-from conftest import Run
 from messages import attempt, publish, text
 from reliability import Case
 from test_faults import QUICK

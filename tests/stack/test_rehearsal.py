@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, USER, Run
+from commands import ROOT, USER, Run
 
 from etl.servers.hdfs import Hdfs
 from etl.settings import PROJECT, Settings, load

@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from commands import Run
 from comparing import TABLES, assert_tables_are_right, consumed
-from conftest import Run
 from contract_messages import CONTRACT, PATHS, Path
 from corpus import CASES, GROUPS, Case
 from messages import publish
