@@ -12,7 +12,6 @@ from etl.sqlfile import SqlFile
 from etl.store import landings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"  # of the stack of the tests: not the defaults
 
 
 def runner(variables: dict[str, str]) -> Run:
