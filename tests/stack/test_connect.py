@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
+from slow_statements import SLOW, busy, server, wait_until
 from TCLIService.ttypes import TGetOperationStatusReq, TOperationState
 
 from etl.errors import ServerError
@@ -23,61 +19,13 @@ from etl.settings import PROJECT, Settings
 from stack import processes
 
 ENGINES = ("spark", "hive")
-# Slow by many rows, not by slow ones: Spark looks between batches of rows whether it was cancelled.
-SLOW = {
-    engine: f"""SELECT COUNT(*) AS pieces
-FROM flat.question_options AS chosen LATERAL VIEW EXPLODE(SPLIT(REPEAT('a,', {count}), ',')) many AS piece
-WHERE CONCAT(chosen.option_id, many.piece) LIKE '%nowhere%'"""
-    for engine, count in {"spark": 5000, "hive": 1500}.items()
-}
 
 
 def on(settings: Settings, engine: str, **changes: Any) -> Settings:
     return settings.model_copy(update={"engine": engine, **changes})
 
 
-def server(settings: Settings, engine: str) -> psutil.Process:
-    """The process that answers for an engine."""
-    found = processes.read(settings)["processes"]["hiveserver2" if engine == "hive" else "spark"].handle()
-    assert found is not None
-    return found
-
-
 # Servers that are none
-
-
-@contextlib.contextmanager
-def listening(answer: bytes | None) -> Iterator[int]:
-    """The port of a server that accepts, then says this and nothing else; None to say nothing and stay."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        kept = []
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    peer = listener.accept()[0]
-                    kept.append(peer)
-                    if answer is not None:
-                        peer.sendall(answer)
-                        peer.close()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield int(listener.getsockname()[1])
-        for peer in kept:
-            peer.close()
-
-
-@pytest.mark.parametrize("auth", ["NONE", "NOSASL"])
-@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 64, b"\xff" * 64])
-def test_a_server_that_speaks_otherwise_or_not_at_all_is_told_in_time(auth: str, answer: bytes | None) -> None:
-    with listening(answer) as port:
-        given = Settings(hiveserver2=f"127.0.0.1:{port}", engine="hive", hive_auth=auth, hive_connect_seconds=1)
-        began = time.monotonic()
-        with pytest.raises(ServerError) as caught:
-            Hive(given)
-        assert time.monotonic() - began < 5
-        said = str(caught.value)
-        assert f"hive at 127.0.0.1:{port}" in said and "--engine hive" in said and "\n" not in said and len(said) < 600
 
 
 # Deadlines and cancelling
@@ -159,21 +107,6 @@ def test_control_c_ends_the_command_and_the_work_on_the_server(engine: str, sett
         command.kill()
 
 
-def busy(process: psutil.Process) -> float:
-    """Processors that a process kept busy over a second."""
-    before = process.cpu_times()
-    time.sleep(1)
-    after = process.cpu_times()
-    return float(after.user + after.system - before.user - before.system)
-
-
-def wait_until(is_so: Any, seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while not (found := bool(is_so())) and time.monotonic() < end:
-        time.sleep(0.2)
-    return found
-
-
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_progress_is_told_while_a_statement_runs(engine: str, settings: Settings) -> None:
@@ -248,9 +181,3 @@ def test_a_server_that_dies_in_the_middle_is_told_and_nothing_is_sent_twice(
 
 
 # What the settings must hold
-
-
-@pytest.mark.parametrize("name", ["", "a b", "a;b", "a'b", "-a", "a\nb", "a" * 300, "ünï"])
-def test_a_user_that_is_no_name_is_refused_before_it_is_sent(name: str) -> None:
-    with pytest.raises(ValueError, match="hive_user"):
-        Settings(hive_user=name)

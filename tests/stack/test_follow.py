@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +17,6 @@ from messages import attempt, publish, text
 from reliability import Case
 from test_faults import QUICK
 
-from etl.build import follow
-from etl.errors import BusyError, ExpectationError, ServerError
-from etl.land import land
 from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
 
@@ -82,48 +77,3 @@ def test_a_killed_one_leaves_nothing_that_the_next_run_does_not_mend(
 
 
 # Without servers
-
-
-@pytest.fixture
-def settings_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(follow, "PATIENCE", 0.01)
-    monkeypatch.setattr(follow, "PAUSE", 0.01)
-    monkeypatch.setattr(follow, "has_landings", lambda _: True)
-    return Settings(home=tmp_path)
-
-
-def test_a_server_that_fails_is_asked_again_and_an_unmet_expectation_ends_it(
-    settings_of_nothing: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    faults = [ServerError("no broker at 127.0.0.1:9"), BusyError("another land"), ExpectationError("not published")]
-    came, said = iter(faults), list[str]()
-
-    def land(*_: object) -> object:
-        raise next(came)
-
-    monkeypatch.setattr(follow, "land", land)
-    with follow.stopped_by_signals() as stop, pytest.raises(ExpectationError):
-        follow.follow(settings_of_nothing, said.append, stop)
-    assert said == ["no broker at 127.0.0.1:9; asked again in 0 s", "another land; asked again in 0 s"]
-
-
-def test_what_keeps_house_waits_for_a_step_to_end(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    with contextlib.ExitStack() as step:
-        step.enter_context(land.alone(settings, "build"))
-        with pytest.raises(BusyError, match="another build is at work here"), land.alone(settings, "build"):
-            pass
-        ends = threading.Timer(0.5, step.close)
-        ends.start()
-        with land.alone(settings, "build", patience=20):
-            assert ends.finished.is_set()
-
-
-def test_the_second_signal_interrupts() -> None:
-    with follow.stopped_by_signals() as stop:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.wait(5)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(5)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
