@@ -13,8 +13,8 @@ import pytest
 
 from etl.build import follow
 from etl.errors import BusyError, ExpectationError, ServerError
-from etl.land import land
 from etl.settings import Settings
+from etl.store.lock import exclusive
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def test_a_server_that_fails_is_asked_again_and_an_unmet_expectation_ends_it(
 def test_what_keeps_house_waits_for_a_step_to_end(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with contextlib.ExitStack() as step:
-        step.enter_context(land.alone(settings, "build"))
-        with pytest.raises(BusyError, match="another build is at work here"), land.alone(settings, "build"):
+        step.enter_context(exclusive(settings, "build"))
+        with pytest.raises(BusyError, match="another build is at work here"), exclusive(settings, "build"):
             pass
         ends = threading.Timer(0.5, step.close)
         ends.start()
-        with land.alone(settings, "build", patience=20):
+        with exclusive(settings, "build", patience=20):
             assert ends.finished.is_set()
 
 
