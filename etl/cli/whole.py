@@ -21,7 +21,7 @@ def run(engine: Engine = None) -> None:
     land()
     failed: ExpectationError | None = None
     try:
-        if not built(None, engine):
+        if not built(engine):
             validate(engine)
     except ExpectationError as error:
         failed = error  # the report is what people look at to see why
