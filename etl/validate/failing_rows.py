@@ -65,7 +65,7 @@ def statement(suite: Suite, expectation: Mapping[str, Any]) -> str | None:
     column = kwargs["column"]
     columns = ", ".join(dict.fromkeys([*suite.meta["keys"], column]))
     condition = CONDITIONS[expectation["type"]](column, kwargs)
-    return f"SELECT {columns}\nFROM (\n    {suite.rows}\n) AS failing\nWHERE {condition}"  # noqa: S608
+    return f"SELECT {columns}\nFROM (\n    {suite.rows}\n) AS failing\nWHERE {condition}"
 
 
 def fetch(query: Query, sql: str, open_columns: Collection[str]) -> Failing:

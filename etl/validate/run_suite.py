@@ -20,7 +20,7 @@ from typing import Any
 
 from etl.errors import ServerError
 from etl.servers.hive import Query, StatementError, reduced
-from etl.validate.failing_rows import Failing, fetch, redacted, statement
+from etl.validate.failing_rows import Failing, fetch, statement
 from etl.validate.rule_connection import RuleConnection
 from etl.validate.suites import QUERY, Suite, wording
 
@@ -79,32 +79,25 @@ def load() -> Any:
 def run(context: Any, suite: Suite, query: Query, run_id: str) -> Outcome:
     """Run a suite by the statements that `query` sends. Raises ServerError when the server goes away."""
     from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
-    from great_expectations.validator.validator import calc_validation_statistics
+    from great_expectations.validator import validator
 
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a hint about queries that do not name their batch
-        declared = _suite(suite, suite.expectations)
-    rules = [expectation for expectation in suite.expectations if expectation["type"] != QUERY]
-    counted = iter(_count(context, suite, rules, query))
+    declared = _suite(suite, suite.expectations)
+    counted = iter(_count(context, suite, query))
     results, failing = [], {}
     for place, expectation in enumerate(suite.expectations):
-        is_rule = expectation["type"] != QUERY
         config = declared.expectations[place].configuration
-        result = next(counted) if is_rule else _result(config)
+        result = _check(config) if expectation["type"] == QUERY else next(counted)
         result.expectation_config = config
-        rows = _rows(suite, expectation, result, query, is_rule)
-        if rows is not None:
-            failing[place] = rows
+        if violating := _violating(suite, expectation, result, query):
+            failing[place] = violating
         results.append(result)
-    total = _total(suite, query) if _needs_total(suite, results) else None
+    total = _total(suite, query) if any(map(_is_failed_rule, suite.expectations, results)) else None
+    table = {"table_name": suite.table, "suite": suite.declared["name"]}
     rows = [
-        {
-            "table_name": suite.table,
-            "suite": suite.declared["name"],
-            **_row(expectation, result, failing.get(place), total),
-        }
+        table | _row(expectation, result, failing.get(place), total)
         for place, (expectation, result) in enumerate(zip(suite.expectations, results, strict=True))
     ]
-    statistics = calc_validation_statistics(results)
+    statistics = validator.calc_validation_statistics(results)  # type: ignore[attr-defined]
     done = ExpectationSuiteValidationResult(
         results=results,
         success=statistics.success,
@@ -116,13 +109,16 @@ def run(context: Any, suite: Suite, query: Query, run_id: str) -> Outcome:
 
 
 def _suite(suite: Suite, expectations: list[dict[str, Any]]) -> Any:
+    """Great Expectations' object of a suite with these expectations."""
     import great_expectations as gx
 
-    return gx.ExpectationSuite(**{**suite.declared, "expectations": expectations})
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a hint about queries that do not name their batch
+        return gx.ExpectationSuite(**{**suite.declared, "expectations": expectations})
 
 
-def _count(context: Any, suite: Suite, rules: list[dict[str, Any]], query: Query) -> list[Any]:
-    """The results of the rules, in their order, by one statement for all of them."""
+def _count(context: Any, suite: Suite, query: Query) -> list[Any]:
+    """The results of the rules in their order, by one statement for all of them."""
+    rules = [expectation for expectation in suite.expectations if expectation["type"] != QUERY]
     if not rules:
         return []
     connection = RuleConnection(query, suite.rows, suite.columns)
@@ -141,40 +137,39 @@ def _count(context: Any, suite: Suite, rules: list[dict[str, Any]], query: Query
     return sorted(results, key=lambda result: int(result.expectation_config.id))
 
 
-def _result(config: Any, error: str = "") -> Any:
-    """A result of Great Expectations for a check, which is met until rows are found."""
+def _check(config: Any) -> Any:
+    """Great Expectations' object for the result of a check, before it ran."""
     from great_expectations.core import ExpectationValidationResult
 
-    return ExpectationValidationResult(success=not error, expectation_config=config, result={}, exception_info={})
+    return ExpectationValidationResult(success=True, expectation_config=config, result={}, exception_info={})
 
 
-def _rows(suite: Suite, expectation: Mapping[str, Any], result: Any, query: Query, is_rule: bool) -> Failing | None:
-    """The rows that violate an expectation, None for none; `result` is completed."""
+def _violating(suite: Suite, expectation: Mapping[str, Any], result: Any, query: Query) -> Failing | None:
+    """The rows that violate an expectation, None for none. A check gets its result from them."""
+    is_check = expectation["type"] == QUERY
     sql = statement(suite, expectation)
-    if sql is None or (is_rule and (result.success or failure(result))):
+    if sql is None or not (is_check or _is_failed_rule(expectation, result)):
         return None
-    open_columns = suite.meta.get("not_personal", ())
     try:
-        rows = fetch(query, sql, open_columns)
+        failing = fetch(query, sql, suite.meta.get("not_personal", ()))
     except StatementError as error:
-        if not is_rule:
+        if is_check:
             result.success = False
             result.exception_info = {"raised_exception": True, "exception_message": reduced(error)}
         return None
-    if is_rule:
-        return rows
-    result.success = not rows.rows
-    result.result = {} if result.success else {"observed_value": len(rows.rows)}
-    return None if result.success else rows
+    if not failing.rows:
+        return None
+    if is_check:
+        result.success, result.result = False, {"observed_value": len(failing.rows)}
+    return failing
 
 
-def _needs_total(suite: Suite, results: list[Any]) -> bool:
-    pairs = zip(suite.expectations, results, strict=True)
-    return any(not result.success and rule["type"] != QUERY and not failure(result) for rule, result in pairs)
+def _is_failed_rule(expectation: Mapping[str, Any], result: Any) -> bool:
+    return not result.success and expectation["type"] != QUERY and not failure(result)
 
 
 def _total(suite: Suite, query: Query) -> int | None:
-    """The number of rows that the rules are about, where one of them failed."""
+    """The number of rows that the rules are about; None where the server cannot count them."""
     try:
         return int(query(f"SELECT COUNT(*) FROM ({suite.rows}) AS checked").rows[0][0])  # noqa: S608
     except StatementError:
@@ -182,32 +177,35 @@ def _total(suite: Suite, query: Query) -> int | None:
 
 
 def _row(expectation: Mapping[str, Any], result: Any, failing: Failing | None, total: int | None) -> dict[str, Any]:
-    """The row of ops.expectation_results for one expectation; Great Expectations' `result` gets the same figures."""
-    is_rule = expectation["type"] != QUERY
-    names = failing.names(expectation.get("meta", {}).get("names", ())) if failing else ""
-    if error := failure(result):
-        observed = f"{UNCHECKED}{CAUSE}{reduced(error)}"
-    elif result.success:
-        observed = "as expected"
-    elif failing and is_rule:
-        observed = f"{failing.count} of {total or 0:,} rows fail"
-        count = len(failing.rows)
-        result.result = {"element_count": total, "unexpected_count": count}
-        result.result["unexpected_percent"] = 100 * count / total if total else None
-    elif failing:
-        observed = f"{failing.count} {'row violates' if len(failing.rows) == 1 else 'rows violate'}{names}"
-    elif expectation["type"].startswith("expect_table_row_count") and total is not None:
-        observed, result.result = f"{total:,} rows", {"observed_value": total}
-    else:
-        observed = "it fails"
+    """The row of ops.expectation_results for one expectation."""
     return {
         "expectation": wording(expectation),
         "column_name": expectation["kwargs"].get("column"),
         "severity": expectation["severity"],
-        "is_met": bool(result.success) and not error,
-        "observed": observed,
+        "is_met": bool(result.success) and not failure(result),
+        "observed": _observed(expectation, result, failing, total),
         "reason": expectation["notes"],
     }
+
+
+def _observed(expectation: Mapping[str, Any], result: Any, failing: Failing | None, total: int | None) -> str:
+    """The result in words; the result of a rule gets its figures too, for Great Expectations' pages."""
+    if error := failure(result):
+        return f"{UNCHECKED}{CAUSE}{reduced(error)}"
+    if result.success:
+        return "as expected"
+    if failing and expectation["type"] == QUERY:
+        verb = "row violates" if len(failing.rows) == 1 else "rows violate"
+        return f"{failing.count} {verb}{failing.names(expectation.get('meta', {}).get('names', ()))}"
+    if total is None:
+        return "it fails"
+    if failing:
+        count = len(failing.rows)
+        share = 100 * count / total if total else None
+        result.result = {"element_count": total, "unexpected_count": count, "unexpected_percent": share}
+        return f"{failing.count} of {total:,} rows fail"
+    result.result = {"observed_value": total}
+    return f"{total:,} rows"
 
 
 def failure(result: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ class Scope:
     `release` and `landing` are what the view ops.candidate shows, or ops.published where `is_published`. Only rows of
     the landings after `since` are read, all with 0. A brief validation runs critical expectations only. `recorded`
     are the files that landings and builds recorded, as {path, bytes, file_checksum}; `folders` are more folders whose
-    files are compared with these. Paths are relative to warehouse_root.
+    files are compared with these. Paths are relative to warehouse_root. `tables` are the versioned tables of flat and
+    marts that the release shows, None for the newest of all.
     """
 
     release: int
@@ -24,3 +25,4 @@ class Scope:
     is_brief: bool = False
     recorded: Sequence[Mapping[str, Any]] = ()
     folders: Sequence[str] = ()
+    tables: Collection[str] | None = None

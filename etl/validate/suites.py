@@ -54,19 +54,14 @@ class Suite:
 
 def load(scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> list[Suite]:
     """The suites of all tables in stage order, for one release. Raises UsageError for a file that cannot be read."""
-    files = newest(sqlfile.files("[0-3]_*"))
-    return [suite(file, files, scope, run_id, folder) for file in files if _path(file, folder).exists()]
+    files = sqlfile.files("[0-3]_*")
+    newest = {file.name: file.table for file in sorted(files, key=lambda file: file.version)}
+    tables = set(newest.values() if scope.tables is None else scope.tables)
+    checked = [file for file in files if file.table in tables or file.stage not in VIEWS]
+    return [suite(file, checked, scope, run_id, folder) for file in checked if _path(file, folder).exists()]
 
 
-def newest(files: Sequence[SqlFile]) -> list[SqlFile]:
-    """The newest version of each table: its view is the one to check."""
-    versions = {file.name: file.version for file in sorted(files, key=lambda file: file.version)}
-    return [file for file in files if file.version == versions[file.name]]
-
-
-def suite(
-    file: SqlFile, files: Sequence[SqlFile], scope: Scope, run_id: str, folder: Path = EXPECTATIONS
-) -> Suite:
+def suite(file: SqlFile, files: Sequence[SqlFile], scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> Suite:
     """The suite of a table for one release; critical expectations only where the scope is brief."""
     declared = _declared(file, folder)
     values = {"since": scope.since, "landing": scope.landing, "release": scope.release, "run_id": run_id}
@@ -75,10 +70,9 @@ def suite(
         rule for rule in declared["expectations"] + checks if not scope.is_brief or rule["severity"] == CRITICAL
     ]
     if scope.is_published:
-        readers = {f"candidate.{file.name.partition('.')[2]}": file.name for file in files if file.stage in VIEWS}
         for rule in expectations:
             if text := rule["kwargs"].get("unexpected_rows_query"):
-                rule["kwargs"]["unexpected_rows_query"] = _published(text, readers)
+                rule["kwargs"]["unexpected_rows_query"] = sqlfile.published_text(text)
     columns = _columns(file, files)
     return Suite(file.name, _rows(file, columns, scope), columns, {**declared, "expectations": expectations})
 
@@ -179,12 +173,6 @@ def _check(path: Path, values: Mapping[str, str]) -> dict[str, Any]:
         "notes": file.header["Reason"],
         "meta": {"names": names, "file": _place(path)},
     }
-
-
-def _published(text: str, readers: Mapping[str, str]) -> str:
-    """A statement about the candidate as one about what readers see."""
-    text = re.sub(r"\bcandidate\.\w+", lambda match: readers.get(match[0], match[0]), text)
-    return text.replace("ops.candidate", "ops.published")
 
 
 def _columns(file: SqlFile, files: Sequence[SqlFile]) -> list[str]:

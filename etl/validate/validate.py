@@ -6,6 +6,7 @@ What the broker and HDFS hold at this moment is recorded first; the suites compa
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import queue
 import re
 import time
@@ -16,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etl.errors import ExpectationError
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
-from etl.store import ledger
+from etl.store import landings, ledger, recorded_files
+from etl.store.ledger import Ledger
+from etl.store.schema import release_files, shown
 from etl.terminal import progress
 from etl.validate import data_docs, run_suite, summary_page
 from etl.validate.run_suite import Outcome
@@ -29,7 +33,9 @@ from etl.validate.suites import CRITICAL, Suite, load
 
 AT_ONCE = 3  # suites: each waits for the server most of the time
 LANDING = re.compile(r"(landings/(?:compaction=\d+/)?\w+=\d+)/")  # the folder of a landing, in a path
-ACCOUNT = re.compile(r"landings/.*/table=landings/[^/]*\.json")  # a landing's own record, which lists the other files
+ACCOUNT = re.compile(
+    rf"landings/.*/table=landings/{re.escape(landings.ACCOUNT)}"
+)  # a landing's own record, which lists the other files
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,20 @@ def sentence(row: dict[str, Any]) -> str:
     return f"{row['table_name']}{column}: {row['observed']}: {row['expectation']}"
 
 
+def published(settings: Settings) -> Scope:
+    """All that readers see. Raises ExpectationError when nothing is published."""
+    hdfs = Hdfs(settings)
+    state = Ledger(hdfs).state()
+    event = state.published
+    if event is None:
+        raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
+    versions = [row for row in event.table_versions if row["table_name"] not in state.retired]
+    files = release_files(dataclasses.replace(event, table_versions=versions))
+    recorded = recorded_files.of(hdfs, files, landings.current(hdfs), 0, event.landing, versions)
+    tables = [file.table for file in shown(files)]
+    return Scope(event.release, event.landing, is_published=True, recorded=recorded, tables=tables)
+
+
 def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Validated:
     """Check a release and write the results and pages. Raises ServerError when a server goes away."""
     began = time.monotonic()
@@ -70,7 +90,10 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
     hdfs = Hdfs(settings)
     suites = load(scope, run_id)
     with ThreadPoolExecutor(AT_ONCE + 2) as pool:
-        recorded = [pool.submit(_record_offsets, settings, hdfs, run_id, at), pool.submit(_record_files, hdfs, run_id, scope)]
+        recorded = [
+            pool.submit(_record_offsets, settings, hdfs, run_id, at),
+            pool.submit(_record_files, hdfs, run_id, scope),
+        ]
         context = run_suite.load()
         for step in recorded:
             step.result()
@@ -93,7 +116,9 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
             for suite, outcome in zip(bar.each(suites, lambda suite: suite.table), outcomes, strict=True):
                 met = sum(row["is_met"] for row in outcome.rows)
                 say(f"{suite.table:24} {met:>3} of {len(outcome.rows)} expectations met")
-                rows += [{"run_id": run_id, "release": scope.release, "validated_at": at, **row} for row in outcome.rows]
+                rows += [
+                    {"run_id": run_id, "release": scope.release, "validated_at": at, **row} for row in outcome.rows
+                ]
                 data_docs.pages(folder, suite.table, outcome.suite, outcome.results)
                 pages |= summary_page.failing_pages(folder, suite.table, outcome)
         hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
@@ -149,16 +174,20 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
 def _record_files(hdfs: Hdfs, run_id: str, scope: Scope) -> None:
     folders = folders_of(scope)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        stored = [file for files in pool.map(lambda folder: ledger.stored(hdfs, *folder.split("/")), folders) for file in files]
+        stored = [
+            file
+            for files in pool.map(lambda folder: ledger.stored(hdfs, *folder.split("/")), folders)
+            for file in files
+        ]
     hdfs.put_rows(compared(run_id, scope.recorded, stored), "ops", "stored_files_v1", f"{run_id}.json")
 
 
 def folders_of(scope: Scope) -> list[str]:
     """The folders whose files are compared: whole landings, and the folder of every other recorded file."""
     paths = [str(file["path"]) for file in scope.recorded]
-    landings = {match[1] for path in paths if (match := LANDING.match(path))}
+    landed = {match[1] for path in paths if (match := LANDING.match(path))}
     others = {path.rpartition("/")[0] for path in paths if not LANDING.match(path)}
-    return sorted(landings | others | set(scope.folders))
+    return sorted(landed | others | set(scope.folders))
 
 
 def compared(run_id: str, recorded: Sequence[Any], stored: Sequence[Any]) -> list[dict[str, Any]]:
