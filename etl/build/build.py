@@ -153,11 +153,11 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     for file in todo.files:
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
-        if file.is_flat and todo.published and file.table not in todo.changed:
-            flat = flat_folders.filled(hdfs, file.table)
-            for seen in landings.generations(hdfs)[::-1]:
-                if all(folder.origin in flat for folder in seen.folders if folder.last <= todo.published.landing):
-                    schema.flat_partitions(file.table, seen, todo.published.landing)
+    if todo.published:
+        tables = [file.table for file in todo.files if file.is_flat and file.table not in todo.changed]
+        seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), todo.published.landing)
+        for table in tables:
+            schema.flat_partitions(table, seen, todo.published.landing)
     finish_switch(schema, hdfs, ledger)
     schema.save()
 
