@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import sys
 import types
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -27,6 +29,7 @@ from etl.errors import BusyError, ServerError, WarehouseError
 from etl.land import compact, land, spark_job
 from etl.servers import kafka
 from etl.sqlfile import SqlFile
+from etl.sqltext import ESCAPED
 from etl.store import landings, ledger, schema
 from etl.store.ledger import Ledger
 from etl.terminal import Bar
@@ -39,6 +42,8 @@ TABLES = (
     *("messages_v1", "superseded_messages_v1", "attempts_v1", "exams_v1"),
 )
 PARTITIONS = 2  # of the topic
+# The changes by which readers may see something else; all others touch the log, drafts, staging or the candidate.
+SHOWS = re.compile(r"ALTER VIEW (?!candidate|ops\.(?!published))|ALTER TABLE|DROP (?!TABLE IF EXISTS staging)|re(name|move)")
 
 
 class Killed(BaseException):
@@ -101,12 +106,17 @@ class World:
     running: list[Process] = field(default_factory=list)
     locks: set[tuple[Path, str]] = field(default_factory=set)
     is_rejecting: bool = False
-    changes: int = 0
+    names: int = 0  # given to drafts so far
     file_of = property(lambda _: files_by_table())
 
     def copy(self) -> World:
         """The same state between two commands, to go on from on its own."""
-        return World(self.files.copy(), self.metastore.copy(), self.published, dict(self.landed))
+        return World(self.files.copy(), self.metastore.copy(), self.published, dict(self.landed), names=self.names)
+
+    def uuid4(self) -> Any:
+        """A name for a draft that no other has, the same whenever the history runs."""
+        self.names += 1
+        return uuid.UUID(int=self.names << 96)
 
     def before_call(self, _name: str) -> None:
         """A call of the running command; here it can be killed or interrupted."""
@@ -134,10 +144,10 @@ class World:
             process.is_dead = True
             raise Killed
         result = effect()
-        self.changes += 1
         if name.startswith("rename"):
             self._landed()
-        check_readers(self)
+        if SHOWS.match(name):
+            check_readers(self)
         if is_at and step.event == LOST:
             raise ServerError(f"the answer to {name[:60]} was lost", "run it again")
         return result
@@ -352,16 +362,37 @@ def silent(_text: str) -> None:
     """Says nothing."""
 
 
-@cache
-def _cached(method: Callable[..., Any], file: SqlFile, values: tuple[Any, ...], *rest: Any) -> Any:
-    return method(file, dict(values), *rest)
-
-
 def by_cache(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of SqlFile that is asked once for the same values."""
+    """A method of SqlFile that is asked once for the same values; the text of ops.metastore never is the same."""
+    known: dict[Any, Any] = {}
 
-    def call(file: SqlFile, values: Any = None, *rest: Any, **named: Any) -> Any:
-        return _cached(method, file, tuple(sorted((values or {}).items())), *rest, *named.values())
+    def call(file: SqlFile, values: Any = None, is_candidate: bool = False) -> Any:
+        values = values or {}
+        objects = values.get("objects")
+        key = (file.path.stem, is_candidate, objects is None, *(item for item in values.items() if objects is None))
+        if key not in known:
+            given = values if objects is None else {"objects": "OBJECTS"}
+            known[key] = method(file, given, is_candidate) if method.__name__ == "view" else method(file, given)
+        if objects is None:
+            return known[key]
+        return tuple(text.replace("OBJECTS", ESCAPED.sub(_escaped, objects)) for text in known[key])
+
+    return call
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def by_place(method: Callable[[SqlFile], Any]) -> Callable[[SqlFile], Any]:
+    """A property of SqlFile that is asked once for each file."""
+    known: dict[int, tuple[SqlFile, Any]] = {}
+
+    def call(file: SqlFile) -> Any:
+        key = id(file)
+        if key not in known:
+            known[key] = file, method(file)
+        return known[key][1]
 
     return call
 
@@ -477,6 +508,12 @@ STUBS = {
 }
 
 
+QUICK = [
+    (sqlfile, "candidate_text", cache(sqlfile.candidate_text)),
+    *((SqlFile, name, by_cache(getattr(SqlFile, name))) for name in ("view", "tables", "fills")),
+    (SqlFile, "read", cache(SqlFile.read)),
+    *((SqlFile, name, property(by_place(getattr(SqlFile, name).fget))) for name in ("table", "name", "version")),
+]
 _depth = 0
 
 
@@ -507,12 +544,11 @@ def patches() -> Iterator[Any]:
         for name, fake in (("Hdfs", FakeHdfs), ("Hive", FakeHive), ("ThreadPoolExecutor", Serial), ("progress", no_bar)):
             if hasattr(module, name):
                 yield mock.patch.object(module, name, fake)
+    for module in (build, compact, land):
+        yield mock.patch.object(module, "uuid", types.SimpleNamespace(uuid4=lambda: FakeHdfs.world.uuid4()))
     yield mock.patch.object(sqlfile, "files", chosen_files)
-    yield mock.patch.object(sqlfile, "candidate_text", cache(sqlfile.candidate_text))
-    for name in ("view", "tables", "fills"):
-        yield mock.patch.object(SqlFile, name, by_cache(getattr(SqlFile, name)))
-    read = cache(SqlFile.read)
-    yield mock.patch.object(SqlFile, "read", read)
+    for place, name, quick in QUICK:
+        yield mock.patch.object(place, name, quick)
     yield mock.patch("etl.store.lock.exclusive", lambda *arguments: FakeHdfs.world.exclusive(*arguments))
     yield mock.patch("etl.build.repair.files", chosen_files)
     yield mock.patch("etl.servers.kafka.describe", _describe)
