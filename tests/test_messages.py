@@ -18,14 +18,16 @@ import pytest
 from comparing import TABLES, assert_tables_are_right, consumed
 from conftest import Run
 from contract_messages import CONTRACT, PATHS, Path
+from contract_messages import FILE as CONTRACT_FILE
 from corpus import CASES, GROUPS, Case
 from messages import publish
 from oracle import CONTRACT as TOLD
-from oracle import is_accepted
+from oracle import REQUIRED, TEXT_BYTES, is_accepted
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
 from etl.land import check_message as check
 from etl.land.raw_lines import message_of
+from etl.land.spark_job import limits
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
@@ -44,7 +46,7 @@ def spark_type(kind: Any) -> Any:
 
 
 _SCALARS = {"string": "string", "bigint": "long", "boolean": "boolean"}
-CHECK = check.contract(json.dumps(spark_type(CONTRACT))).check
+FITS = check.contract(json.dumps(spark_type(CONTRACT)), *limits(CONTRACT_FILE))
 
 
 def sha256(value: bytes | None) -> str | None:
@@ -79,6 +81,7 @@ def test_the_contract_of_the_cases_is_the_one_of_the_independent_computation() -
         return [named(kind[0])] if isinstance(kind, list) else words[kind]
 
     assert named(TOLD) == CONTRACT
+    assert limits(CONTRACT_FILE) == (list(REQUIRED), TEXT_BYTES)
 
 
 @pytest.mark.parametrize("text", VALID.values(), ids=VALID)
@@ -103,7 +106,7 @@ def test_invalid_json_is_what_another_strict_parser_refuses(text: bytes) -> None
 def test_each_is_accepted_whole_or_rejected_by_a_rule_of_the_page(group: str) -> None:
     wrong = {}
     for name, case in GROUPS[group].items():
-        found = CHECK(case.value)
+        found = FITS.check(case.value)
         if isinstance(found, check.Accepted):
             text = found.payload_text if found.original is None else found.original
             is_good = is_right(case, None) and sha256(text.encode()) == sha256(case.value)
@@ -119,7 +122,7 @@ def test_what_the_grammar_allows_is_refused_by_a_rule_of_its_own(rule: str) -> N
     own = [one for one in RULES if rule in one[0]]
     assert len(own) == 1
     for name, case in GROUPS[f"RFC 8259, {rule}"].items():
-        found = CHECK(case.value)
+        found = FITS.check(case.value)
         assert isinstance(found, check.Rejected) and is_told(found.reason, own), name
 
 

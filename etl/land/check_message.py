@@ -32,7 +32,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from etl.land.message_fields import CHARACTER_BYTES, LEVELS, Fields, Inspection, pairs_of, path_text, shape_of
+from etl.land.message_fields import CHARACTER_BYTES, LEVELS, Fields, Inspection, pairs_decoder, path_text, shape_of
 
 MESSAGE_BYTES = 20_000_000
 
@@ -67,6 +67,7 @@ class Contract:
             raise ValueError(f"{min(wrong)} is required, but is not a string at the top of the contract")
         self._tolerant = msgspec.json.Decoder(_type(struct, "$")).decode
         self._strict = msgspec.json.Decoder(_type(struct, "$", self._required, text_bytes)).decode
+        self._pairs = pairs_decoder()
         # A name in a map and a double can be too long for Jackson: with them every message takes the long way.
         self._is_bounded = '"map"' not in struct_json and '"double"' not in struct_json
 
@@ -75,13 +76,15 @@ class Contract:
 
     def check(self, value: bytes | None) -> Accepted | Rejected:
         """Decide whether a message can be landed in the raw table; never raises."""
-        return _accepted(value.decode()) if value is not None and self.is_plain(value) else self.inspect(value)
+        return _accepted(value.decode()) if value and self.is_plain(value) else self.inspect(value)
 
     def is_plain(self, value: bytes) -> bool:
         """Whether a message certainly fits and holds no unknown field; False leaves the decision to `inspect`."""
         try:
+            if not value.isascii():
+                value.decode()  # msgspec takes bytes in a text as they are
             self._strict(value)
-        except msgspec.MsgspecError:
+        except ValueError:
             return False
         return self._is_bounded and len(value) <= MESSAGE_BYTES
 
@@ -94,7 +97,7 @@ class Contract:
         try:
             text = value.decode()
             self._tolerant(value)
-            pairs = pairs_of(text)
+            pairs = self._pairs(text)
             inspection = Inspection(self._text_bytes)
             inspection.visit(pairs, self._shape)
             _refuse_absent(self._required, pairs)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 NAME_BYTES = 50_000
@@ -29,15 +30,12 @@ class _Number(str):
     """The text of a number, which may be too large for any type."""
 
 
-def pairs_of(text: str) -> Any:
-    """Parse strict JSON: an object becomes a tuple of (name, value), and a number keeps its text.
+def pairs_decoder() -> Callable[[str], Any]:
+    """Return a parser of strict JSON: an object becomes a tuple of (name, value), and a number keeps its text.
 
     So each value of a repeated name is there to be inspected.
     """
-    return _PARSE(text)
-
-
-_PARSE = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number).decode
+    return json.JSONDecoder(object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number).decode
 
 
 def shape_of(node: Any) -> Any:

@@ -70,9 +70,7 @@ def rechecker(struct_json: str) -> Callable[[Batches], Batches]:
 def lines_of(batch: pa.RecordBatch, fits: Contract, landing: int) -> pa.RecordBatch:
     """Return a batch of LINES, a row per message."""
     values = batch.column("value").to_pylist()
-    is_plain = [
-        value is not None and fits.is_plain(value) and b"\n" not in value and b"\r" not in value for value in values
-    ]
+    is_plain = [bool(value) and fits.is_plain(value) and b"\n" not in value and b"\r" not in value for value in values]
     if all(is_plain):
         tables, lines = pa.array([ACCEPTED] * len(values), pa.string()), _plain_lines(batch, landing)
     else:
