@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from rfc8259 import INVALID, VALID
 
 from etl.land import check_message as check
-from etl.land import raw_lines as lines
 from etl.land.check_message import Accepted, Rejected, contract
 from etl.land.raw_lines import Envelope, line_accepted, line_rejected, message_of, rejected_message_of
 from stack import parts
