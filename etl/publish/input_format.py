@@ -14,6 +14,7 @@ UNPACK = "unpack it, then publish the file in it"
 CONVERT = "convert it to JSON lines, an object per line"
 AGAIN = "get the file itself again"
 FORCE = "--force publishes its lines as they are"
+NOTHING = "nothing was published"
 
 SIGNATURES = {
     b"PK\x03\x04": ("a zip archive", UNPACK),
@@ -35,7 +36,7 @@ SIGNATURES = {
     b"/annex/objects/": ("a git-annex pointer, not the file", "get the file with git annex get"),
     b"---": ("YAML", CONVERT),
 }
-ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"{\0": "UTF-16", b"[\0": "UTF-16", b"\0": "UTF-16"}
+UTF_16 = re.compile(rb"\xff\xfe|\xfe\xff|[{\[]\0|\0[{\[]")
 TAR = 257, b"ustar"  # where its mark stands
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1d]")
 SEPARATED = re.compile(rb"[^,;\t]+[,;\t][^,;\t]+")
@@ -44,9 +45,8 @@ LISTS = {"result", "results", "data", "items", "records", "rows", "messages", "e
 
 def refuse_encoding(name: str, head: bytes) -> None:
     """Raise WarehouseError where the first bytes are those of UTF-16."""
-    for mark, encoding in ENCODINGS.items():
-        if head.startswith(mark) and (mark != b"\0" or head[1:2] in (b"{", b"[", b"\0")):
-            raise WarehouseError(f"{name} is {encoding}", "convert it to UTF-8")
+    if UTF_16.match(head):
+        raise WarehouseError(f"{name} is UTF-16", "convert it to UTF-8")
 
 
 def refuse(name: str, head: bytes) -> NoReturn:
@@ -82,4 +82,4 @@ def refuse_list(name: str, record: Any) -> None:
 
 
 def _refuse(name: str, look: str, step: str) -> NoReturn:
-    raise WarehouseError(f"nothing was published: {name} looks like {look}", f"{step}; {FORCE}")
+    raise WarehouseError(f"{NOTHING}: {name} looks like {look}", f"{step}; {FORCE}")

@@ -18,7 +18,7 @@ from typing import BinaryIO, NoReturn, cast
 
 from etl.errors import WarehouseError
 from etl.publish import input_format
-from etl.publish.input_format import FORCE
+from etl.publish.input_format import FORCE, NOTHING
 
 CHUNK = 1 << 20
 RECORD_BYTES = 64 << 20
@@ -120,17 +120,17 @@ def _first(content: Content, line: bytes) -> tuple[bytes, bool]:
             more = b"" if _is_wrong(text, error) else _more(content, len(line))
             if not more:
                 place = content.length - len(line) + start
-                content.refuse(1, place, f"is not JSON or not whole: {error.msg}", f"fix the file; {FORCE}")
+                content.refuse(1, place, f"is not JSON or not whole: {error.msg}; {NOTHING}", f"fix the file; {FORCE}")
             line += more
     input_format.refuse_list(content.name, json.loads(text[start:end], strict=False, parse_int=str, parse_float=str))
-    is_line = not re.search("[\\r\\n\x1e]", text[:end].lstrip(" \t\r\n"))
+    is_line = not re.search(r"[\r\n\x1e]", text[:end].lstrip(" \t\r\n"))
     behind = text[end:].lstrip(" \t")
     if is_line and (not behind or behind.startswith(("\n", "\r\n"))):
         return line, True
     if is_line and not behind.startswith(("{", "\r", "\x1e")):
         place = content.length - len(line)
         step = "put the objects between [ and ]" if behind.startswith(",") else "fix the file"
-        content.refuse(1, place, f"has {behind[:1]!r} behind it on its line", f"{step}; {FORCE}")
+        content.refuse(1, place, f"has {behind[:1]!r} behind it on its line; {NOTHING}", f"{step}; {FORCE}")
     return line, False
 
 
