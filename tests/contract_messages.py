@@ -16,6 +16,7 @@ from messages import REQUIRED, attempt
 from sqlglot import exp
 
 from etl import sqlfile
+from etl.land.spark_job import limits
 
 Path = tuple[str | int, ...]
 Kind = Any  # {key: kind}, [kind of the elements], or the name of a scalar type
@@ -44,6 +45,17 @@ def _paths(kind: Kind, path: Path = ()) -> Iterator[tuple[Path, Kind]]:
 
 (FILE,) = (file for file in sqlfile.files("1_raw") if "payload" in dict(file.columns))
 CONTRACT = _kind(exp.DataType.build(dict(FILE.columns)["payload"], dialect="hive"))
+
+
+def _spark_type(kind: Kind) -> Any:
+    """A type as Spark writes it in `StructType.json()`."""
+    if isinstance(kind, dict):
+        return {"type": "struct", "fields": [{"name": name, "type": _spark_type(one)} for name, one in kind.items()]}
+    scalars = {"string": "string", "bigint": "long", "boolean": "boolean"}
+    return {"type": "array", "elementType": _spark_type(kind[0])} if isinstance(kind, list) else scalars[kind]
+
+
+RULES_OF_CONTRACT = json.dumps(_spark_type(CONTRACT)), *limits(FILE)
 PATHS = dict(_paths(CONTRACT))
 KEYS = [path for path in PATHS if path and isinstance(path[-1], str)]
 INTEGERS = [path for path, kind in PATHS.items() if kind == "bigint"]

@@ -10,18 +10,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from contract_messages import CONTRACT, FILE
+from contract_messages import RULES_OF_CONTRACT as RULES
 from corpus import CASES, GROUPS
 from messages import attempt, text
-from test_check import FULL, PLACE
-from test_messages import spark_type
 
 from etl.land import check_message, message_fields, raw_lines, worker
 from etl.land.check_message import Accepted, contract
 from etl.land.raw_lines import Envelope, line_accepted, line_rejected
-from etl.land.spark_job import limits
 
-RULES = json.dumps(spark_type(CONTRACT)), *limits(FILE)
+PLACE = Envelope(3, "topic", 0, 7, 1_500_000_000_000)
+FULL = PLACE._replace(key=b"\x00k", headers=[("a", b"\xff"), ("a", b""), ("none", None), ('a "é",\n"payload":', b"x")])
 FITS = contract(*RULES)
 PLAIN = text(attempt("plain naïve 🎓"))
 TYPES = {
