@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from etl import terminal
-from etl.cli.shared import Engine, Json, Variables, app, conf, formats, pairs, state, write
+from etl.cli.shared import Engine, Json, Variables, app, conf, formats, pairs, write
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
@@ -94,15 +94,14 @@ def query(
 @app.command(epilog="Example: ./warehouse serve --port 8000")
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 8000,
-    engine: Engine = None,
 ) -> None:
-    """Serve the pages, and one to ask questions on, at 127.0.0.1.
+    """Serve the pages at 127.0.0.1.
 
     Every user of this machine can reach them.
     """
     from etl.serve.serve import serve as verb
 
-    verb(conf(engine), port, say, debug=state["debug"])
+    verb(conf(), port, say)
 
 
 @app.command(
