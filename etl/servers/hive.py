@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -26,10 +26,11 @@ class StatementError(WarehouseError):
 
 @dataclass
 class Result:
-    """The rows of a query: names of the columns and one tuple a row."""
+    """The rows of a query: names and types of the columns (such as `BIGINT`, `DECIMAL(10,2)`) and one tuple a row."""
 
     columns: list[str] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
 
     def dictionaries(self) -> list[dict[str, Any]]:
         """One dictionary a row."""
@@ -85,7 +86,7 @@ class Hive:
         """Run one statement and fetch all of its rows; raises as `blocks`."""
         result = Result()
         for block in self.blocks(statement):
-            result.columns = block.columns
+            result.columns, result.types = block.columns, block.types
             result.rows += block.rows
         return result
 
@@ -121,9 +122,10 @@ class Hive:
         try:
             cursor.execute(statement)
             names = [column[0].rpartition(".")[2] for column in cursor.description or []]
-            yield Result(names, rows := cursor.fetchmany(size) if names else [])
+            types = [_type(column) for column in cursor.description or []]
+            yield Result(names, rows := cursor.fetchmany(size) if names else [], types)
             while len(rows) == size:
-                yield Result(names, rows := cursor.fetchmany(size))
+                yield Result(names, rows := cursor.fetchmany(size), types)
         except hive.Error as error:
             raise StatementError(
                 f"{self.address} could not run `{_short(statement)}`: {reduced(error)}",
@@ -160,6 +162,12 @@ def _not_opened(settings: Settings, address: str, error: Exception) -> ServerErr
         f"no HiveServer2 protocol from {address}: {cause}",
         f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
     )
+
+
+def _type(column: Sequence[Any]) -> str:
+    """The type of a described column, such as BIGINT or DECIMAL(10,2)."""
+    name, precision, scale = column[1].removesuffix("_TYPE"), column[4], column[5]
+    return f"{name}({precision},{scale})" if name == "DECIMAL" and precision else name
 
 
 def _short(statement: str) -> str:
