@@ -1,4 +1,4 @@
-"""report, docs, query, export, serve, beeline: what readers of the tables use."""
+"""report, docs, query, export, connect, serve, beeline: what readers of the tables use."""
 
 from __future__ import annotations
 
@@ -110,6 +110,24 @@ def export(
     with progress("export") as bar:
         rows = verb(conf(engine), source, to, lambda done: bar.note(f"{done:,} rows"))
     say(f"exported {rows:,} rows to {to}, {to.stat().st_size:,} bytes")
+
+
+@app.command(epilog="Example: ./warehouse connect --engine hive")
+def connect(engine: Engine = None, as_json: Json = False) -> None:
+    """Show what each client needs to connect to the SQL server.
+
+    For PyHive, SQLAlchemy, pandas, JDBC, Superset, dbt, Hue and DuckDB; docs/connect.md has an example of each.
+    """
+    from etl.servers.clients import clients
+
+    given = conf(engine)
+    needs = clients(given)
+    if as_json:
+        write({"engine": given.engine, "server": given.sql_server, "clients": needs})
+        return
+    width = max(map(len, needs))
+    for name, need in needs.items():
+        print(f"{name:{width}}  {need}")
 
 
 @app.command(epilog="Example: ./warehouse serve --port 8000")
