@@ -71,11 +71,12 @@ def _parsed(value: Any) -> Any:
 
 
 def _json(blocks: Iterable[Result], terminal: bool) -> Iterator[str]:
-    yield "["
-    for number, line in enumerate(lines(blocks)):
+    start = "["
+    for line in lines(blocks):
         text = line.decode()
-        yield (",\n " if number else "") + (CONTROL.sub(_as_json, text) if terminal else text)
-    yield "]\n"
+        yield start + (CONTROL.sub(_as_json, text) if terminal else text)
+        start = ",\n "
+    yield "[]\n" if start == "[" else "]\n"
 
 
 def _as_json(match: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from etl import terminal
 from etl.query import formats, nested
-from etl.query.statements import keyword
+from etl.query.statements import keyword, writing_keyword
 from etl.servers.hive import Hive, Result
 from etl.settings import Settings
 from etl.terminal import progress
@@ -26,6 +26,8 @@ def query(settings: Settings, statements: Sequence[str], form: str, output: Text
             with progress("query"):
                 blocks = nested.blocks(hive, settings.engine, statement) if form == "json" else hive.blocks(statement)
                 first = next(blocks)
+            if not first.rows and writing_keyword(statement):  # Spark gives what writes a column without a row
+                first = Result()
             if len(statements) > 1 and form != "table" and not first.columns:
                 continue
             if not is_first and form != "json":

@@ -51,7 +51,7 @@ def read(statement: str | None, path: Path | None, values: Mapping[str, str]) ->
 def check_reads(statements: Sequence[str]) -> None:
     """Raise UsageError for the first statement that does not only read."""
     for statement in statements:
-        if verb := written_by(_tokens(statement)):
+        if verb := writing_keyword(statement):
             raise UsageError(
                 f"only statements that read are run ({', '.join(READS)}), not {verb[:40]}",
                 "./warehouse query --write runs it all the same",
@@ -64,16 +64,20 @@ def keyword(statement: str) -> str:
     return tokens[0].text.upper() if tokens else ""
 
 
-def written_by(tokens: list[sqlglot.Token]) -> str:
-    """What makes a statement one that does more than read: its keyword, "" for none."""
+def writing_keyword(statement: str) -> str:
+    """What makes a statement one that does more than read, "" for one that reads."""
+    return _writing(_tokens(statement))
+
+
+def _writing(tokens: list[sqlglot.Token]) -> str:
     tokens = _unbracketed(tokens)
     words = [token.text.upper() for token in tokens]
     if not words or words[0] not in READS or tokens[0].token_type in (TokenType.IDENTIFIER, TokenType.STRING):
         return words[0] if words else "an unfinished one"
     if words[0] == "EXPLAIN":  # which runs nothing, but where it measures
-        return written_by(tokens[2:]) if words[1:2] == ["ANALYZE"] else ""
+        return _writing(tokens[2:]) if words[1:2] == ["ANALYZE"] else ""
     if words[0] == "WITH":
-        return written_by(_behind_with(tokens))
+        return _writing(_behind_with(tokens))
     for token, word, following in zip(tokens, words, [*words[1:], ""], strict=True):
         if token.token_type == TokenType.INSERT and following in ("INTO", "OVERWRITE"):
             return f"{word} {following}"

@@ -211,6 +211,6 @@ def reduced(error: BaseException | str) -> str:
         error = getattr(error, "inner", None) or error
     text = message(error)
     head = re.split(r"\n\s*(?:at |== SQL ==|;|'[A-Z])", text, maxsplit=1)[0]  # a trace, a query or its plan follows
-    line = CAUSE.sub("", " ".join(head.split())).removeprefix("Error running query: ")
+    line = CAUSE.sub("", " ".join(head.split())[:2000]).removeprefix("Error running query: ")
     line = re.sub(r"^(\[\w+(?:\.\w+)*\]) \1", r"\1", line).strip() or "no cause given"
     return line if len(line) <= 400 else f"{line[:399]}…"

@@ -17,10 +17,11 @@ from etl.errors import WarehouseError
 from etl.terminal import escaped
 
 MOST_CHARACTERS, SIDE_CHARACTERS = 400, 60  # of a cause; of the statement's line on either side of the place
+READ_CHARACTERS = 10_000  # of a server's text, which may be a whole plan or hold a value of megabytes
 CLASSES = re.compile(r"(?:[\w$.]+(?:Exception|Error)(?: \[Error \d+\])?:? )+")
 SPARK_CLASS = re.compile(r"\[[A-Z][A-Z0-9_]*(?:\.[A-Z][A-Z0-9_]*)*\] ")
 PLACE = re.compile(r"[;,]? ?\(?\b[Ll]ine (\d+)(?::|,? pos )(\d+)\)?;? ?")
-BEHIND = re.compile(r"\n\s*(?:at |== SQL ==|;|'[A-Z]|\+- )|;\s*\n")  # a trace, a query or its plan
+BEHIND = re.compile(r"\n\s*(?:at |== SQL|;|'[A-Z]|\+- )|;\s*\n")  # a trace, a query or its plan
 ADVICE = re.compile(
     r"(?: (?:Verify|If you did|If necessary|To tolerate|To return|Use `?try_|Use DROP|Did you mean|You may|Consider)"
     r"[^.]*(?:\.(?!\s|$)[^.]*)*\.?|,? ?SQLSTATE: \w{5}|Error running query: |Error while \w+ statement: |FAILED: )"
@@ -62,6 +63,7 @@ def is_lost(text: str) -> bool:
 
 def explained(text: str, statement: str) -> SqlError:
     """What a server's error text about a statement means."""
+    text = text[:READ_CHARACTERS]
     place = PLACE.search(text)
     excerpt = _excerpt(statement, int(place[1]), int(place[2])) if place else ()
     for kind, patterns in MISSING.items():
@@ -70,7 +72,7 @@ def explained(text: str, statement: str) -> SqlError:
                 name = match[1].replace("`", "")
                 return SqlError(f"there is no {kind} {name}", _near(kind, name, text, statement), excerpt)
     line = " ".join(BEHIND.split(text, maxsplit=1)[0].split())
-    line = PLACE.sub(" ", SPARK_CLASS.sub("", ADVICE.sub("", line)))
+    line = PLACE.sub(" ", SPARK_CLASS.sub("", ADVICE.sub("", line[: 2 * MOST_CHARACTERS])))
     cause = " ".join(CLASSES.sub("", line).split()).strip(" ;,.") or "no cause given"
     return SqlError(cause if len(cause) <= MOST_CHARACTERS else f"{cause[: MOST_CHARACTERS - 1]}…", "", excerpt)
 
@@ -101,7 +103,7 @@ def _near(kind: str, name: str, text: str, statement: str) -> str:
     if kind != "column":
         return ""
     offered = OFFERED.search(text)
-    columns = re.findall(r"[\w.]+", (offered[1] or offered[2]).replace("`", "")) if offered else []
+    columns = re.findall(r"(?:\w+\.)*(\w+)", (offered[1] or offered[2]).replace("`", "")) if offered else []
     read = [file for file in files if {file.name, file.table} & set(re.findall(r"[\w.]+", statement))]
     return _closest(name, [*columns, *(column for file in read for column, _ in file.columns)])
 
