@@ -22,9 +22,10 @@ from markdown_it import MarkdownIt
 from etl.errors import ServerError, UsageError
 from etl.pages import fence, markdown, shown
 from etl.pages.words import age
+from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
-from etl.report.question import EQUATION, PLACE
-from etl.report.report import Reported, filled, report, write
+from etl.report.question import EQUATION, PLACE, filled
+from etl.report.report import Reported, report
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
 
