@@ -38,7 +38,8 @@ def read(statement: str | None, path: Path | None, values: Mapping[str, str]) ->
     try:
         text = path.read_text(encoding="utf-8") if path else sys.stdin.read() if statement == "-" else statement or ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path or 'standard input'} cannot be read: {error}", "give SQL in UTF-8") from error
+        step = "name a SQL file in UTF-8" if path else "give SQL in UTF-8"
+        raise UsageError(f"{path or 'standard input'} cannot be read: {error}", step) from error
     parameters = sqlfile.SqlFile(path, text).parameters if path else {}
     if unknown := set(values) - set(parameters):
         raise UsageError(f"{path or 'the query'} declares no parameter {min(unknown)}", "leave --hivevar out for it")
