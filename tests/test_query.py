@@ -6,6 +6,10 @@ import csv
 import datetime
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,10 +18,10 @@ import pyarrow.parquet
 import pytest
 
 from etl import query
-from etl.errors import UsageError
+from etl.errors import UsageError, WarehouseError
 from etl.query import export, statements
 from etl.servers.hive import Result
-from etl.settings import Settings
+from etl.settings import PROJECT, Settings
 from etl.terminal import CONTROL
 
 ROWS = Result(
@@ -114,6 +118,17 @@ def test_a_pipe_and_a_file_get_the_very_text(value: str) -> None:
     assert found == [["text", "other"], [value, 'a "b", c']]
     assert json.loads(query.formatted(result, "json")) == [{"text": value, "other": 'a "b", c'}]
     assert "\x1b" not in query.formatted(result, "json")
+
+
+def test_standard_output_decides_whether_a_terminal_shows_it() -> None:
+    code = "from etl import query; from etl.servers.hive import Result; "
+    code += "print(query.formatted(Result(['a'], [('\\x1b[2J',)]), 'csv'), end='')"
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, cwd=PROJECT, check=True)
+    os.close(theirs)
+    assert os.read(ours, 1000).splitlines() == [b"a", b"\\x1b[2J"]
+    os.close(ours)
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True).stdout == b"a\n\x1b[2J"
 
 
 def test_a_table_in_a_pipe_keeps_all_but_what_would_break_its_lines() -> None:
@@ -273,4 +288,43 @@ def test_what_cannot_be_exported_is_refused_before_a_server_is_needed(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         export.export(Settings(home=tmp_path), query_, tmp_path / name, lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    with export.replaced(path) as stream:
+        stream.write(b"first")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    with pytest.raises(KeyboardInterrupt), export.replaced(path) as stream:
+        stream.write(b"second")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("missing/x.csv", WarehouseError, "cannot write .*missing/x.csv: No such file"),
+        (".", UsageError, "is not a file; name a file"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_named(
+    name: str, error: type[WarehouseError], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message), export.replaced(tmp_path / name):
+        pass
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with (
+        pytest.raises(WarehouseError, match=r"cannot write .*x\.csv: No space left on device"),
+        export.write_errors(tmp_path / "x.csv"),
+        export.replaced(tmp_path / "x.csv"),
+    ):
+        full()
     assert list(tmp_path.iterdir()) == []

@@ -48,19 +48,20 @@ def export(settings: Settings, query: str, path: Path, watch: Callable[[int], No
             rows += len(block.rows)
             watch(rows)
 
-    with Hive(settings, terminal.watch) as hive, _replaced(path) as stream:
+    with Hive(settings, terminal.watch) as hive, replaced(path) as stream:
         blocks = nested.blocks(hive, settings.engine, statements[0])
         first = next(blocks)
         if not first.columns:
             raise UsageError("the statement has no rows to export", "export a SELECT")
         formats.check_names(first.columns)
-        with _write_errors(path):
+        with write_errors(path):
             writer(counted(itertools.chain([first], blocks)), first, stream)
     return rows
 
 
 @contextlib.contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
+    """Raise an error of the file system as WarehouseError."""
     try:
         yield
     except OSError as error:
@@ -70,20 +71,20 @@ def _write_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _replaced(path: Path) -> Iterator[IO[bytes]]:
+def replaced(path: Path) -> Iterator[IO[bytes]]:
     """A stream into a file beside the path that takes its place at the end, and goes away after an error."""
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is not a file", "name a file")
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _write_errors(path):
+    with write_errors(path):
         stream = partial.open("xb")
     try:
         with stream:
             yield stream
-            with _write_errors(path):
+            with write_errors(path):
                 stream.flush()
                 os.fsync(stream.fileno())
-        with _write_errors(path):
+        with write_errors(path):
             partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
