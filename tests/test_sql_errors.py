@@ -40,6 +40,7 @@ HIVE_COLUMN = (
     "Error while compiling statement: FAILED: SemanticException [Error 10004]: Line 2:7 Invalid table alias or column "
     "reference 'exam_nam': (possible column names are: attempts.exam_id, attempts.exam_name)"
 )
+HIVE_DATABASE = HIVE_TABLE.replace("1:14", "2:5")
 HIVE_SYNTAX = (
     "Error while compiling statement: FAILED: ParseException line 1:14 cannot recognize input near 'x' '<EOF>' '<EOF>' "
     "in from source"
@@ -54,10 +55,26 @@ HIVE_SYNTAX = (
         (SPARK_SYNTAX, "SELECT 1 FORM x", "Syntax error at or near 'FORM': extra input 'FORM'", "", 9),
         (SPARK_DIVISION, "SELECT 1 / 0", "Division by zero", "", None),
         (HIVE_TABLE, "SELECT * FROM attempts", "there is no table or view attempts", "flat.attempts", 14),
+        (
+            HIVE_DATABASE,
+            "SELECT *\nFROM flta.`attempts`",
+            "there is no table or view flta.attempts",
+            "flat.attempts",
+            5,
+        ),
         (HIVE_COLUMN, "SELECT\n       exam_nam FROM x", "there is no column exam_nam", "exam_name", 7),
         (HIVE_SYNTAX, "SELECT 1 FROM x", "cannot recognize input near 'x' '<EOF>' '<EOF>' in from source", "", 14),
     ],
-    ids=["spark table", "spark column", "spark syntax", "spark run", "hive table", "hive column", "hive syntax"],
+    ids=[
+        "spark table",
+        "spark column",
+        "spark syntax",
+        "spark run",
+        "hive table",
+        "hive database",
+        "hive column",
+        "hive syntax",
+    ],
 )
 def test_a_servers_error_is_its_cause_its_place_and_a_near_name(
     text: str, statement: str, cause: str, near: str, caret: int | None
@@ -69,6 +86,20 @@ def test_a_servers_error_is_its_cause_its_place_and_a_near_name(
     else:
         line, below = error.excerpt
         assert below.index("^") == line.index("|") + 2 + caret
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Error while compiling statement: FAILED: SemanticException [Error 10011]: Invalid function f", True),
+        ("Error while compiling statement: FAILED: SemanticException Column a Found in more than One Tables", True),
+        (SPARK_TABLE.replace("line 1 pos 14", ""), True),
+        (SPARK_DIVISION, False),
+        ("Error while processing statement: FAILED: Execution Error, return code 2", False),
+    ],
+)
+def test_a_mistake_is_told_from_what_happened_while_a_statement_ran(text: str, expected: bool) -> None:
+    assert explained(text, "SELECT 1").is_mistake is expected
 
 
 def test_a_long_line_is_shown_around_the_place_without_what_a_terminal_would_obey() -> None:

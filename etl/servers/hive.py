@@ -156,7 +156,7 @@ class Hive:
                 "see ./warehouse status, then run it again",
             )
         told = explained(text, statement)
-        step = f"did you mean {told.near}?" if told.near else "fix the statement" if told.excerpt else DOCTOR
+        step = f"did you mean {told.near}?" if told.near else "fix the statement" if told.is_mistake else DOCTOR
         return StatementError(
             f"{self.address} could not run `{_short(statement)}`: {told.cause}", step, excerpt=told.excerpt
         )

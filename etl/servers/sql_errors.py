@@ -26,6 +26,7 @@ ADVICE = re.compile(
     r"(?: (?:Verify|If you did|If necessary|To tolerate|To return|Use `?try_|Use DROP|Did you mean|You may|Consider)"
     r"[^.]*(?:\.(?!\s|$)[^.]*)*\.?|,? ?SQLSTATE: \w{5}|Error running query: |Error while \w+ statement: |FAILED: )"
 )
+COMPILING = re.compile(r"Error while compiling statement|\.(?:Analysis|Parse)Exception")
 # What the servers say when another server, or they themselves, went away.
 LOST = re.compile(
     r"java\.net\.(?:Connect|NoRouteToHost|UnknownHost|SocketTimeout)Exception|failed on connection exception"
@@ -49,11 +50,15 @@ OFFERED = re.compile(r"Did you mean one of the following\? \[([^\]]*)\]|possible
 
 @dataclass(frozen=True)
 class SqlError:
-    """The cause in one line, the names that were perhaps meant, and the line of the statement with a caret below."""
+    """The cause in one line, the name that was perhaps meant, the line of the statement with a caret below it.
+
+    `is_mistake` says that the statement is wrong, and not what happened while it ran.
+    """
 
     cause: str
     near: str = ""
     excerpt: tuple[str, ...] = ()
+    is_mistake: bool = True
 
 
 def is_lost(text: str) -> bool:
@@ -69,12 +74,24 @@ def explained(text: str, statement: str) -> SqlError:
     for kind, patterns in MISSING.items():
         for pattern in patterns:
             if match := re.search(pattern, text):
-                name = match[1].replace("`", "")
+                name = match[1].replace("`", "").removeprefix("spark_catalog.")
+                if place and kind == "table or view":
+                    name = _qualified(statement, int(place[1]), int(place[2]), name)
                 return SqlError(f"there is no {kind} {name}", _near(kind, name, text, statement), excerpt)
     line = " ".join(BEHIND.split(text, maxsplit=1)[0].split())
     line = PLACE.sub(" ", SPARK_CLASS.sub("", ADVICE.sub("", line[: 2 * MOST_CHARACTERS])))
     cause = " ".join(CLASSES.sub("", line).split()).strip(" ;,.") or "no cause given"
-    return SqlError(cause if len(cause) <= MOST_CHARACTERS else f"{cause[: MOST_CHARACTERS - 1]}…", "", excerpt)
+    cause = cause if len(cause) <= MOST_CHARACTERS else f"{cause[: MOST_CHARACTERS - 1]}…"
+    return SqlError(cause, "", excerpt, bool(excerpt) or COMPILING.search(text) is not None)
+
+
+def _qualified(statement: str, line: int, column: int, name: str) -> str:
+    """The name with its database as it stands at that place, since HiveServer2 leaves the database out."""
+    lines = statement.split("\n")
+    if 1 <= line <= len(lines) and (match := re.match(r"[\w.`]+", lines[line - 1][column:])):
+        found = match[0].replace("`", "")
+        return found if found.lower().endswith(f".{name.lower()}") else name
+    return name
 
 
 def _excerpt(statement: str, line: int, column: int) -> tuple[str, ...]:
