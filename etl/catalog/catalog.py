@@ -23,7 +23,7 @@ from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
 from etl.store.ledger import Event
-from etl.validate.checkpoint import SAID
+from etl.validate.run_suite import CAUSE
 
 REPORTS = "4_reports"
 
@@ -149,7 +149,7 @@ def _checked(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expect
             row["expectation"],
             row["severity"],
             row["is_met"],
-            row["observed"].partition(SAID)[0],
+            row["observed"].partition(CAUSE)[0],
         )
         for row in results
         if row["table_name"] in (file.name, file.table)
