@@ -78,7 +78,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "query": ("SQL", "./warehouse query"),
     "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
     "query --format csv --json 'SELECT 1'": ("--json", "give one of both"),
-    "rejected 0:1 --json": ("byte for byte", "leave one of both out"),
+    "rejected 0:1 --json": ("byte for byte", "leave out --json or the place"),
     "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
     "query -f missing.sql": ("missing.sql", "name a SQL file"),
     "query \"SELECT 'a\"": ("cannot be read", "quote"),

@@ -142,12 +142,13 @@ class _Sender:
         error, length = self._refused
         self._producer.purge()
         is_long = error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
+        fault = "did not get into" if is_long else "was not acknowledged by"  # but may be there: the answer can be lost
         raise ServerError(
-            f"a record of {length:,} bytes did not get into {self._where}: {error.str()}; "
+            f"a record of {length:,} bytes {fault} {self._where}: {error.str()}; "
             f"{self.acknowledged:,} records were acknowledged before",
             "raise the topic's max.message.bytes, up to 11 MB"
             if is_long
-            else "see ./warehouse status, and publish again",
+            else "see ./warehouse status, and publish again: of an attempt that comes twice the newest message counts",
         )
 
     def _create_topic(self, admin: AdminClient, partitions: int) -> None:
