@@ -67,7 +67,7 @@ HIVE_SYNTAX = (
             HIVE_DATABASE,
             "SELECT *\nFROM flta.`attempts`",
             "there is no table or view flta.attempts",
-            "flat.attempts",
+            "did you mean flat.attempts?",
             5,
         ),
         (HIVE_COLUMN, "SELECT\n       exam_nam FROM x", "there is no column exam_nam", "did you mean exam_name?", 7),
