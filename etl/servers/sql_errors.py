@@ -86,8 +86,8 @@ def _qualified(statement: str, line: int, column: int, name: str) -> str:
     """The name with its database as it stands at that place, since HiveServer2 leaves the database out."""
     lines = statement.split("\n")
     if 1 <= line <= len(lines) and (match := re.match(r"[\w.`]+", lines[line - 1][column:])):
-        found = match[0].replace("`", "")
-        return found if found.lower().endswith(f".{name.lower()}") else name
+        written = match[0].replace("`", "")
+        return written if written.lower().endswith(f".{name.lower()}") else name
     return name
 
 
@@ -112,7 +112,7 @@ def _step(kind: str, name: str, text: str, statement: str) -> str:
 
 
 def _near(kind: str, name: str, text: str, statement: str) -> str:
-    """The known name nearest to one, "" for none."""
+    """The name in the SQL files, or of those the server offers, that is nearest; "" for none."""
     try:
         files = sqlfile.files("[0-3]_*")
     except WarehouseError:  # the error of the statement matters more than a broken file
@@ -134,7 +134,7 @@ def _closest(name: str, candidates: Iterable[str]) -> str:
     """The candidate nearest to a name; one without a database is held against their last parts."""
     last = {candidate.lower().rpartition(".")[2]: candidate for candidate in candidates}
     whole = {candidate.lower(): candidate for candidate in candidates}
-    for known, wanted in ((whole, name.lower()), (last, name.lower().rpartition(".")[2])):
-        if found := difflib.get_close_matches(wanted, known, n=1, cutoff=0.75):
-            return known[found[0]]
+    for names, wanted in ((whole, name.lower()), (last, name.lower().rpartition(".")[2])):
+        if close := difflib.get_close_matches(wanted, names, n=1, cutoff=0.75):
+            return names[close[0]]
     return ""
