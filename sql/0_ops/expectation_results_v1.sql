@@ -10,7 +10,7 @@ CREATE DATABASE IF NOT EXISTS ops;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS ops.expectation_results_v1 (
     run_id STRING COMMENT 'The validation, sorts by time',
-    build_id STRING COMMENT 'The build that was looked at, published or about to be',
+    release BIGINT COMMENT 'The release that was validated',
     table_name STRING COMMENT 'What was looked at, as readers name it: flat.attempts',
     suite STRING COMMENT 'Name of the suite',
     expectation STRING COMMENT 'Type of the expectation',
