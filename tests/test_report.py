@@ -22,9 +22,10 @@ from markdown_it import MarkdownIt
 from etl.errors import ServerError, UsageError
 from etl.pages import fence, markdown, shown
 from etl.pages.words import age
+from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
-from etl.report.question import EQUATION, PLACE
-from etl.report.report import Reported, filled, report, write
+from etl.report.question import EQUATION, PLACE, filled
+from etl.report.report import Reported, report
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
 
@@ -70,7 +71,7 @@ def made(tmp_path: Path, results: dict[str, Rows], questions: Sequence[SqlFile])
     def query(statement: str) -> Rows:
         return next(rows for name, rows in results.items() if f"'{name}'" in statement)
 
-    return report(load(home=tmp_path), query, questions)
+    return report(load(home=tmp_path), [query], questions)
 
 
 def one(tmp_path: Path, rows: Rows, chart: str = "none", answer: str = "{thing}.") -> Reported:
@@ -452,13 +453,13 @@ def test_an_error_of_the_server_names_the_question(tmp_path: Path) -> None:
         raise ServerError("it went away", "see status")
 
     with pytest.raises(ServerError, match=r"sql/4_reports/it\.sql: it went away; see status"):
-        report(load(home=tmp_path), query, [question("it")])
+        report(load(home=tmp_path), [query], [question("it")])
 
 
 def test_a_file_of_two_statements_is_refused(tmp_path: Path) -> None:
     file = SqlFile(PROJECT / "sql" / "4_reports" / "it.sql", "-- reports.it: what?\nSELECT 1;\nSELECT 2;\n")
     with pytest.raises(UsageError, match=r"it\.sql holds 2 statements"):
-        report(load(home=tmp_path), lambda _: Rows([], []), [file])
+        report(load(home=tmp_path), [lambda _: Rows([], [])], [file])
 
 
 def test_charts_are_imported_by_those_who_draw_only() -> None:
