@@ -1,20 +1,16 @@
-"""The report in a real browser: made from rows by hand, then once from the sample on the session's servers."""
+"""The report in a real browser, made from rows by hand."""
 
 from __future__ import annotations
 
-import json
-import socket
 from pathlib import Path
 
 import pytest
 from browsing import Scheme, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
-from pictures import take
 from playwright.sync_api import Browser, Page
 from question_rows import rows_of
 
 from etl.report.report import questions, report
-from etl.settings import PROJECT, Settings, load
+from etl.settings import load
 
 DRAWN = sum(not file.header["Chart"].startswith("none") for file in questions())
 
@@ -91,20 +87,3 @@ def test_without_scripts_the_report_lacks_nothing_but_comfort(page_file: Path, b
         assert not page.locator("button:visible").count()
     finally:
         context.close()
-
-
-@pytest.mark.usefixtures("built")
-def test_the_report_of_the_sample_is_one_page_and_one_notebook(
-    run: Run, settings: Settings, browser: Browser, request: pytest.FixtureRequest
-) -> None:
-    assert "report.ipynb" in run("report").stderr
-    with opened(browser, settings.reports / "report.html") as page:
-        assert_is_good(page)
-        assert page.locator(".equation .state").all_inner_texts() == ["holds", "holds"]
-    if request.config.getoption("--write-docs"):
-        take(browser, settings.reports / "report.html", "report")
-    text = (settings.reports / "report.ipynb").read_text()
-    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    assert len(cells) == len(questions()) + 2
-    assert {output["output_type"] for cell in cells for output in cell["outputs"]} == {"display_data"}
-    assert not [word for word in (str(PROJECT), str(settings.home), socket.gethostname() + ":") if word in text]

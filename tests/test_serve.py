@@ -24,8 +24,8 @@ import pytest
 from browsing import WIDTHS, faults, is_wider_than_screen, opened
 from pictures import keep
 from playwright.sync_api import Browser, Page, expect
-from test_connect import SLOW, busy, wait_until
-from test_connect import server as process_of
+from slow_statements import SLOW, busy, wait_until
+from slow_statements import server as process_of
 
 from etl.errors import ServerError, UsageError
 from etl.serve import picture

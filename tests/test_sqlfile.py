@@ -190,7 +190,7 @@ HARMLESS["date"] = ["1970-01-01"]
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_value_is_refused_or_stays_text(value: str) -> None:
-    """As text it stays inside its quotes (tests/test_engines.py sends it); bare it is refused, in one plain line."""
+    """As text it stays inside its quotes (tests/stack/ sends it); bare it is refused, in one plain line."""
     for kind in ("identifier", "integer", "date"):
         if value in HARMLESS[kind]:
             continue

@@ -18,8 +18,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS ops.releases_v1 (
     engine STRING COMMENT 'What ran the build: spark or hive',
     table_versions ARRAY<STRUCT<
         table_name: STRING,
+        view_name: STRING,
         sha256: STRING,
-        row_count: BIGINT,
         seconds: DOUBLE,
         files: ARRAY<STRUCT<path: STRING, bytes: BIGINT, file_checksum: STRING>>
     >> COMMENT 'Tables of a published release: hash of the SQL file, what its build wrote',

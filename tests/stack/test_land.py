@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import runner
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     NewPartitions,
     NewTopic,
 )
-from conftest import runner
 from messages import attempt, holding, question, text
 
 from etl import settings as settings_module

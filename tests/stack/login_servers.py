@@ -122,7 +122,7 @@ def handshakes(authority: Authority, folder: Path, days: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def gateway() -> Iterator[JavaGateway]:
-    """A Java process that does what Python says, with the jars of Hive and of tests/jars.lock."""
+    """A Java process that does what Python says, with the jars of Hive and of tests/stack/jars.lock."""
     jars = parts.locked(LOCK)
     if missing := [jar for jar in jars if not parts.is_genuine(jar)]:
         said = parts.fetch(missing)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Run, beeline_words
 from comparing import assert_tables_are_right, consumed, in_order, rows
-from conftest import Run, beeline_words
 from messages import ACCEPTED, REJECTED, attempt, publish, text
 from oracle import is_accepted
 
@@ -110,7 +110,7 @@ def failures(run: Run, code: int = 3) -> list[str]:
     return [line.split(": ")[1] for line in lines if line.startswith("critical: ")]
 
 
-@pytest.mark.long  # tests/test_rehearsal.py sees it at each run of the tests
+@pytest.mark.long  # tests/stack/test_rehearsal.py sees it at each run of the tests
 @pytest.mark.usefixtures("sample")
 def test_the_sample_meets_every_critical_expectation(run: Run) -> None:
     assert failures(run, code=0) == []

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from commands import Run
 from comparing import TABLES, assert_tables_are_right, consumed
-from conftest import Run
 from messages import attempt, publish, text
 from oracle import is_accepted
 from reliability import Case

@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from commands import Run, beeline_words
 from comparing import TABLES, assert_tables_are_right, in_order, rows
-from conftest import Run, beeline_words
 from hostile import VALUES
 from messages import attempt, publish, text
 

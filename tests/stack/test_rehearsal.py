@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, USER, Run
+from commands import Run
+from own_stack import ROOT, USER
 
 from etl.servers.hdfs import Hdfs
 from etl.settings import PROJECT, Settings, load

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from commands import Run
 from comparing import TABLES, assert_same, assert_tables_are_right, rows
-from conftest import Run
 from messages import attempt, publish, text
 from reliability import Case
 

@@ -1,0 +1,42 @@
+"""Commands as a user types them: what runs ./warehouse, and what beeline is given to run a file of SQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+
+from etl.servers.hdfs import Hdfs
+from etl.settings import PROJECT, Settings
+from etl.sqlfile import SqlFile
+from etl.store import landings
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def runner(variables: dict[str, str]) -> Run:
+    """What runs ./warehouse as a user with these variables would; `code` is the exit code to expect."""
+
+    def call(*words: str, code: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **variables, "NO_COLOR": "1"}
+        raw = subprocess.run(
+            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=400, check=False
+        )
+        done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
+        assert done.returncode == code, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return call
+
+
+def beeline_words(settings: Settings, file: SqlFile, build_id: str) -> list[str]:
+    """How beeline is told to run a file, with its declared variables: all of the first landing, as that build."""
+    seen = landings.current(Hdfs(settings))
+    given = {"release": "0", "since": "0", "compaction": str(seen.compaction), "compacted": str(seen.compacted)}
+    given |= dict.fromkeys(("previous", "previous_build_id"), "none")
+    given |= {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": build_id, "first_part": "a"}
+    return [
+        "-f",
+        str(file.path),
+        *(word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")),
+    ]
