@@ -9,6 +9,7 @@ from browsing import Scheme, dead_links, faults, is_wider_than_screen, opened
 from playwright.sync_api import Browser, Page
 from question_rows import rows_of
 
+from etl.catalog.catalog_pages import write_start
 from etl.report.report import questions, report
 from etl.settings import load
 
@@ -19,7 +20,9 @@ DRAWN = sum(not file.header["Chart"].startswith("none") for file in questions())
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of all questions, made without a server."""
     answers = {file.statements()[0]: rows_of(file) for file in questions()}
-    return report(load(home=tmp_path_factory.mktemp("home")), [answers.__getitem__]).html
+    settings = load(home=tmp_path_factory.mktemp("home"))
+    write_start(settings)
+    return report(settings, [answers.__getitem__]).html
 
 
 def assert_is_good(page: Page) -> None:

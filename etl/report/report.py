@@ -13,6 +13,7 @@ from queue import SimpleQueue
 
 from etl.errors import UsageError, WarehouseError
 from etl.pages import Facts, Section, alone, render_html, render_markdown
+from etl.pages.links import links
 from etl.pages.write import write
 from etl.report.question import Result, place, position, section
 from etl.servers.hive import Hive, Query
@@ -127,7 +128,9 @@ def written(folder: Path, answers: Sequence[Answer], facts: Facts, as_notebook: 
     for name, svg in plots.items():
         write(folder / "plots" / name, svg)
     write(folder / "report.md", render_markdown(sections, facts))
-    write(folder / "report.html", render_html(sections, facts))
+    pages = {each.name: f"catalog/reports.{each.name}.html" for each in sections}
+    described = {name: page for name, page in pages.items() if (folder / page).exists()}
+    write(folder / "report.html", render_html(sections, facts, links(folder, "report.html"), described))
     for old in (folder / "plots").glob("*.svg"):
         if old.name not in plots:
             old.unlink()
