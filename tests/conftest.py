@@ -6,7 +6,7 @@ knows of it by settings alone: so everything here rehearses a cluster (tests/sta
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -21,7 +21,6 @@ from playwright.sync_api import Browser
 from reliability import Case, Cases
 
 from etl.build import build
-from etl.build.fill import How
 from etl.errors import WarehouseError
 from etl.settings import Settings
 from etl.validate import validate
@@ -188,23 +187,20 @@ def nasty(run: Run, unlanded: int, quick_build: Callable[..., None]) -> str:
     return landed
 
 
-@pytest.fixture(scope="session")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In place of expectations/: one suite with one quick expectation, so that a build takes seconds."""
-    path = tmp_path_factory.mktemp("suites") / "3_marts/exams_v1.json"
-    path.parent.mkdir(parents=True)
-    least = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
-    path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [{**least, "notes": "For the test."}]}))
-    return path.parent.parent
+@contextlib.contextmanager
+def unvalidated() -> Iterator[None]:
+    """Builds in this block publish without a validation: for tests that want just the tables."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validate, "validate", lambda *_: validate.Validated([], Path(), Path(), 0.0))
+        yield
 
 
 @pytest.fixture(scope="session")
-def quick_build(settings: Settings, suites: Path) -> Callable[..., None]:
-    """`quick_build("flat.attempts")` builds and publishes, validated by these: for tests that want just the tables."""
+def quick_build(settings: Settings) -> Callable[..., None]:
+    """`quick_build(engine="hive")` builds and publishes without a validation."""
 
-    def call(*tables: str, engine: str = "spark", how: How = How.NEW) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(validate, "EXPECTATIONS", suites)
-            build.build(settings.model_copy(update={"engine": engine}), tables, print, how=how)
+    def call(engine: str = "spark") -> None:
+        with unvalidated():
+            build.build(settings.model_copy(update={"engine": engine}), print)
 
     return call

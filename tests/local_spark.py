@@ -64,7 +64,9 @@ class Warehouse:
         self.run(place)
         for row in rows:
             folder = (row.get("compaction", 0), row.get("last_landing", row.get("landing", 1)))
-            path = self._root / f"raw/{name.partition('.')[2]}/compaction={folder[0]}/last_landing={folder[1]}/lines.json"
+            path = (
+                self._root / f"raw/{name.partition('.')[2]}/compaction={folder[0]}/last_landing={folder[1]}/lines.json"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"landing": 1, **row}) + "\n")
@@ -83,8 +85,7 @@ class Warehouse:
         kinds = [(one.name(), one.dataType().typeName()) for one in self._sql(statement).schema().fields()]
         assert len({name for name, _ in kinds}) == len(kinds), f"two columns have one name: {kinds}"
         columns = ", ".join(
-            f"CAST(`{name}` AS STRING) AS `{name}`" if kind.startswith(AS_TEXT) else f"`{name}`"
-            for name, kind in kinds
+            f"CAST(`{name}` AS STRING) AS `{name}`" if kind.startswith(AS_TEXT) else f"`{name}`" for name, kind in kinds
         )
         line = f"TO_JSON(STRUCT({columns}), MAP('ignoreNullFields', 'false')) AS line"
         lines = self._sql(f"SELECT {line} FROM ({statement}) AS asked").collectAsList()

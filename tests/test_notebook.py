@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +84,3 @@ def test_jupyter_displays_a_sentence_as_markdown_and_a_chart_as_svg() -> None:
 def test_a_question_that_no_file_has_is_refused() -> None:
     with pytest.raises(UsageError, match=r"no question nonsense; use one of headline"):
         Questions(Warehouse()).answer("nonsense")  # type: ignore[arg-type]
-
-
-def test_a_report_needs_no_jupyter() -> None:
-    code = "import sys, etl.report.notebook; sys.exit(bool({'IPython', 'nbclient', 'ipykernel'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

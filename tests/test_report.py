@@ -195,7 +195,9 @@ def test_questions_stand_in_the_order_of_their_positions_those_about_the_data_la
 def at_the_top(tmp_path: Path, rows: Rows, more: str) -> tuple[str, str]:
     """What stands above the contents of the page, and in Markdown above the first question."""
     done = made(tmp_path, {"it": rows}, [question("it", more=more)])
-    return done.html.read_text().partition("<nav")[0], done.markdown.read_text().partition("## ")[0]
+    return done.html.read_text().partition('<nav aria-label="Contents"')[0], done.markdown.read_text().partition("## ")[
+        0
+    ]
 
 
 @pytest.mark.parametrize("standing", ["good", "warn", "bad", "<nonsense>", None])
@@ -482,3 +484,7 @@ def test_the_header_of_every_question_can_be_used(file: SqlFile) -> None:
         assert all(equations) or not any(equations)
         names += [word for word in re.findall(r"\w+", front) if word != "if"]
     assert all(column in file.text.partition("\nSELECT")[2] for column in names)
+
+
+def test_markdown_begins_no_formula_in_jupyter() -> None:
+    assert markdown("\\(x\\) $y$") == "&#92;(x&#92;) \\$y\\$"

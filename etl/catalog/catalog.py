@@ -23,7 +23,7 @@ from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
 from etl.store.ledger import Event
-from etl.validate.checkpoint import SAID
+from etl.validate.run_suite import CAUSE
 
 REPORTS = "4_reports"
 
@@ -162,7 +162,7 @@ def _expected(file: SqlFile, suite: str, results: Sequence[Mapping[str, Any]]) -
         if row["table_name"] in (file.name, file.table):
             columns, text = tuple(re.split(r",\s*", row["column_name"] or "")), spoken(row["expectation"])
             limit = bounds.get((columns, text, row["severity"]), "")
-            observed = row["observed"].partition(SAID)[0]
+            observed = row["observed"].partition(CAUSE)[0]
             checked.append(Expected(columns, text, row["severity"], row["is_met"], observed, limit))
     return checked or declared
 

@@ -64,7 +64,7 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
     shared: dict[str, Any] = {
         "catalog": described,
         "names": names,
-        "short": {name: shown.partition(".")[2] if _is_placed(name) else shown for name, shown in names.items()},
+        "short": {name: shown.partition(".")[2] for name, shown in names.items()},
         **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, _upper, _grouped)},
     }
     overview = render(
@@ -144,11 +144,6 @@ def _names(described: Catalog) -> dict[str, str]:
         else table.file.table
         for table in described.tables
     }
-
-
-def _is_placed(name: str) -> bool:
-    """Whether its column in the picture says the database already."""
-    return not name.startswith("ops.")
 
 
 def _rows(table: Table) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from etl.sqlfile import SqlFile
 
 KAFKA = "kafka"
-BOX, GAP, ROW, TALL, HEAD = 176, 64, 36, 26, 34  # widths and heights in pixels
+BOX, GAP, ROW, TALL, HEAD = 164, 34, 36, 26, 34  # widths and heights in pixels
 APART = 4 * ROW  # at most, from box to box
 BEND = 0.5  # of the way between two columns, where a curve turns
 

@@ -103,6 +103,7 @@ def frame(result: Result) -> pandas.DataFrame:
     """The rows of a result as a DataFrame."""
     import pandas
 
+    pandas.set_option("display.html.use_mathjax", False)  # text between two dollar signs is no formula
     return pandas.DataFrame(result.rows, columns=list(result.columns))
 
 
