@@ -277,7 +277,7 @@ def test_a_search_finds_tables_questions_and_columns(browser: Browser, pages: Pa
         assert page.locator("tr[data-text]:visible").all_inner_texts()[0].startswith("misleading_options")
         assert not page.locator("#lineage").is_visible()
         field.fill("score_sum")
-        links = page.locator("#columns a:visible").evaluate_all("all => all.map(link => link.getAttribute('href'))")
+        links = page.locator("#columns li a:visible").evaluate_all("all => all.map(link => link.getAttribute('href'))")
         assert "marts.exams_v1.html#score_sum" in links and dead_links(page) == []
         assert f"{len(links)} columns" in page.get_by_role("status").inner_text()
         field.fill("")

@@ -120,7 +120,7 @@ def _environment() -> Environment:
     return environment
 
 
-def render(template: str, script: str = "", **values: Any) -> str:
+def render(template: str, script: str = "", /, **values: Any) -> str:
     """A page of one of the templates here; `chart_style` are rules for it alone.
 
     Its one script may run because the page names its hash; no other may.
