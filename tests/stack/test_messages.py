@@ -120,7 +120,23 @@ RAW = ("raw.assessments", "raw.rejected_messages", "raw.landings")
 )
 def test_both_engines_find_the_same_in_every_column(table: str, sessions: dict[str, Hive]) -> None:
     described = sessions["spark"].query(f"DESCRIBE {table}").rows
-    assert_same_answer(sessions, [name for name, kind, _ in described if not kind.startswith("struct")], table)
+    # Quotes within an array of structs are shown otherwise by either engine: its fields are compared below.
+    plain = [name for name, kind, _ in described if not kind.startswith(("struct", "array<struct"))]
+    assert_same_answer(sessions, plain, table)
+
+
+@pytest.mark.usefixtures("placed")
+@pytest.mark.parametrize("table", ["raw.assessments", "flat.messages"])
+def test_both_engines_find_the_same_unknown_fields(table: str, sessions: dict[str, Hive]) -> None:
+    exploded = f"{table} LATERAL VIEW EXPLODE(unknown_fields) unknown AS field"
+    assert_same_answer(sessions, ["field.path", "field.example"], exploded)
+
+
+@pytest.mark.usefixtures("placed")
+def test_both_engines_find_the_same_headers(sessions: dict[str, Hive]) -> None:
+    for table in ("raw.assessments", "raw.rejected_messages"):
+        exploded = f"{table} LATERAL VIEW EXPLODE(headers) sent AS header"
+        assert_same_answer(sessions, ["header.name", "header.value_base64"], exploded)
 
 
 @pytest.mark.usefixtures("placed")
