@@ -1,31 +1,16 @@
-"""One stack of real servers for the whole test session, in a folder of its own.
-
-It has other ports, another HDFS root and another user than the defaults, and the sample comes in by `remote`, which
-knows of it by settings alone: so everything here rehearses a cluster (tests/stack/test_rehearsal.py).
-"""
+"""What all tests share: their order, the start and end of the servers, the page that they write, a browser."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
 from browsing import browsing
-from commands import Run, runner
-from messages import ACCEPTED, REJECTED, publish, text
-from own_stack import USER, OwnStack
+from own_stack import STACK, OwnStack
 from playwright.sync_api import Browser
 from reliability import Case, Cases
-
-from etl.build import build
-from etl.build.fill import How
-from etl.errors import WarehouseError
-from etl.settings import Settings
-from etl.validate import validate
-from stack import processes
 
 ORDER = {
     "test_readme.py": -4,
@@ -34,7 +19,6 @@ ORDER = {
     "test_docs.py": -1,
     "test_messages.py": 1,
 }
-STACK = pytest.StashKey[OwnStack]()
 FAILED = pytest.StashKey[bool]()
 
 
@@ -78,19 +62,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 CASES = Cases()
 
 
+COUNTED = pytest.StashKey[list[tuple[str, str, str, int]]]()
+
+
 @pytest.fixture
-def case() -> Case:
-    """`case("Two loaders", "started at once", "one lands")` counts a line of docs/reliability.md."""
-    return CASES.add
+def case(request: pytest.FixtureRequest) -> Case:
+    """`case("Two loaders", "started at once", "one lands")` counts a line of docs/reliability.md when it passes."""
+    counted = request.node.stash[COUNTED] = []
+
+    def count(case: str, done: str, outcome: str, times: int = 1) -> None:
+        counted.append((case, done, outcome, times))
+
+    return count
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """`@pytest.mark.case("Two loaders", "started at once", "one lands")` counts that line when the test has passed."""
     report = yield
-    for mark in item.iter_markers("case"):
-        if report.when == "call" and report.passed:
+    if report.when == "call" and report.passed:
+        for mark in item.iter_markers("case"):
             CASES.add(*mark.args, **mark.kwargs)
+        for counted in item.stash.get(COUNTED, []):
+            CASES.add(*counted)
     return report
 
 
@@ -108,103 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 
 
 @pytest.fixture(scope="session")
-def own_stack(request: pytest.FixtureRequest) -> OwnStack:
-    """The stack of all tests; what uses it is a test that needs servers."""
-    return request.config.stash[STACK]
-
-
-@pytest.fixture(scope="session")
-def settings(own_stack: OwnStack) -> Settings:
-    """The settings of the running stack; where it does not start, the tests end: none that can pass is left."""
-    try:
-        return own_stack.settings()
-    except WarehouseError as error:
-        pytest.exit(str(error), returncode=1)
-
-
-@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, one for all tests."""
     with browsing() as found:
         yield found
-
-
-@pytest.fixture(scope="session")
-def run(settings: Settings) -> Run:
-    """`run("land")` runs ./warehouse at the home of the stack."""
-    return runner({"WAREHOUSE_HOME": str(settings.home)})
-
-
-@pytest.fixture(scope="session")
-def cluster(settings: Settings) -> dict[str, str]:
-    """The variables of docs/cluster.md that make the stack a cluster somewhere else."""
-    given = {**processes.read(settings)["settings"], "hive_user": USER}
-    return {f"WAREHOUSE_{name.upper()}": value for name, value in given.items()}
-
-
-@pytest.fixture(scope="session")
-def remote(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """`remote("land")` runs ./warehouse at an empty home, where only settings say where the servers are."""
-    return runner({"WAREHOUSE_HOME": str(tmp_path_factory.mktemp("remote")), **cluster})
-
-
-@pytest.fixture(scope="session")
-def published(remote: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample's file, published; the topic holds just its messages."""
-    path = tmp_path_factory.mktemp("sample") / "sample.json"
-    path.write_text(remote("generate").stdout)
-    remote("publish", str(path))
-    return path
-
-
-@pytest.fixture(scope="session")
-def landed(remote: Run, published: Path) -> str:
-    """What the first landing, of just the sample, said."""
-    assert published.exists()
-    return remote("land").stderr
-
-
-@pytest.fixture(scope="session")
-def built(remote: Run, landed: str) -> str:
-    """What the first build, of just the sample, said."""
-    assert landed
-    return remote("build").stderr
-
-
-@pytest.fixture(scope="session")
-def unlanded(settings: Settings, built: str) -> int:
-    """The nasty messages are published, behind the sample that is built."""
-    assert built
-    publish(settings, *map(text, ACCEPTED), *(one for one, _ in REJECTED))
-    return len(ACCEPTED) + len(REJECTED)
-
-
-@pytest.fixture(scope="session")
-def nasty(run: Run, unlanded: int, quick_build: Callable[..., None]) -> str:
-    """They are landed and built; what the landing said."""
-    assert unlanded
-    landed = run("land").stderr
-    quick_build()
-    return landed
-
-
-@pytest.fixture(scope="session")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In place of expectations/: one suite with one quick expectation, so that a build takes seconds."""
-    path = tmp_path_factory.mktemp("suites") / "3_marts/exams_v1.json"
-    path.parent.mkdir(parents=True)
-    least = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
-    path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [{**least, "notes": "For the test."}]}))
-    return path.parent.parent
-
-
-@pytest.fixture(scope="session")
-def quick_build(settings: Settings, suites: Path) -> Callable[..., None]:
-    """`quick_build("flat.attempts")` builds and publishes, validated by these: for tests that want just the tables."""
-
-    def call(*tables: str, engine: str = "spark", how: How = How.NEW) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(validate, "EXPECTATIONS", suites)
-            build.build(settings.model_copy(update={"engine": engine}), tables, print, how=how)
-
-    return call
