@@ -10,6 +10,7 @@ from etl.servers.hdfs import Hdfs
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
 from etl.store import landings
+from etl.store.ledger import Ledger
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -29,14 +30,14 @@ def runner(variables: dict[str, str]) -> Run:
     return call
 
 
-def beeline_words(settings: Settings, file: SqlFile, build_id: str) -> list[str]:
-    """How beeline is told to run a file, with its declared variables: all of the first landing, as that build."""
-    seen = landings.current(Hdfs(settings))
-    given = {"release": "0", "since": "0", "compaction": str(seen.compaction), "compacted": str(seen.compacted)}
-    given |= dict.fromkeys(("previous", "previous_build_id"), "none")
-    given |= {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": build_id, "first_part": "a"}
-    return [
-        "-f",
-        str(file.path),
-        *(word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")),
-    ]
+def beeline_words(settings: Settings, file: SqlFile) -> list[str]:
+    """How beeline is given a file with its declared variables: of the newest landing, and of what is published."""
+    hdfs = Hdfs(settings)
+    seen, published = landings.current(hdfs), Ledger(hdfs).state().published
+    assert published
+    newest = seen.folders[-1]
+    folder = {"folder_compaction": str(newest.compaction), "folder_landing": str(newest.last)}
+    release = {"release": str(published.release), "landing": str(published.landing), "hashes": "none"}
+    given = {"warehouse_root": settings.warehouse_root, **seen.parameters, **folder, **release}
+    variables = (word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}"))
+    return ["-f", str(file.path), *variables]

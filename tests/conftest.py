@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Generator, Iterator
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
@@ -19,6 +20,7 @@ ORDER = {
     "test_docs.py": -1,
     "test_messages.py": 1,
 }
+LEFT = pytest.StashKey[Counter[str]]()
 FAILED = pytest.StashKey[bool]()
 
 
@@ -28,12 +30,26 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no server comes first, while the servers start.
+def part_of(item: pytest.Item) -> str | None:
+    """The part of `--long` that a test belongs to, None where it runs always; without a name it is its module's."""
+    marks = [mark for mark in item.iter_markers("long")]
+    return (marks[0].args or (item.path.stem.removeprefix("test_"),))[0] if marks else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what was not chosen; what needs no server comes first, while the servers start.
 
     The README, the rehearsal and the pages show the plain sample: they come before others publish what is wrong.
     The corpus comes last: behind it every table is larger and slower to read.
     """
+    chosen, parts = config.getoption("--long"), {item: part_of(item) for item in items}
+    if chosen not in (None, "all", *parts.values()):
+        known = ", ".join(sorted({part for part in parts.values() if part}))
+        raise pytest.UsageError(f"--long has no part {chosen!r}: it may be {known}")
+    left = [item for item, part in parts.items() if chosen != "all" and part != chosen]
+    config.stash[LEFT] = Counter(part for part in map(part_of, left) if part)
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
     items.sort(key=lambda item: (needs_stack(item), ORDER.get(item.path.name, 0)))
 
 
@@ -55,7 +71,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--write-docs` writes what the tests did into docs/reliability.md, and pictures of pages into docs/pictures/."""
+    """`--long` runs the long tests as well, `--long kills` those of one part alone.
+
+    `--write-docs` writes what the tests did into docs/reliability.md, and pictures of pages into docs/pictures/.
+    """
+    parser.addoption("--long", nargs="?", const="all", metavar="PART", help="run long tests too, or one part of them")
     parser.addoption("--write-docs", action="store_true", help="write docs/reliability.md and docs/pictures/")
 
 
@@ -96,7 +116,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """Say where the logs of the servers are, when a test has failed."""
+    """Say which long tests did not run, and where the logs of the servers are when a test has failed."""
+    if left := config.stash.get(LEFT, None):
+        parts = ", ".join(f"{part} {count}" for part, count in sorted(left.items()))
+        terminalreporter.write_line(f"long tests that did not run (--long [PART] runs them): {parts}")
     if STACK in config.stash and exitstatus:
         terminalreporter.write_line(f"logs of the servers: {config.stash[STACK].home}/logs")
 

@@ -480,3 +480,7 @@ def test_the_header_of_every_question_can_be_used(file: SqlFile) -> None:
         assert all(equations) or not any(equations)
         names += [word for word in re.findall(r"\w+", front) if word != "if"]
     assert all(column in file.text.partition("\nSELECT")[2] for column in names)
+
+
+def test_markdown_begins_no_formula_in_jupyter() -> None:
+    assert markdown("\\(x\\) $y$") == "&#92;(x&#92;) \\$y\\$"

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlglot
 from browsing import WIDTHS, Scheme, dead_links, faults, is_wider_than_screen, opened
+from etl.validate.look import Look
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
@@ -29,7 +30,6 @@ from etl.settings import Settings, load
 from etl.validate import checkpoint, data_docs
 from etl.validate import failing_rows as failing
 from etl.validate import summary_page as summary
-from etl.validate.look import Look
 from etl.validate.summary_page import History, Spark, counted
 
 # What a producer could put into any field, and what must be found in no page.

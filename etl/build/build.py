@@ -41,8 +41,10 @@ def build(
     landed yet, ExpectationError when a critical expectation fails: then readers see what they saw before.
     """
     from etl.validate.run_suite import preload
+    from etl.validate.scope import Scope
     from etl.validate.suites import refuse_incomplete
-    from etl.validate.validate import Scope, validate
+    from etl.validate.summary_page import mark_published
+    from etl.validate.validate import validate
 
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)
@@ -75,7 +77,8 @@ def build(
         before = todo.published
         since = before.landing if before and not todo.changed else 0
         recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
-        scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded)
+        tables = [file.table for file in shown(todo.files)]
+        scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
         validated = validate(settings, say, scope)
         action = PUBLISHED if validated.is_good else REJECTED
         ledger.decide(action, release, todo.landing, settings.engine, versions)
@@ -87,6 +90,7 @@ def build(
         finish_switch(schema, hdfs, ledger)
         schema.save()
         ledger.merge()
+        mark_published(settings, release, todo.landing)
         say(f"published release {release}, which shows all landings up to {todo.landing}")
         return validated
 
@@ -149,11 +153,11 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     for file in todo.files:
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
-        if file.is_flat and todo.published and file.table not in todo.changed:
-            flat = flat_folders.filled(hdfs, file.table)
-            for seen in landings.generations(hdfs)[::-1]:
-                if all(folder.origin in flat for folder in seen.folders if folder.last <= todo.published.landing):
-                    schema.flat_partitions(file.table, seen, todo.published.landing)
+    if todo.published:
+        tables = [file.table for file in todo.files if file.is_flat and file.table not in todo.changed]
+        seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), todo.published.landing)
+        for table in tables:
+            schema.flat_partitions(table, seen, todo.published.landing)
     finish_switch(schema, hdfs, ledger)
     schema.save()
 

@@ -36,7 +36,7 @@ def repair(settings: Settings) -> list[str]:
                     if not folders:
                         schema.flat_partitions(file.table, todo.seen, todo.landing)
                 elif file.columns:
-                    _mart_partitions(schema, hive, hdfs, settings, file)
+                    _mart_partitions(schema, hive, hdfs, file)
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
             seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), landing)
@@ -73,7 +73,7 @@ def _candidate(state: State) -> tuple[int, int]:
     return (event.release, event.landing) if event else (0, 0)
 
 
-def _mart_partitions(schema: Schema, hive: Hive, hdfs: Hdfs, settings: Settings, file: SqlFile) -> None:
+def _mart_partitions(schema: Schema, hive: Hive, hdfs: Hdfs, file: SqlFile) -> None:
     there = schema.partition_names(file.table)
     names = [name for name in hdfs.names(*file.table.split(".")) if name.startswith("release=") and name not in there]
     if names:

@@ -20,6 +20,8 @@ def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
 
     Raises WarehouseError when there is no release before, or its files were removed.
     """
+    from etl.validate.summary_page import mark_published
+
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)
     with lock.exclusive(settings, "build"), Hive(settings) as hive:
@@ -40,6 +42,7 @@ def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
         event = ledger.roll_back(state.published)
         finish_switch(schema, hdfs, ledger)
         schema.save()
+        mark_published(settings, event.release, event.landing)
         say(
             f"readers see release {event.release} of landing {event.landing} again, no longer {state.published.release}"
         )

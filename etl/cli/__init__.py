@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
@@ -37,7 +38,7 @@ def main() -> None:
     except WarehouseError as error:
         if state["debug"]:
             traceback.print_exc()
-        fail(str(error), error.exit_code)
+        fail(str(error), error.exit_code, error.excerpt)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", errors.EXIT_FAILED)
     except Exception as error:
@@ -61,7 +62,8 @@ def told(error: Exception) -> NoReturn:
     fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Say in one line what went wrong, and end."""
-    terminal.say(f"warehouse: {message}")
+def fail(message: str, code: int, excerpt: Sequence[str] = ()) -> NoReturn:
+    """Say in one line what went wrong, with an excerpt below it, and end."""
+    for line in (f"warehouse: {message}", *excerpt):
+        terminal.say(line)
     sys.exit(code)

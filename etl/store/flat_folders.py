@@ -50,7 +50,7 @@ def remove_outdated(hdfs: Hdfs, file: SqlFile, folders: Iterable[Folder]) -> Non
 
 
 def manifest(hdfs: Hdfs, table: str, folder: Folder) -> Mapping[str, Any]:
-    """What the build wrote down of a folder: {table_name, sha256, engine, filled_at, seconds, files}; {} for nothing."""
+    """What a build recorded of a folder: {table_name, sha256, engine, filled_at, seconds, files}; {} for nothing."""
     try:
         return hdfs.rows(*place(table, folder), MANIFEST)[0]
     except FileNotFoundError:

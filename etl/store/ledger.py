@@ -26,7 +26,7 @@ KEPT = 1000  # events that merging keeps
 
 @dataclass(frozen=True)
 class Event:
-    """One row of ops.releases; `table_versions` are {table_name, view_name, sha256, seconds, files} of a published release."""
+    """One row of ops.releases; `table_versions` are {table_name, view_name, sha256, seconds, files}."""
 
     event: int
     action: str

@@ -6,20 +6,18 @@ knows of it by settings alone: so everything here rehearses a cluster (test_rehe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
 from commands import Run, runner
 from messages import ACCEPTED, REJECTED, publish, text
 from own_stack import STACK, USER, OwnStack
+from quick_builds import unvalidated
 
 from etl.build import build
 from etl.errors import WarehouseError
 from etl.settings import Settings
-from etl.validate import validate
 from stack import processes
 
 
@@ -98,22 +96,11 @@ def nasty(run: Run, unlanded: int, quick_build: Callable[..., None]) -> str:
 
 
 @pytest.fixture(scope="session")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In place of expectations/: one suite with one quick expectation, so that a build takes seconds."""
-    path = tmp_path_factory.mktemp("suites") / "3_marts/exams_v1.json"
-    path.parent.mkdir(parents=True)
-    least = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
-    path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [{**least, "notes": "For the test."}]}))
-    return path.parent.parent
-
-
-@pytest.fixture(scope="session")
-def quick_build(settings: Settings, suites: Path) -> Callable[..., None]:
-    """`quick_build()` builds and publishes, validated by these suites: for tests that want just the tables."""
+def quick_build(settings: Settings) -> Callable[..., None]:
+    """`quick_build(engine="hive")` builds and publishes without a validation."""
 
     def call(engine: str = "spark") -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(validate, "EXPECTATIONS", suites)
+        with unvalidated():
             build.build(settings.model_copy(update={"engine": engine}), print)
 
     return call

@@ -1,63 +1,48 @@
-"""Builds that are refused, killed, raced, rolled back and cleaned up, on real servers: what readers see all the while.
+"""Releases that are rejected, killed, raced, rolled back, compacted and repaired on real servers.
 
-The builds here are validated by one small suite, so that they take seconds; the real suites judge in other modules.
+What readers see all the while is compared with the independent computation. Most builds here are not validated, so
+that they take seconds; the suites have tests of their own. All interleavings are proven by simulation.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Run, beeline_words
 from comparing import TABLES, assert_tables_are_right, rows
+from messages import attempt, publish, text
+from quick_builds import unvalidated
 from reliability import Case
 
 from etl import sqlfile
-from etl.build import build, clean
+from etl.build import build, clean, repair, retire, rollback
 from etl.errors import ExpectationError, UsageError, WarehouseError
+from etl.land import compact
+from etl.land.land import land
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
-from etl.store import published as release
+from etl.store import flat_folders, landings
 from etl.store.ledger import Ledger
 from etl.validate import validate
 
 pytestmark = pytest.mark.usefixtures("nasty")
 
-EXAMS, ACTIVITY = "marts.exams", "marts.daily_activity"
+EXAMS = "marts.exams"
 
 
 class Killed(BaseException):
-    """Ends a build where it stands, as SIGKILL would: nothing catches it."""
+    """Ends a command where it stands, as SIGKILL would: nothing catches it."""
 
 
 @pytest.fixture(scope="module")
 def hive(settings: Settings) -> Iterator[Hive]:
     with Hive(settings) as session:
         yield session
-
-
-@pytest.fixture
-def expect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
-    """`expect(5)` makes "marts.exams has at least 5 rows" the one expectation there is."""
-
-    def write(least: int) -> None:
-        path = tmp_path / "expectations/3_marts/exams_v1.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        only = {
-            "type": "expect_table_row_count_to_be_between",
-            "kwargs": {"min_value": least},
-            "severity": "critical",
-            "notes": "For the test.",
-        }
-        path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [only]}))
-        monkeypatch.setattr(validate, "EXPECTATIONS", tmp_path / "expectations")
-
-    write(1)
-    return write
 
 
 @pytest.fixture
@@ -68,58 +53,76 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def ledger(settings: Settings) -> Ledger:
-    return Ledger(Hdfs(settings))
+def silent(_: str) -> None:
+    """What a command prints is of no interest here."""
 
 
-def said(text: str) -> None:
-    """What a build tells is not looked at here."""
+def land_some(settings: Settings, *messages: bytes) -> int:
+    """Publish and land messages; the number of the landing."""
+    publish(settings, *messages)
+    return land(settings, silent).landing
 
 
-def seen(hive: Hive) -> Any:
-    """What readers see: the build, and that every table of it is there and says the same."""
-    asked = " UNION ALL ".join(f"SELECT '{table}', COUNT(*), MAX(build_id) FROM {table}" for table in TABLES)
-    counts = {table: (count, build_id) for table, count, build_id in hive.query(asked).rows}
-    assert len({build_id for _, build_id in counts.values()}) == 1, counts
-    return counts
+def published(settings: Settings) -> tuple[int, int]:
+    """The release and the landing that the log says readers see."""
+    event = Ledger(Hdfs(settings)).state().published
+    assert event
+    return event.release, event.landing
 
 
-def digests(hive: Hive) -> Any:
-    """What readers see of every table: how many rows, and a sum over hashes of all their cells but the build."""
-    columns = {
-        file.name: [f"`{name}`" for name, _ in file.columns if name not in ("build_id", "part", "questions")]
-        for file in sqlfile.files("[23]_*")
-    }
-    asked = " UNION ALL ".join(
-        f"SELECT '{table}', COUNT(*), SUM(CAST(XXHASH64({', '.join(columns[table])}) AS DECIMAL(38, 0))) FROM {table}"
+def pointed(hive: Hive) -> tuple[int, int]:
+    """The release and the landing that the views look at."""
+    return tuple(hive.query("SELECT release, landing FROM ops.published").rows[0])  # type: ignore[return-value]
+
+
+def contents(hive: Hive) -> Any:
+    """What readers see of every table: the number of rows, and a sum over hashes of all their cells."""
+    columns = {}
+    for table in TABLES:
+        names = set(hive.query(f"SELECT * FROM {table} LIMIT 0").columns) - {"compaction", "last_landing", "release"}
+        columns[table] = ", ".join(f"`{name}`" for name in sorted(names))
+    statement = " UNION ALL ".join(
+        f"SELECT '{table}', COUNT(*), SUM(CAST(XXHASH64({columns[table]}) AS DECIMAL(38, 0))) FROM {table}"
         for table in TABLES
     )
-    return sorted(hive.query(asked).rows)
+    return sorted(hive.query(statement).rows)
 
 
-@pytest.mark.usefixtures("expect")
-def test_a_build_that_fails_a_critical_expectation_leaves_readers_what_they_had(
-    settings: Settings, hive: Hive, ledger: Ledger, expect: Callable[[int], None], case: Case
+def test_a_rejected_build_leaves_readers_what_they_had_and_can_be_queried(
+    settings: Settings, hive: Hive, quick_build: Callable[..., None], case: Case
 ) -> None:
-    build.build(settings, [], said)
-    before, contents = seen(hive), rows(hive, EXAMS)
-    expect(10**9)
-    with pytest.raises(ExpectationError, match=r"is not published.*marts\.exams_v1"):
-        build.build(settings, [EXAMS], said)
-    assert seen(hive) == before and rows(hive, EXAMS) == contents
-    assert ledger.decision(ledger.decisions()[0]).action == "refused"
-    assert build.build(settings, [], said) is None, "a refused build is not gone on from"
-    expect(1)
-    assert build.build(settings, [EXAMS], said)
-    assert seen(hive) != before
-    case("Build that fails a critical expectation", "built", "readers keep the build before")
+    quick_build()
+    before = contents(hive)
+    land_some(settings, text(attempt("rejected build")))
+    rejected = validate.Validated(
+        [{"severity": "critical", "is_met": False, "table_name": EXAMS, "expectation": "x", "observed": "y"}],
+        Path(), Path(), 0.0,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validate, "validate", lambda *_: rejected)
+        with pytest.raises(ExpectationError, match=r"is not published.*marts\.exams"):
+            build.build(settings, silent)
+    assert contents(hive) == before and pointed(hive) == published(settings)
+    count = "SELECT COUNT(*) FROM {}.attempts WHERE attempt_id = 'attempt rejected build'"
+    assert hive.query(count.format("candidate")).rows == [(1,)]
+    assert hive.query(count.format("flat")).rows == [(0,)]
+    quick_build()
+    assert hive.query(count.format("flat")).rows == [(1,)]
+    case("Build that fails a critical expectation", "built", "readers keep the release before")
 
 
-def killed_after(hive_class: type[Hive], monkeypatch: pytest.MonkeyPatch, count: int) -> list[str]:
-    """Let a build die before its statement number `count`; the statements that it sent."""
+STEPS = range(60)
+
+
+@pytest.mark.parametrize("count", [pytest.param(n, marks=[] if n in (8, 20) else [pytest.mark.long]) for n in STEPS])
+def test_a_build_killed_before_any_statement_is_finished_by_the_next(
+    count: int, settings: Settings, hive: Hive, quick_build: Callable[..., None], case: Case
+) -> None:
+    quick_build()
+    before = contents(hive)
+    land_some(settings, text(attempt(f"killed {count}")), text(attempt("killed again and again")))
     sent: list[str] = []
-    query = hive_class.query
+    query = Hive.query
 
     def counting(self: Hive, statement: str) -> Any:
         if len(sent) == count:
@@ -127,204 +130,183 @@ def killed_after(hive_class: type[Hive], monkeypatch: pytest.MonkeyPatch, count:
         sent.append(statement)
         return query(self, statement)
 
-    monkeypatch.setattr(hive_class, "query", counting)
-    return sent
-
-
-STEPS = range(0, 120)
-
-
-@pytest.mark.parametrize("count", [pytest.param(one, marks=[] if one == 34 else [pytest.mark.long]) for one in STEPS])
-@pytest.mark.usefixtures("expect")
-def test_a_build_killed_after_any_statement_resumes_to_the_same_end(
-    count: int, settings: Settings, hive: Hive, case: Case
-) -> None:
-    build.build(settings, [], said)
-    before = digests(hive)
     with pytest.MonkeyPatch.context() as patch:
-        sent = killed_after(Hive, patch, count)
+        patch.setattr(Hive, "query", counting)
         try:
-            build.build(settings, ["flat.attempts", EXAMS, ACTIVITY], said)
+            with unvalidated():
+                build.build(settings, silent)
         except Killed:
             pass
         else:
             pytest.skip(f"a build has {len(sent)} statements")
-    assert digests(hive) == before, "readers see whole tables"
-    build.build(settings, [], said)
-    seen(hive)
-    assert digests(hive) == before
-    case("Build killed after a statement", "every statement in turn, then built again", "the same tables")
+    if published(settings) == pointed(hive):
+        assert contents(hive) == before, "readers see the release before, whole"
+    quick_build()
+    assert pointed(hive) == published(settings)
+    assert_tables_are_right(settings, hive)
+    case("Build killed before a statement", "every statement in turn, then built again", "the tables are right")
 
 
-@pytest.mark.usefixtures("expect")
-def test_the_next_build_keeps_the_tables_that_a_killed_one_finished(
-    settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch
+def test_of_two_builds_on_two_machines_the_later_one_is_published_whole(
+    settings: Settings, hive: Hive, tmp_path: Path, case: Case
 ) -> None:
-    build.build(settings, [], said)
-    fill, calls = build.fill, []
-
-    def dying(*arguments: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise Killed
-        return fill(*arguments)
-
-    monkeypatch.setattr(build, "fill", dying)
-    with pytest.raises(Killed):
-        build.build(settings, list(TABLES), said)
-    lines: list[str] = []
-    build.build(settings, [], lines.append)
-    assert lines[-1].endswith("4 tables built, 3 kept"), lines  # options and marts, which read what the killed one made
-    assert len(calls) == 3 + 4
-    seen(hive)
-
-
-@pytest.mark.usefixtures("expect")
-def test_a_switch_that_was_killed_is_finished_by_the_next_command(
-    settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch, case: Case
-) -> None:
-    build.build(settings, [], said)
-    before = seen(hive)
-    show, calls = release.show, list[None]()
-
-    def dying(*arguments: Any, **options: Any) -> None:
-        calls.append(None)
-        if len(calls) == 2:  # the first mends what was before
-            raise Killed
-        show(*arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(release, "show", dying)
-        with pytest.raises(Killed):
-            build.build(settings, [EXAMS], said)
-    assert seen(hive) == before
-    assert build.build(settings, [], said) is None
-    assert seen(hive) != before
-    case("Build killed between the ledger and the switch", "the next command run", "the switch is made")
-
-
-@pytest.mark.usefixtures("expect")
-def test_of_two_builds_on_two_machines_the_one_decided_on_first_is_published(
-    settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: Case
-) -> None:
-    """On one machine a lock tells the second at once; this one has another home, as on another machine."""
-    build.build(settings, [], said)
+    """On one machine a lock stops the second; this one has another home, as on another machine."""
+    land_some(settings, text(attempt("two machines")))
     other = settings.model_copy(update={"home": tmp_path / "other"})
-    real = validate.validate
+    ends = validate.Validated([], Path(), Path(), 0.0)
 
-    def overtaken(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(validate, "validate", real)
-        build.build(other, [ACTIVITY], said)
-        return real(*arguments, **options)
+    def overtaken(*_: Any) -> Any:
+        with unvalidated():
+            build.build(other, silent)
+        return ends
 
-    monkeypatch.setattr(validate, "validate", overtaken)
-    with pytest.raises(WarehouseError, match="another build was decided on while"):
-        build.build(settings, [EXAMS], said)
-    published = Ledger(Hdfs(settings)).published()
-    assert published and seen(hive)[ACTIVITY][1] == published.build_id
-    case("Two builds on two machines", "one ends inside the other", "the first to end is published, the other told")
-
-
-@pytest.mark.usefixtures("expect")
-def test_rollback_returns_to_the_build_before_and_not_beyond_what_was_cleaned(
-    settings: Settings, hive: Hive, case: Case
-) -> None:
-    hdfs = Hdfs(settings)
-    build.build(settings, [EXAMS], said)
-    first = seen(hive)
-    build.build(settings, list(TABLES), said)
-    second = seen(hive)
-    assert first != second
-    hdfs.put_rows([{}], "landings", ".staging-left", "by-a-killed-loader")
-    old = clean.clean(settings, is_done=False)
-    assert any(one.path == "landings/.staging-left" for one in old)
-    assert {one.path for one in clean.clean(settings, is_done=True)} == {one.path for one in old}
-    assert clean.clean(settings, is_done=False) == []
-    assert seen(hive) == second
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validate, "validate", overtaken)
+        with pytest.raises(WarehouseError, match=r"another build, release .*, was started while"):
+            build.build(settings, silent)
+    assert pointed(hive) == published(settings)
     assert_tables_are_right(settings, hive)
-    release.rollback(settings, said)
-    assert seen(hive) == first
-    assert_tables_are_right(settings, hive)
-    with pytest.raises(WarehouseError, match=r"cannot go back to b.*was removed|there is no build"):
-        release.rollback(settings, said)
-    assert seen(hive) == first
-    build.build(settings, [EXAMS], said)
-    case("Rollback, after everything old was cleaned", "rolled back", "the build before, whole")
-    case("Rollback beyond what was cleaned", "rolled back", "refused, readers keep what they had")
+    case("Two builds on two machines", "one begins while the other validates", "the later one is published, whole")
 
 
-@pytest.mark.usefixtures("expect")
-def test_a_second_version_takes_the_name_over_and_gives_it_back(
-    settings: Settings, hive: Hive, copy: Path, case: Case, monkeypatch: pytest.MonkeyPatch
+def test_rollback_shows_the_release_before_also_behind_a_compaction(
+    settings: Settings, hive: Hive, quick_build: Callable[..., None], case: Case
 ) -> None:
-    build.build(settings, [], said)
-    before = rows(hive, EXAMS)
-    text = (copy / "3_marts/exams_v1.sql").read_text().replace("exams_v1", "exams_v2")
-    text = text.replace("    last_date DATE", "    is_new BOOLEAN COMMENT 'A column more',\n    last_date DATE")
-    text = text.replace("    MAX(started_date) AS last_date", "    TRUE AS is_new,\n    MAX(started_date) AS last_date")
-    (copy / "3_marts/exams_v2.sql").write_text(text)
-    build.build(settings, [], said)
-    assert [{name: value for name, value in row.items() if name != "is_new"} for row in rows(hive, EXAMS)] == before
-    assert all(row["is_new"] for row in rows(hive, EXAMS))
-    assert build.build(settings, [], said) is None
-    release.rollback(settings, said)
-    assert rows(hive, EXAMS) == before
-    monkeypatch.setattr(sqlfile, "SQL", PROJECT / "sql")
-    build.build(settings, [ACTIVITY], said)
-    assert rows(hive, EXAMS) == before
-    case("A new version of a table", "published, then rolled back", "readers have the new columns, then the old ones")
+    quick_build()
+    first, at = contents(hive), pointed(hive)
+    for number in range(2):
+        landing = land_some(settings, text(attempt(f"rolled back {number}")), text(attempt("increment 0")))
+    quick_build()
+    second = contents(hive)
+    land_some(settings, b"no json")  # the newest landing is not merged
+    number = compact.compact(settings, silent)
+    build.refill(settings, silent)
+    assert number and contents(hive) == second, "a compaction changes no row"
+    assert landings.current(Hdfs(settings)).compacted == landing
+    assert rollback.rollback(settings, silent).release == at[0]
+    assert contents(hive) == first and pointed(hive) == at
+    quick_build()
+    assert contents(hive) == second
+    paths = {leftover.path for leftover in clean.clean(settings, is_removed=False)}
+    assert {leftover.path for leftover in clean.clean(settings, is_removed=True)} == paths
+    assert contents(hive) == second
+    assert_tables_are_right(settings, hive)
+    case("Rollback, also into a compacted range", "rolled back", "the release before, whole")
+    case("Compaction", "landings merged, then cleaned", "the same rows")
 
 
-# What is refused before any statement
-
-
-def refused(settings: Settings, hive: Hive, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a plan is refused with, without a statement."""
-    with monkeypatch.context() as patch:
+def test_a_plan_beside_a_build_sends_no_statement_and_moves_no_reader(
+    settings: Settings, hive: Hive, run: Run, quick_build: Callable[..., None]
+) -> None:
+    quick_build()
+    before = pointed(hive)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Hive, "query", lambda *_: pytest.fail("a statement was sent"))
-        with pytest.raises(UsageError) as error:
-            build.plan(settings, hive)
-    return str(error.value)
+        assert not build.plan(Hdfs(settings), Ledger(Hdfs(settings))).is_due
+        clean.clean(settings, is_removed=False)
+    assert pointed(hive) == before
+    assert "0 of 7 tables to build" in run("plan").stderr
 
 
-def test_a_changed_file_is_refused_with_both_hashes(
-    settings: Settings, hive: Hive, copy: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+def test_a_second_version_takes_the_name_over_and_gives_it_back(
+    settings: Settings, hive: Hive, copy: Path, quick_build: Callable[..., None], case: Case
 ) -> None:
-    file = copy / "2_flat" / "attempts_v1.sql"
+    quick_build()
+    before = rows(hive, EXAMS)
+    sql = (copy / "3_marts/exams_v1.sql").read_text().replace("exams_v1", "exams_v2")
+    sql = sql.replace("    last_date DATE", "    is_new BOOLEAN COMMENT 'A column more',\n    last_date DATE")
+    sql = sql.replace("    MAX(started_date) AS last_date", "    TRUE AS is_new,\n    MAX(started_date) AS last_date")
+    (copy / "3_marts/exams_v2.sql").write_text(sql)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("etl.validate.suites.refuse_incomplete", lambda _: None)
+        quick_build()
+        assert [{name: value for name, value in row.items() if name != "is_new"} for row in rows(hive, EXAMS)] == before
+        assert all(row["is_new"] for row in rows(hive, EXAMS))
+        rollback.rollback(settings, silent)
+        assert rows(hive, EXAMS) == before
+        quick_build()
+        (copy / "3_marts/exams_v1.sql").unlink()  # no longer built, nor read by anything
+        assert not build.plan(Hdfs(settings), Ledger(Hdfs(settings))).is_due
+        (copy / "3_marts/exams_v2.sql").unlink()
+        with pytest.raises(UsageError, match="is gone"):
+            quick_build()
+        shutil.copy(PROJECT / "sql/3_marts/exams_v1.sql", copy / "3_marts/exams_v1.sql")
+        retire.retire(settings, "marts.exams_v2", silent)
+        quick_build()
+    assert rows(hive, EXAMS) == before
+    assert "exams_v2" not in hive.tables("marts")
+    case("A new version of a table", "published, rolled back, retired", "readers have its columns, then the old ones")
+
+
+def test_changed_files_are_refused_with_both_hashes_and_a_comment_is_no_change(
+    settings: Settings, hive: Hive, copy: Path, quick_build: Callable[..., None], case: Case
+) -> None:
+    quick_build()
+    hdfs = Hdfs(settings)
+    file = copy / "2_flat/messages_v1.sql"
     old = sqlfile.SqlFile.read(file).sha256
-    file.write_text(file.read_text() + "-- a comment is no change\n")
-    assert not build.plan(settings, hive).due
-    file.write_text(file.read_text().replace("1 AS message_count", "2 AS message_count"))
-    message = refused(settings, hive, monkeypatch)
-    assert old in message and sqlfile.SqlFile.read(file).sha256 in message
-    assert "sql/2_flat/attempts_v1.sql" in message and "attempts_v2.sql" in message
+    file.write_text(file.read_text().replace("COMMENT 'The exam (base_exam_id)", "COMMENT 'The exam, base_exam_id"))
+    file.write_text(file.read_text().replace("'Name of the exam'", "'What the exam is called'"))
+    assert sqlfile.SqlFile.read(file).sha256 == old
+    land_some(settings, text(attempt("comment")))
+    quick_build()
+    described = {row[0]: row[2] for row in hive.query("DESCRIBE flat.messages_v1").rows}
+    assert described["exam_name"] == "What the exam is called"
+    file.write_text(file.read_text().replace("AS exam_name", "AS exam_name -- x").replace("'no questions'", "'none'"))
+    with pytest.raises(UsageError) as error:
+        build.plan(hdfs, Ledger(hdfs))
+    assert old in str(error.value) and "messages_v2.sql" in str(error.value)
     case("A published SQL file changed", "build", "refused before any statement, with both hashes")
 
 
-def test_a_version_told_twice_is_refused_with_both_hashes(
-    settings: Settings, hive: Hive, copy: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+LOST = {
+    "table flat.messages_v1": "DROP TABLE flat.messages_v1",
+    "view flat.attempts": "DROP VIEW flat.attempts",
+    "view candidate.exams": "DROP VIEW candidate.exams",
+    "table marts.exams_v1": "DROP TABLE marts.exams_v1",
+    "table raw.assessments_v1": "DROP TABLE raw.assessments_v1",
+    "view ops.published": "DROP VIEW ops.published",
+    "table ops.releases_v1": "DROP TABLE ops.releases_v1",
+}
+
+
+def test_repair_makes_what_was_dropped_again_and_says_what_was_missing(
+    settings: Settings, hive: Hive, quick_build: Callable[..., None], case: Case
 ) -> None:
-    file = copy / "2_flat" / "attempts_v1.sql"
-    twin = file.with_name("attempts_v01.sql")
-    twin.write_text(file.read_text().replace("attempts_v1", "attempts_v01").replace("event_id", "event"))
-    message = refused(settings, hive, monkeypatch)
-    assert all(sqlfile.SqlFile.read(one).sha256 in message for one in (file, twin))
-    case("Two files of one version", "build", "refused before any statement, with both hashes")
+    quick_build()
+    before = contents(hive)
+    for statement in LOST.values():
+        hive.query(statement)
+    partition = sorted(row[0] for row in hive.query("SHOW PARTITIONS flat.message_options_v1").rows)[-1]
+    hive.query(f"ALTER TABLE flat.message_options_v1 DROP PARTITION ({partition.replace('/', ', ')})")
+    assert set(repair.check(settings)) >= {*LOST, f"partition {partition} of flat.message_options_v1"}
+    assert set(repair.repair(settings)) >= set(LOST)
+    assert repair.check(settings) == []
+    assert contents(hive) == before
+    case("Tables, views and partitions dropped", "repaired", "named and made again, the same rows")
 
 
-def test_a_file_that_is_gone_is_refused_with_its_hash(
-    settings: Settings, hive: Hive, copy: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+@pytest.mark.long
+def test_repair_fills_an_empty_metastore(settings: Settings, hive: Hive, case: Case) -> None:
+    before = contents(hive)
+    for database in ("candidate", "marts", "flat", "raw", "ops", "staging"):
+        hive.query(f"DROP DATABASE {database} CASCADE")
+    assert repair.repair(settings)
+    assert contents(hive) == before
+    case("Metastore lost", "repaired", "the same tables")
+
+
+def test_a_file_run_by_beeline_on_a_published_folder_writes_the_same_rows(
+    settings: Settings, hive: Hive, run: Run, quick_build: Callable[..., None]
 ) -> None:
-    file = copy / "3_marts" / "exams_v1.sql"
-    old = sqlfile.SqlFile.read(file).sha256
-    file.unlink()
-    message = refused(settings, hive, monkeypatch)
-    assert "sql/3_marts/exams_v1.sql is not there" in message and old in message
-    case("The file of a published table gone", "build", "refused before any statement, with its hash")
-
-
-def test_changed_columns_of_a_table_that_was_made_are_refused(hive: Hive, copy: Path) -> None:
-    file = sqlfile.SqlFile.read(copy / "2_flat" / "attempts_v1.sql")
-    other = sqlfile.SqlFile(file.path, file.text.replace("max_attempts INT", "max_attempts BIGINT"))
-    with pytest.raises(UsageError, match=r"attempts_v1\.sql changes the columns .*attempts_v2\.sql"):
-        build.refuse_changed_columns(hive, other)
+    quick_build()
+    before = contents(hive)
+    (file,) = [file for file in sqlfile.files("2_*") if file.table == "flat.message_questions_v1"]
+    run("beeline", *beeline_words(settings, file))
+    hive.query("REFRESH TABLE flat.message_questions_v1")
+    assert contents(hive) == before
+    newest = landings.current(Hdfs(settings)).folders[-1]
+    Hdfs(settings).remove(*flat_folders.place(file.table, newest))  # written outside of a build, so without a manifest
+    assert file.table in {file.table for file in build.plan(Hdfs(settings), Ledger(Hdfs(settings))).files}
+    quick_build()
+    assert contents(hive) == before
