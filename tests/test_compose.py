@@ -83,7 +83,7 @@ def shell_of(service: dict[str, Any]) -> tuple[str, str]:
 
 @pytest.fixture(scope="session")
 def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The parser of `docker compose`, built from tests/compose."""
+    """The parser of `docker compose`, built from tests/compose with Go modules from the network."""
     if shutil.which("go") is None:
         pytest.skip("no Go here to build the Compose parser with")
     program = tmp_path_factory.mktemp("compose") / "check"
@@ -102,18 +102,21 @@ def load(checker: Path, file: Path, variables: dict[str, str]) -> subprocess.Com
     return subprocess.run([checker, file], cwd=PROJECT, env=variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long("compose")
 def test_the_parser_of_docker_compose_takes_the_file(checker: Path) -> None:
     run = load(checker, COMPOSE, SECRETS)
     assert run.returncode == 0, run.stderr
     assert set(json.loads(run.stdout)["services"]) == set(SERVICES)
 
 
+@pytest.mark.long("compose")
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_that_is_not_set_stops_the_start(checker: Path, name: str) -> None:
     run = load(checker, COMPOSE, {key: value for key, value in SECRETS.items() if key != name})
     assert run.returncode != 0 and f"set {name} in the shell" in run.stderr
 
 
+@pytest.mark.long("compose")
 @pytest.mark.parametrize("engine", [None, "spark", "hive"])
 def test_the_shell_chooses_the_engine_and_without_it_the_setting_does(checker: Path, engine: str | None) -> None:
     run = load(checker, COMPOSE, {**SECRETS, **({"WAREHOUSE_ENGINE": engine} if engine else {})})
@@ -129,6 +132,7 @@ def test_docker_compose_itself_takes_the_file() -> None:
     assert set(json.loads(run.stdout)["services"]) == set(SERVICES)
 
 
+@pytest.mark.long("compose")
 def test_the_parser_refuses_a_misspelt_key(checker: Path, tmp_path: Path) -> None:
     broken = tmp_path / "docker-compose.yml"
     broken.write_text(TEXT.replace("hostname:", "hostnam:", 1))
