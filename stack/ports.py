@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from etl.errors import UsageError
-from etl.settings import Settings
+from etl.settings import Settings, near
 from stack.layout import HOST, PORTS
 
 
@@ -29,19 +29,24 @@ def _free_port(taken: set[int]) -> int:
             return port
 
 
-def choose_ports(settings: Settings, kept: dict[str, int]) -> dict[str, int]:
-    """A port per name: the kept one of a running server, the one that was set, the well-known one, or a free one.
+def choose_ports(settings: Settings, before: dict[str, int], is_running: bool = False) -> dict[str, int]:
+    """A port per name: that of a running server, the one that was set, the one of last time, the well-known, or any.
 
-    Raises UsageError for a port that was set and is taken, or a name that is not known.
+    Those of last time and the well-known ones count where they are free. Raises UsageError for a port that was set and
+    is taken, or a name that is not known.
     """
     if unknown := set(settings.ports) - set(PORTS):
-        raise UsageError(f"unknown port name {min(unknown)!r}", f"known are {', '.join(PORTS)}")
-    chosen = dict(kept)
-    for name in sorted(set(PORTS) - set(kept), key=lambda name: not settings.ports.get(name)):  # what was set, first
+        name = min(unknown)
+        raise UsageError(f"unknown port name {name!r}", near(name, PORTS, f"the names are {', '.join(PORTS)}"))
+    chosen = {name: before[name] for name in PORTS if is_running and name in before}
+    for name in sorted(set(PORTS) - set(chosen), key=lambda name: not settings.ports.get(name)):  # what was set, first
         wanted = settings.ports.get(name)
         if wanted and (wanted in chosen.values() or not is_free(wanted)):
             raise UsageError(f"port {wanted} for {name} is taken", "end what listens there or set another port")
-        if wanted is None and PORTS[name] not in chosen.values() and is_free(PORTS[name]):
-            wanted = PORTS[name]
-        chosen[name] = wanted or _free_port({*chosen.values(), *PORTS.values()})
+        usual = [before.get(name), None if wanted == 0 else PORTS[name]]
+        others = {*chosen.values(), *(port for other, port in before.items() if other != name)}
+        chosen[name] = wanted or next(
+            (port for port in usual if port and port not in others and is_free(port)),
+            None,
+        ) or _free_port({*others, *PORTS.values()})
     return {name: chosen[name] for name in PORTS}

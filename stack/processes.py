@@ -12,14 +12,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
+from etl import local_stack
 from etl.errors import ServerError, UsageError, WarehouseError
+from etl.local_stack import Process
 from etl.settings import Settings
 from etl.terminal import progress
 from stack import parts, servers
@@ -31,31 +33,10 @@ STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
 
 
-@dataclass(frozen=True)
-class Process:
-    """A started server: its process id and when that process began, so that no other is ever meant."""
-
-    name: str
-    pid: int
-    began: float
-
-    def handle(self) -> psutil.Process | None:
-        """The running process, None when it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            return process if alive and abs(process.create_time() - self.began) < 1 else None
-        except psutil.Error:
-            return None
-
-
 def read(settings: Settings) -> dict[str, Any]:
     """What `up` recorded: {"ports": {...}, "settings": {...}, "processes": {name: Process}}."""
-    if not settings.stack_file.exists():
-        return {"ports": {}, "settings": {}, "processes": {}}
-    state: dict[str, Any] = json.loads(settings.stack_file.read_text())
-    state["processes"] = {row["name"]: Process(**row) for row in state["processes"]}
-    return state
+    stack = local_stack.read(settings.home)
+    return {"ports": stack.ports, "settings": stack.settings, "processes": stack.processes}
 
 
 def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
@@ -65,6 +46,10 @@ def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
         "settings": {**layout.addresses, "engine": settings.engine if engine == "all" else engine},
         "processes": [asdict(process) for process in processes.values()],
     }
+    _record(settings, state)
+
+
+def _record(settings: Settings, state: dict[str, Any]) -> None:
     draft = settings.stack_file.with_suffix(".tmp")
     draft.write_text(json.dumps(state, indent=2))
     draft.replace(settings.stack_file)
@@ -116,7 +101,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
             f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
         )
     parts.ensure_jars(say)
-    layout = Layout(settings, choose_ports(settings, before if running else {}))
+    layout = Layout(settings, choose_ports(settings, before, is_running=bool(running)))
     if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
         shutil.rmtree(layout.folder("tmp"))
     wanted = servers.all_servers(layout, engine)
@@ -216,5 +201,6 @@ def down(settings: Settings) -> list[str]:
             except psutil.TimeoutExpired:
                 handle.kill()
                 handle.wait(STOP_SECONDS)
-        settings.stack_file.unlink(missing_ok=True)
+        if settings.stack_file.exists():  # the ports stay this home's, for connections that people saved
+            _record(settings, {**read(settings), "processes": []})
         return ended

@@ -8,7 +8,7 @@ import typer
 
 from etl import terminal
 from etl.cli import shared
-from etl.cli.shared import Engine, Json, app, conf, write
+from etl.cli.shared import Engine, Json, app, conf, write, writing
 from etl.errors import ExpectationError
 from etl.terminal import progress, say
 
@@ -32,7 +32,7 @@ def built(tables: list[str] | None, engine: str | None, as_json: bool = False, h
     from etl.build.build import build as run
     from etl.build.fill import How
 
-    validated = run(conf(engine), tables or [], say, terminal.watch, How[how])
+    validated = run(writing(engine), tables or [], say, terminal.watch, How[how])
     if validated is None:
         if as_json:
             write({"build_id": None})  # nothing was due
@@ -72,7 +72,7 @@ def rollback(engine: Engine = None, as_json: Json = False) -> None:
     from etl.store.published import rollback as run
 
     with progress("rollback"):
-        back = run(conf(engine), say)
+        back = run(writing(engine), say)
     if as_json:
         write(back)
 
@@ -92,7 +92,7 @@ def clean(
     from etl.servers.hive import Result
 
     with progress("clean"):
-        found = run(conf(engine), yes)
+        found = run(writing(engine) if yes else conf(engine), yes)
     total = sum(one.bytes for one in found)
     result = Result(["path", "bytes", "why"], [(one.path, one.bytes, one.why) for one in found])
     if as_json:
@@ -111,7 +111,7 @@ def compact(engine: Engine = None, as_json: Json = False) -> None:
     """
     from etl.land.compact import compact as run
 
-    run(conf(engine), say)
+    run(writing(engine), say)
     built(None, engine, as_json, "COMPACT")
 
 
@@ -123,7 +123,7 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
     """
     from etl.validate.validate import validate as run
 
-    validated = run(conf(engine), say)
+    validated = run(writing(engine), say)
     show(validated, as_json)
     if not validated.is_good:
         raise ExpectationError("critical expectations are not met", f"look at {validated.summary}")
