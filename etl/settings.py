@@ -1,7 +1,7 @@
 """Every setting, read once: flag over environment (WAREHOUSE_*) over file over running local stack over default.
 
-An address that is not set is that of the local stack's running server, which `up` recorded in `<home>/stack.json`; there
-is no other default, so a command never acts on a server that neither its home nor a setting names.
+An address that is not set is that of a running server of the local stack, which `up` recorded in `<home>/stack.json`.
+There is no other default: a command never acts on a server that neither its home nor a setting names.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     """What every command needs to know; one object, passed down."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WAREHOUSE_", validate_default=False, toml_file=[PROJECT / "warehouse.toml", PROJECT / "warehouse.local.toml"]
+        env_prefix="WAREHOUSE_",
+        validate_default=False,
+        toml_file=[PROJECT / "warehouse.toml", PROJECT / "warehouse.local.toml"],
     )
 
     home: Path = Field(PROJECT / ".warehouse", description="where the local stack and the reports live")
@@ -53,17 +55,13 @@ class Settings(BaseSettings):
         "", pattern=rf"^{ADDRESS}(,{ADDRESS})*$", description="Kafka, as host:port[,host:port]"
     )
     warehouse_root: str = Field("hdfs://warehouse/warehouse", description="HDFS folder of all tables")
-    webhdfs: str = Field(
-        "", pattern=rf"^https?://{ADDRESS}$", description="the NameNode's web address"
-    )
+    webhdfs: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="the NameNode's web address")
     hdfs_user: str = Field(
         default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS"
     )
     metastore: str = Field("", min_length=1, description="the Hive metastore (`status` only)")
     spark: str = Field("", min_length=1, description="what lands: a Spark Connect address, or a Spark master")
-    spark_web: str = Field(
-        "", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)"
-    )
+    spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
     spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
     spark_token_file: Path | None = Field(None, description="a file that holds the token instead")
     adopt: bool = Field(False, description="let this home change to another warehouse or Kafka, once")
@@ -160,7 +158,9 @@ class Settings(BaseSettings):
             with tempfile.TemporaryFile(dir=self.home) as file:
                 file.write(b"x")
         except OSError as error:
-            raise UsageError(f"the folder {self.home} cannot be written: {error.strerror}", "set WAREHOUSE_HOME") from error
+            raise UsageError(
+                f"the folder {self.home} cannot be written: {error.strerror}", "set WAREHOUSE_HOME"
+            ) from error
 
     @property
     def stack_file(self) -> Path:
@@ -192,9 +192,11 @@ def load(**flags: Any) -> Settings:
         raise _refusal(error, given) from error
     except (SettingsError, ValueError, OSError) as error:
         cause = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
-        raise UsageError(f"the settings cannot be read: {cause}", f"correct {_unreadable(str(error), given)}") from error
+        raise UsageError(
+            f"the settings cannot be read: {cause}", f"correct {_unreadable(str(error), given)}"
+        ) from error
     reachable = local_stack.read(settings.home).reachable()
-    values = {name: value for name, value in reachable.items() if name not in settings.model_fields_set}
+    values: dict[str, Any] = {name: value for name, value in reachable.items() if name not in settings.model_fields_set}
     if file := values.get("spark_token_file"):
         values["spark_token_file"] = Path(file)
     return settings.model_copy(update=values)

@@ -73,7 +73,7 @@ def client_conf(layout: Layout) -> Path:
             "hive.server2.enable.doAs": "false",
             "hive.server2.long.polling.timeout": "500ms",  # a client that shows progress or a deadline hears that often
             # Scratch folders are open to everybody (733), and so would be what lies above them.
-            "hive.exec.scratchdir": f"hdfs://{NAMESERVICE}/tmp/hive",
+            "hive.exec.scratchdir": f"hdfs://{NAMESERVICE}/tmp/hive",  # noqa: S108 (on HDFS)
         },
     )
     return folder
@@ -163,6 +163,9 @@ def spark(layout: Layout) -> Server:
             [
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
+                # A statement that fills the heap fails after seconds, not minutes, in which nobody gets an answer.
+                "-XX:GCTimeLimit=80",
+                "-XX:GCHeapFreeLimit=5",
                 *OPENED,
                 f"-Djava.io.tmpdir={layout.folder('tmp')}",
             ]
@@ -210,6 +213,10 @@ def _limits(layout: Layout) -> dict[str, str]:
         "spark.sql.thriftServer.queryTimeout": f"{math.ceil(layout.settings.hive_query_seconds)}s",
         # A task that runs out of memory fails; by default it ends the process, here the whole server.
         "spark.executor.killOnFatalError.depth": "0",
+        # A collection of garbage that takes two minutes would have the only executor removed, which cannot come back:
+        # it ends the process ten minutes later.
+        "spark.network.timeout": "86400s",
+        "spark.executor.heartbeat.maxFailures": str(2**31 - 1),
     }
 
 
@@ -226,8 +233,8 @@ def without_shell(jar: Path, copy: Path) -> Path:
     return copy
 
 
-def _hive_jars(folder: Path) -> list[str | Path]:
-    """The jars of Hive, with the copy of one that gives no shell."""
+def hive_jars(folder: Path) -> list[str | Path]:
+    """The jars of HiveServer2, one of them as a copy in the folder that gives no shell."""
     jars = sorted((parts.SHARE / "hive").glob("*.jar"))
     return [without_shell(jar, folder / jar.name) if jar.name.startswith("hive-hplsql-") else jar for jar in jars]
 
@@ -277,7 +284,7 @@ def hiveserver2(layout: Layout) -> Server:
             "hive.server2.logging.operation.log.location": scratch / "operations",
         },
     )
-    classes: list[str | Path] = [folder, shared, *_hive_jars(layout.folder("conf", "hiveserver2", "jars"))]
+    classes: list[str | Path] = [folder, shared, *hive_jars(layout.folder("conf", "hiveserver2", "jars"))]
     options = ["-Xmx2g", "-XX:+UseParallelGC", *OPENED, f"-Djava.io.tmpdir={layout.folder('tmp')}"]
     derby = f"-Dderby.stream.error.file={layout.folder('logs') / 'hiveserver2-derby.log'}"
     return Server(

@@ -45,8 +45,12 @@ def choose_ports(settings: Settings, before: dict[str, int], is_running: bool = 
             raise UsageError(f"port {wanted} for {name} is taken", "end what listens there or set another port")
         usual = [before.get(name), None if wanted == 0 else PORTS[name]]
         others = {*chosen.values(), *(port for other, port in before.items() if other != name)}
-        chosen[name] = wanted or next(
-            (port for port in usual if port and port not in others and is_free(port)),
-            None,
-        ) or _free_port({*others, *PORTS.values()})
+        chosen[name] = (
+            wanted
+            or next(
+                (port for port in usual if port and port not in others and is_free(port)),
+                None,
+            )
+            or _free_port({*others, *PORTS.values()})
+        )
     return {name: chosen[name] for name in PORTS}

@@ -31,6 +31,7 @@ from stack.ports import choose_ports
 START_SECONDS = 120
 STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
+TAIL_BYTES = 64 << 10
 
 
 def read(settings: Settings) -> dict[str, Any]:
@@ -73,10 +74,13 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def up(settings: Settings, say: Callable[[str], None], engine: str | None = None) -> dict[str, Any]:
+def up(
+    settings: Settings, say: Callable[[str], None], engine: str | None = None, until: int | None = None
+) -> dict[str, Any]:
     """Start every server that is not running, all side by side, and wait until all are healthy.
 
-    `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all.
+    `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all. With the
+    process id `until` the servers are stopped when that process ends, however it ends; else they run until `down`.
     Raises WarehouseError naming the server and its log when one does not start.
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
@@ -86,6 +90,10 @@ def up(settings: Settings, say: Callable[[str], None], engine: str | None = None
     with _alone(settings):
         try:
             with progress("start"):
+                if until is not None:
+                    from stack import watchdog
+
+                    watchdog.start(until, settings.home)
                 return _up(settings, say, engine or settings.engine)
         except OSError as error:
             raise WarehouseError(
@@ -180,9 +188,33 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
 
 def _last_words(log: Path) -> str:
     """The last line of a log that tells of an error."""
-    lines = log.read_text(errors="replace").splitlines()[-200:]
+    lines = _tail(log)
     telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
     return (telling or lines or ["no word in its log"])[-1].strip()[:300]
+
+
+def _tail(log: Path) -> list[str]:
+    """The last lines of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()[-200:]
+    except OSError:
+        return []
+
+
+def ended(settings: Settings) -> list[str]:
+    """A sentence for each server that `up` started and that ended by itself: when, and out of memory or by what."""
+    sentences = []
+    for name in local_stack.read(settings.home).ended:
+        log = settings.home / "logs" / f"{name}.log"
+        lines = _tail(log)
+        is_full = any("OutOfMemoryError" in line for line in lines[-50:])
+        times = [line[:19] for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)]
+        cause = "out of memory" if is_full else f"see {log}"
+        when = f", last line at {times[-1]} UTC" if times else ""
+        sentences.append(f"{name} has ended ({cause}{when})")
+    return sentences
 
 
 def down(settings: Settings) -> list[str]:

@@ -6,6 +6,7 @@ longer than the help.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import NoReturn
 import typer
 
 from etl import errors, terminal
-from etl.cli.shared import app, state
+from etl.cli.shared import app, conf, state
 from etl.errors import WarehouseError
 
 PARTS = ("servers", "raw", "tables", "answers", "whole")
@@ -31,13 +32,19 @@ def main() -> None:
     completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
     try:
         code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
+        sys.stdout.flush()  # here a full disk is told; at the exit it would be a trace
     except BrokenPipeError:  # whoever read the output has enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(errors.EXIT_FAILED)
     except WarehouseError as error:
         if state["debug"]:
             traceback.print_exc()
-        fail(str(error), error.exit_code)
+        fail(f"{ended_servers()}{error}", error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            told(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not written yet would fail again
+        fail(f"the output cannot be written: {error.strerror}", errors.EXIT_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", errors.EXIT_FAILED)
     except Exception as error:
@@ -59,6 +66,17 @@ def told(error: Exception) -> NoReturn:
         fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)
     kind = type(error).__name__
     fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
+
+
+def ended_servers() -> str:
+    """Which servers of the home's stack have ended by themselves, and why, in front of an error that may come of it."""
+    try:
+        from stack import processes
+
+        ended = processes.ended(conf())
+    except Exception:  # the error to show is the one at hand
+        return ""
+    return "".join(f"{sentence}; ./warehouse up starts it again: " for sentence in ended)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Which warehouse and which Kafka a home writes to: once it has written to one, it does not write to another by accident.
+"""Which warehouse and which Kafka a home writes to: after the first one, no other unless a setting says so.
 
 A warehouse has an id in `<root>/warehouse.json`, given by the first command that writes. The home keeps the id of the
 warehouse that it wrote to in `warehouse.id`, and that of the Kafka cluster in `kafka.id`.
