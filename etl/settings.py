@@ -31,6 +31,7 @@ from etl.errors import UsageError, WarehouseError
 
 PROJECT = Path(__file__).resolve().parent.parent
 ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
+PREFIX = "WAREHOUSE_"
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -113,7 +114,7 @@ class Settings(BaseSettings):
         if value := str(getattr(self, name)):
             return value
         stack = local_stack.read(self.home)
-        variable = f"WAREHOUSE_{name.upper()}"
+        variable = f"{PREFIX}{name.upper()}"
         if name == "hiveserver2" and stack.running:
             raise WarehouseError(f"HiveServer2 is not started in {self.home}", "run ./warehouse up --engine all")
         if stack.running:
@@ -204,7 +205,7 @@ def load(**flags: Any) -> Settings:
 
 def origin(name: str, flags: Iterable[str]) -> str:
     """Which place gives a setting: its flag, its variable, the path of a file, or else the running local stack."""
-    variable = f"WAREHOUSE_{name.upper()}"
+    variable = f"{PREFIX}{name.upper()}"
     if name in flags:
         return f"--set {name}"
     if variable in {key.upper() for key in os.environ}:
@@ -220,10 +221,11 @@ def _files() -> list[Path]:
 
 
 def _refuse_unknown_variables() -> None:
-    names = [f"WAREHOUSE_{name.upper()}" for name in (*Settings.model_fields, *BEFORE_PYTHON)]
+    names = [*Settings.model_fields, *BEFORE_PYTHON]
     for variable in map(str.upper, os.environ):
-        if variable.startswith("WAREHOUSE_") and variable not in names:
-            raise UsageError(f"there is no setting for the variable {variable}", near(variable, names))
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name not in names:
+            raise UsageError(f"there is no setting {name}, which {variable} gives", near(name, names))
 
 
 def _unreadable(message: str, flags: Iterable[str]) -> str:
