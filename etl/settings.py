@@ -119,8 +119,9 @@ class Settings(BaseSettings):
             raise WarehouseError(f"HiveServer2 is not started in {self.home}", "run ./warehouse up --engine all")
         if stack.running:
             raise WarehouseError(f"{local_stack.SERVERS[name]} has ended in {self.home}", "run ./warehouse up")
+        description = str(Settings.model_fields[name].description).split(",")[0].split(" (")[0]
         raise WarehouseError(
-            f"no stack is up in {self.home} and no setting names {Settings.model_fields[name].description}",
+            f"no stack is up in {self.home} and no setting names {description}",
             f"run ./warehouse up, or set WAREHOUSE_HOME or {variable}",
         )
 

@@ -164,8 +164,8 @@ def spark(layout: Layout) -> Server:
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
                 # A statement that fills the heap fails after seconds, not minutes, in which nobody gets an answer.
-                "-XX:GCTimeLimit=80",
-                "-XX:GCHeapFreeLimit=5",
+                "-XX:GCTimeLimit=50",
+                "-XX:GCHeapFreeLimit=20",
                 *OPENED,
                 f"-Djava.io.tmpdir={layout.folder('tmp')}",
             ]

@@ -109,7 +109,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
             f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
         )
     parts.ensure_jars(say)
-    layout = Layout(settings, choose_ports(settings, before, is_running=bool(running)))
+    layout = Layout(settings, choose_ports(settings, before, running))
     if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
         shutil.rmtree(layout.folder("tmp"))
     wanted = servers.all_servers(layout, engine)

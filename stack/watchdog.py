@@ -12,7 +12,7 @@ import psutil
 
 from etl import local_stack
 from etl.errors import WarehouseError
-from etl.settings import PROJECT, Settings
+from etl.settings import PROJECT, load
 from stack import processes
 
 SECONDS = 0.5
@@ -34,6 +34,7 @@ def start(pid: int, home: Path) -> None:
 
 def watch(pid: int, home: Path) -> None:
     """Wait until the process has ended, or the servers of the home have; then stop what is left of these."""
+    settings = load(home=home)
     has_started = False
     while _is_running(pid):
         is_up = bool(local_stack.read(home).running)
@@ -43,7 +44,7 @@ def watch(pid: int, home: Path) -> None:
         time.sleep(SECONDS)
     while True:
         try:
-            processes.down(Settings(home=home))
+            processes.down(settings)
         except WarehouseError:  # an `up` of the ended process is still at work
             time.sleep(SECONDS)
             continue

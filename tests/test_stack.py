@@ -257,7 +257,19 @@ def test_an_unknown_port_name_is_refused_with_those_known(tmp_path: Path) -> Non
 
 
 def test_a_running_server_keeps_its_port(tmp_path: Path, taken: int) -> None:
-    assert ports.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken}, is_running=True)["kafka"] == taken
+    assert ports.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken}, ["kafka"])["kafka"] == taken
+
+
+def test_a_server_that_ended_beside_running_ones_gets_another_port_where_only_clients_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: port + 20000 for name, port in PORTS.items()}
+    monkeypatch.setattr(ports, "is_free", lambda port: port not in {before["spark-thrift"], before["metastore"]})
+    assert ports.choose_ports(with_ports(tmp_path), before, ["kafka", "metastore"])["spark-thrift"] == 10000
+    with pytest.raises(
+        UsageError, match=r"port 29083 of metastore, which the running servers use, is taken; run .*down"
+    ):
+        ports.choose_ports(with_ports(tmp_path), before, ["kafka", "spark"])
 
 
 def test_a_home_keeps_the_ports_it_had_and_leaves_those_of_others(

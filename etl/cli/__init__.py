@@ -39,7 +39,7 @@ def main() -> None:
     except WarehouseError as error:
         if state["debug"]:
             traceback.print_exc()
-        fail(f"{ended_servers()}{error}", error.exit_code)
+        fail(with_ended_servers(str(error)), error.exit_code)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             told(error)
@@ -68,15 +68,18 @@ def told(error: Exception) -> NoReturn:
     fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
 
 
-def ended_servers() -> str:
-    """Which servers of the home's stack have ended by themselves, and why, in front of an error that may come of it."""
+def with_ended_servers(message: str) -> str:
+    """An error with what it may come of in front: servers of the home's stack that ended by themselves, and why."""
     try:
         from stack import processes
 
-        ended = processes.ended(conf())
+        ended = "; ".join(processes.ended(conf()))
     except Exception:  # the error to show is the one at hand
-        return ""
-    return "".join(f"{sentence}; ./warehouse up starts it again: " for sentence in ended)
+        return message
+    if not ended:
+        return message
+    first = "" if " has ended in " in message else f"{message}; "
+    return f"{first}{ended}; ./warehouse up starts it again"
 
 
 def fail(message: str, code: int) -> NoReturn:
