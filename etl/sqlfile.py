@@ -12,37 +12,38 @@ reaches a server, which would put in its own variables, `${env:...}` among them.
 
 from __future__ import annotations
 
-import bisect
-import datetime
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from etl.errors import UsageError
 from etl.settings import PROJECT
+from etl.sqltext import TYPES, VARIABLE, split, statements, tokens
+
+__all__ = [
+    "TYPES",
+    "VARIABLE",
+    "SqlFile",
+    "candidate_text",
+    "files",
+    "published_text",
+    "split",
+    "statements",
+    "versions",
+]
 
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
 KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
 VIEW = re.compile(r"CREATE OR REPLACE VIEW\s+")
-VARIABLE = re.compile(r"\$\{(\w+)\}")
-TYPES = {
-    "identifier": re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}"),
-    "integer": re.compile(r"-?[0-9]{1,18}"),
-    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
-    "text": re.compile(r"[^\ud800-\udfff]{0,1000}", re.DOTALL),  # half a surrogate pair is no text
-}
-QUOTED = {"date", "text"}  # types whose values mean something else without quotes
-# What could end a quoted text, begin an escape or a variable, or break the line: both engines read \uXXXX in quotes.
-ESCAPED = re.compile("['\"\\\\$`\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What the build makes twice: as readers know it and in the database candidate, which looks at the release being built.
+POINTERS = {"ops.published": "ops.candidate"}
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,13 @@ class SqlFile:
 
     @cached_property
     def sha256(self) -> str:
-        """Of what the file says: its tokens, so that comments and line breaks do not count."""
-        text = VARIABLE.sub(r"__\1__", self.text)
-        said = " ".join(text[token.start : token.end + 1] for token in _tokens(text))
-        return hashlib.sha256(said.encode()).hexdigest()
+        """Of what makes rows: the columns with their types, the queries and the views; no comment, no line break."""
+        parts = [f"{name} {kind}" for name, kind in self.columns]
+        for statement in split(self.text):
+            if not statement.startswith(("CREATE DATABASE", "CREATE EXTERNAL TABLE")):
+                text = VARIABLE.sub(r"__\1__", statement)
+                parts.append(" ".join(text[token.start : token.end + 1] for token in tokens(text)))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @cached_property
     def header(self) -> dict[str, str]:
@@ -148,131 +152,58 @@ class SqlFile:
         """The statements with every `${name}` put in; UsageError as in the function of the same name."""
         return statements(self.text, self.parameters, values or {}, str(self.path))
 
-    def views(self, values: Mapping[str, str] | None = None) -> list[str]:
-        """What makes the file's views, so that no reader ever misses one.
+    def view(self, values: Mapping[str, str] | None = None, is_candidate: bool = False) -> tuple[str, str]:
+        """What makes the file's view and what changes its text; in the database candidate where asked for.
 
-        Spark replaces a view by dropping it and making it anew; ALTER VIEW is one call to the metastore.
+        Spark replaces a view by dropping it and making it anew; ALTER VIEW is one call to the metastore, so that no
+        reader ever misses it.
         """
-        found = [VIEW.sub("", one) for one in self._statements(values, is_view=True)]
-        return [f"{verb} {one}" for one in found for verb in ("CREATE VIEW IF NOT EXISTS", "ALTER VIEW")]
+        (statement,) = self._statements("CREATE OR REPLACE VIEW", values)
+        body = VIEW.sub("", candidate_text(statement) if is_candidate else statement)
+        return f"CREATE VIEW IF NOT EXISTS {body}", f"ALTER VIEW {body}"
 
     def tables(self, values: Mapping[str, str] | None = None) -> list[str]:
-        """The statements that are not views: they make the table, and fill it where the file does."""
-        return self._statements(values, is_view=False)
+        """The statement that makes the table; none for a file that has only a view."""
+        return self._statements("CREATE EXTERNAL TABLE", values)
 
-    def _statements(self, values: Mapping[str, str] | None, is_view: bool) -> list[str]:
-        chosen = ";\n".join(one for one in split(self.text) if bool(VIEW.match(one)) is is_view)
+    def fills(self, values: Mapping[str, str] | None = None) -> list[str]:
+        """The statements that write rows."""
+        return self._statements(("WITH", "INSERT"), values)
+
+    def _statements(self, start: str | tuple[str, ...], values: Mapping[str, str] | None) -> list[str]:
+        chosen = ";\n".join(statement for statement in split(self.text) if statement.startswith(start))
         return statements(chosen, self.parameters, values or {}, str(self.path))
 
-    @staticmethod
-    def asks(statement: str) -> bool:
-        """Whether a statement is a query: in a file that makes a table, it asks which partitions to write anew."""
-        return "INSERT" not in statement and isinstance(sqlglot.parse_one(statement, read="hive"), exp.Select)
+    @property
+    def database(self) -> str:
+        """The database of its table and view."""
+        return self.name.partition(".")[0]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether builds fill its table folder by folder."""
+        return self.stage.startswith("2") and bool(self.columns)
+
+    @cached_property
+    def _definitions(self) -> list[exp.ColumnDef]:
+        """The columns of the CREATE TABLE with those that partition it last; none for a file that has only a view."""
+        for statement in split(VARIABLE.sub("x", self.text)):
+            if statement.startswith("CREATE EXTERNAL TABLE"):
+                tree = sqlglot.parse_one(statement, read="hive")
+                return [column for column in tree.find_all(exp.ColumnDef) if not column.find_ancestor(exp.DataType)]
+        return []
 
     @cached_property
     def columns(self) -> list[tuple[str, str]]:
-        """(name, type) of every column of the CREATE TABLE, partition columns last, types in lower case."""
-        for statement in split(VARIABLE.sub("x", self.text)):
-            tree = sqlglot.parse_one(statement, read="hive") if "TABLE" in statement[:60].upper() else None
-            if isinstance(tree, exp.Create) and tree.kind == "TABLE":
-                return [
-                    (column.name, column.args["kind"].sql("hive").lower().replace(" ", ""))
-                    for column in tree.find_all(exp.ColumnDef)
-                    if not column.find_ancestor(exp.DataType)
-                ]
-        return []
+        """(name, type) of every column, partition columns last, types in lower case."""
+        return [(column.name, column.args["kind"].sql("hive").lower().replace(" ", "")) for column in self._definitions]
 
-
-def statements(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> list[str]:
-    """The statements of a text, ready to be sent: with values for its `${name}` and no other `${...}`.
-
-    Raises UsageError for a parameter that is not declared, not given or not of its type, and for a text that
-    cannot be cut into statements.
-    """
-    found = split(substitute(text, parameters, values, where))
-    for statement in found:
-        if left := re.search(r"\$\{[^}]{0,40}\}?", statement):
-            raise UsageError(
-                f"{where} holds {left[0]!r}, which a server would replace by what it knows",
-                "take it out, or declare a parameter",
-            )
-    return found
-
-
-def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
-    """Put checked values in for `${name}`, each written for the quotes it stands in; comments are left alone."""
-    matches = list(VARIABLE.finditer(text))
-    tokens = _tokens(_masked(text)) if matches else []
-    starts = [token.start for token in tokens]
-    parts, at = [], 0
-    for match in matches:
-        number = bisect.bisect_right(starts, match.start()) - 1
-        if number < 0 or tokens[number].end < match.start():
-            continue  # in a comment
-        quote = text[starts[number]] if text[starts[number]] in "'\"`" else ""
-        parts += [text[at : match.start()], _written(match[1], quote, parameters, values, where)]
-        at = match.end()
-    return "".join([*parts, text[at:]])
-
-
-def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
-    """The value of a parameter as it stands in the statement, between such quotes ("" for none)."""
-    if name not in parameters:
-        raise UsageError(f"{where} uses ${{{name}}} without declaring it", "declare it in its Parameters line")
-    kind = parameters[name]
-    if kind in QUOTED and quote in ("", "`"):
-        raise UsageError(
-            f"{where} has ${{{name}}}, of type {kind}, {'in back quotes' if quote else 'without quotes'}",
-            f"write '${{{name}}}'",
-        )
-    if name not in values:
-        raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {kind}")
-    value = checked(name, kind, str(values[name]))
-    if kind == "text":
-        return ESCAPED.sub(lambda one: f"\\u{ord(one[0]):04x}", value)
-    return value if quote else value.replace("-", " -")  # behind a minus, another one would begin a comment
-
-
-def checked(name: str, kind: str, value: str) -> str:
-    """The value itself when it is one of its type; UsageError otherwise."""
-    fits = TYPES[kind].fullmatch(value) is not None
-    if fits and kind == "date":
-        try:
-            datetime.date.fromisoformat(value)
-        except ValueError:
-            fits = False
-    if not fits:
-        raise UsageError(f"parameter {name} cannot be {value[:80]!r}", f"it takes a value of type {kind}")
-    return value
-
-
-def _masked(text: str) -> str:
-    """The text with a word of the same length in place of each variable."""
-    return VARIABLE.sub(lambda match: "_" * len(match[0]), text)
-
-
-def _tokens(text: str) -> list[sqlglot.Token]:
-    """By sqlglot's tokenizer: it knows strings, comments, back quotes and hints. UsageError for an open quote."""
-    try:
-        return sqlglot.tokenize(text, read="hive")
-    except SqlglotError as error:
-        raise UsageError(f"the SQL cannot be read: {error}", "look for a quote that is not closed") from error
-
-
-def split(text: str) -> list[str]:
-    """The statements of a text: what stands between semicolons that are code, from its first to its last token."""
-    found: list[str] = []
-    start: int | None = None
-    end = 0
-    for token in _tokens(_masked(text)):
-        if token.token_type == TokenType.SEMICOLON:
-            if start is not None:
-                found.append(text[start:end])
-            start = None
-            continue
-        start = token.start if start is None else start
-        end = token.end + 1
-    return [*found, text[start:end]] if start is not None else found
+    @cached_property
+    def comments(self) -> dict[str, str]:
+        """The COMMENT of every column that does not partition the table."""
+        tables = [column for column in self._definitions if not column.find_ancestor(exp.PartitionedByProperty)]
+        found = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
+        return {name: comment.this.this for name, comment in found.items() if comment}
 
 
 def files(stages: str = "[0-9]_*") -> list[SqlFile]:
@@ -280,11 +211,41 @@ def files(stages: str = "[0-9]_*") -> list[SqlFile]:
     found = [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
     by_name = {name: file for file in found for name in (file.name, file.table)}
 
-    def depth(file: SqlFile) -> int:
-        near = (by_name[name] for name in file.reads if name in by_name and by_name[name].stage == file.stage)
-        return max((depth(one) + 1 for one in near), default=0)
+    def depth(file: SqlFile, path: tuple[str, ...] = ()) -> int:
+        if file.place in path:
+            circle = [*path[path.index(file.place) :], file.place]
+            raise UsageError(f"these files read each other: {' -> '.join(circle)}", "take a name out of a Reads line")
+        near = {by_name[name] for name in file.reads if name in by_name} - {file}
+        below = (depth(other, (*path, file.place)) + 1 for other in near if other.stage == file.stage)
+        return max(below, default=0)
 
     return sorted(found, key=lambda file: (file.stage, depth(file)))
+
+
+def _readers_names() -> Mapping[str, str]:
+    """The name in candidate of each view of flat and marts, by the readers' name."""
+    return _names(tuple(sorted(SQL.glob("[23]_*/*.sql"))))
+
+
+@cache
+def _names(paths: tuple[Path, ...]) -> Mapping[str, str]:
+    names = [SqlFile.read(path).name for path in paths]
+    return {name: f"candidate.{name.partition('.')[2]}" for name in names} | POINTERS
+
+
+def candidate_text(text: str) -> str:
+    """SQL that names what readers see, as SQL that names the release being built."""
+    return _renamed(text, _readers_names())
+
+
+def published_text(text: str) -> str:
+    """SQL that names the release being built, as SQL that names what readers see."""
+    return _renamed(text, {candidate: name for name, candidate in _readers_names().items()})
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    pattern = rf"(?<![\w.])({'|'.join(map(re.escape, names))})(?!\w)"
+    return re.sub(pattern, lambda match: names[match[0]], text)
 
 
 def versions(name: str) -> list[SqlFile]:

@@ -13,7 +13,10 @@ from oracle import Message, tables
 from etl.servers.hive import Hive
 from etl.settings import Settings
 
+LEFT_OUT = {"landing", "compaction", "last_landing", "release", "unknown_fields", "oddities"}
 TABLES = (
+    "flat.messages",
+    "flat.superseded_messages",
     "flat.attempts",
     "flat.attempt_questions",
     "flat.question_options",
@@ -47,9 +50,9 @@ def consumed(settings: Settings) -> list[Message]:
 
 
 def rows(hive: Hive, table: str) -> list[dict[str, Any]]:
-    """The rows that readers see, without the builds that wrote them."""
+    """The rows that readers see, without what tells when and how they came there, and what is told in words."""
     found = hive.query(f"SELECT * FROM {table}").dictionaries()
-    return [{name: value for name, value in row.items() if name not in ("build_id", "part")} for row in found]
+    return [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in found]
 
 
 def plain(some: list[dict[str, Any]]) -> list[dict[str, Any]]:

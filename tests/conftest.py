@@ -1,37 +1,31 @@
 """One stack of real servers for the whole test session, in a folder of its own.
 
 It has other ports, another HDFS root and another user than the defaults, and the sample comes in by `remote`, which
-knows of it by settings alone: so everything here rehearses a cluster (tests/test_rehearsal.py).
+knows of it by settings alone: so everything here rehearses a cluster (tests/stack/test_rehearsal.py).
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
 from browsing import browsing
+from commands import Run, runner
 from messages import ACCEPTED, REJECTED, publish, text
+from own_stack import USER, OwnStack
 from playwright.sync_api import Browser
 from reliability import Case, Cases
 
-from etl import settings as settings_module
 from etl.build import build
-from etl.build.fill import How
-from etl.servers.hdfs import Hdfs
-from etl.settings import PROJECT, Settings
-from etl.sqlfile import SqlFile
-from etl.store import landings
+from etl.errors import WarehouseError
+from etl.settings import Settings
 from etl.validate import validate
 from stack import processes
-from stack.layout import PORTS
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-ROOT, USER = "hdfs://warehouse/apps/exams", "analyst"
 ORDER = {
     "test_readme.py": -4,
     "test_rehearsal.py": -3,
@@ -39,14 +33,40 @@ ORDER = {
     "test_docs.py": -1,
     "test_messages.py": 1,
 }
+STACK = pytest.StashKey[OwnStack]()
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """No test sees the settings of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith("WAREHOUSE_") and name != "WAREHOUSE_VENV"]:
+        del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README, the rehearsal and the pages show the plain sample: they come before others publish what is wrong.
+    """What needs no server comes first, while the servers start.
 
+    The README, the rehearsal and the pages show the plain sample: they come before others publish what is wrong.
     The corpus comes last: behind it every table is larger and slower to read.
     """
-    items.sort(key=lambda item: ORDER.get(item.path.name, 0))
+    items.sort(key=lambda item: (needs_stack(item), ORDER.get(item.path.name, 0)))
+
+
+def needs_stack(item: pytest.Item) -> bool:
+    """Whether a test uses the servers."""
+    return "own_stack" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the servers, when a test needs them."""
+    if not session.config.option.collectonly and any(map(needs_stack, session.items)):
+        session.config.stash[STACK] = OwnStack()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the servers."""
+    if STACK in config.stash:
+        config.stash[STACK].close(keep=config.stash.get(FAILED, True))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,24 +93,32 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the page, where that was asked for."""
+    session.config.stash[FAILED] = exitstatus != 0
     if session.config.getoption("--write-docs"):
         CASES.write()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Say where the logs of the servers are, when a test has failed."""
+    if STACK in config.stash and exitstatus:
+        terminalreporter.write_line(f"logs of the servers: {config.stash[STACK].home}/logs")
+
+
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """The settings of a running stack, which ends with the session."""
-    for name in [name for name in os.environ if name.startswith("WAREHOUSE_") and name != "WAREHOUSE_VENV"]:
-        del os.environ[name]
-    home = tmp_path_factory.mktemp("warehouse")
-    free = settings_module.load(home=home, ports={name: 0 for name in PORTS}, warehouse_root=ROOT, hdfs_user=USER)
+def own_stack(request: pytest.FixtureRequest) -> OwnStack:
+    """The stack of all tests; what uses it is a test that needs servers."""
+    return request.config.stash[STACK]
+
+
+@pytest.fixture(scope="session")
+def settings(own_stack: OwnStack) -> Settings:
+    """The settings of the running stack; where it does not start, the tests end: none that can pass is left."""
     try:
-        processes.up(free, print, "all")
-        yield settings_module.load(home=home)
-    finally:
-        processes.down(free)
+        return own_stack.settings()
+    except WarehouseError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -98,21 +126,6 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium, one for all tests."""
     with browsing() as found:
         yield found
-
-
-def runner(variables: dict[str, str]) -> Run:
-    """What runs ./warehouse as a user with these variables would; `code` is the exit code to expect."""
-
-    def call(*words: str, code: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **variables, "NO_COLOR": "1"}
-        raw = subprocess.run(
-            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=400, check=False
-        )
-        done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
-        assert done.returncode == code, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
-
-    return call
 
 
 @pytest.fixture(scope="session")
@@ -132,19 +145,6 @@ def cluster(settings: Settings) -> dict[str, str]:
 def remote(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`remote("land")` runs ./warehouse at an empty home, where only settings say where the servers are."""
     return runner({"WAREHOUSE_HOME": str(tmp_path_factory.mktemp("remote")), **cluster})
-
-
-def beeline_words(settings: Settings, file: SqlFile, build_id: str) -> list[str]:
-    """How beeline is told to run a file, with its declared variables: all of the first landing, as that build."""
-    seen = landings.current(Hdfs(settings))
-    given = {"release": "0", "since": "0", "compaction": str(seen.compaction), "compacted": str(seen.compacted)}
-    given |= dict.fromkeys(("previous", "previous_build_id"), "none")
-    given |= {"warehouse_root": settings.warehouse_root, "landing": "1", "build_id": build_id, "first_part": "a"}
-    return [
-        "-f",
-        str(file.path),
-        *(word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}")),
-    ]
 
 
 @pytest.fixture(scope="session")
@@ -187,23 +187,20 @@ def nasty(run: Run, unlanded: int, quick_build: Callable[..., None]) -> str:
     return landed
 
 
-@pytest.fixture(scope="session")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In place of expectations/: one suite with one quick expectation, so that a build takes seconds."""
-    path = tmp_path_factory.mktemp("suites") / "3_marts/exams_v1.json"
-    path.parent.mkdir(parents=True)
-    least = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}, "severity": "critical"}
-    path.write_text(json.dumps({"name": "marts.exams_v1", "expectations": [{**least, "notes": "For the test."}]}))
-    return path.parent.parent
+@contextlib.contextmanager
+def unvalidated() -> Iterator[None]:
+    """Builds in this block publish without a validation: for tests that want just the tables."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validate, "validate", lambda *_: validate.Validated([], Path(), Path(), 0.0))
+        yield
 
 
 @pytest.fixture(scope="session")
-def quick_build(settings: Settings, suites: Path) -> Callable[..., None]:
-    """`quick_build("flat.attempts")` builds and publishes, validated by these: for tests that want just the tables."""
+def quick_build(settings: Settings) -> Callable[..., None]:
+    """`quick_build(engine="hive")` builds and publishes without a validation."""
 
-    def call(*tables: str, engine: str = "spark", how: How = How.NEW) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(validate, "EXPECTATIONS", suites)
-            build.build(settings.model_copy(update={"engine": engine}), tables, print, how=how)
+    def call(engine: str = "spark") -> None:
+        with unvalidated():
+            build.build(settings.model_copy(update={"engine": engine}), print)
 
     return call

@@ -10,7 +10,7 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
@@ -44,6 +44,9 @@ CONTRACT = {
     "sequences": _SEQUENCES,
 }
 
+REQUIRED = ("keen_id", "user_exam_id", "base_exam_id", "exam_name")
+TEXT_BYTES = 65_536
+
 
 class Message(NamedTuple):
     """A message where it stands in Kafka; `timestamp` counts milliseconds, a tombstone has no value."""
@@ -55,8 +58,8 @@ class Message(NamedTuple):
     value: bytes | None
 
 
-class Event(NamedTuple):
-    """The message that is kept of an event, read, and how many there were."""
+class Attempt(NamedTuple):
+    """The newest message of an attempt, read, and how many there were."""
 
     message: Message
     payload: Row
@@ -74,7 +77,14 @@ def is_accepted(value: bytes | None) -> bool:
             parse_constant=_refuse,
         )
         json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
-        return isinstance(parsed, tuple) and _depth(parsed) <= 100 and _fits(parsed, CONTRACT)
+        return (
+            isinstance(parsed, tuple)
+            and _depth(parsed) <= 100
+            and _longest(parsed) <= TEXT_BYTES
+            and _fits(parsed, CONTRACT)
+            and set(REQUIRED) <= {name for name, _ in parsed}
+            and all(value for name, value in parsed if name in REQUIRED)
+        )
     except (ValueError, RecursionError):
         return False
 
@@ -102,6 +112,15 @@ def _depth(value: Any) -> int:
     return 1 + max((_depth(item) for item in value), default=0) if isinstance(value, list) else 0
 
 
+def _longest(value: Any) -> int:
+    """The bytes of the longest text in a value."""
+    if isinstance(value, tuple):
+        return max((_longest(item) for _, item in value), default=0)
+    if isinstance(value, list):
+        return max(map(_longest, value), default=0)
+    return len(value.encode()) if isinstance(value, str) else 0
+
+
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value, in which an object is a tuple of pairs, is of a kind; null and absent always fit."""
     if value is None:
@@ -125,66 +144,79 @@ def _is_column(name: str, count: int) -> bool:
 
 
 def tables(messages: Iterable[Message]) -> dict[str, list[Row]]:
-    """All rows of the flat tables and the marts."""
-    events = _events([one for one in messages if is_accepted(one.value)])
-    attempts = [_attempt(event) for event in events]
-    shown = [
-        (event, attempt, place, question)
-        for event, attempt in zip(events, attempts, strict=True)
-        for place, question in _numbered(_questions(event))
+    """All rows of the flat views and the marts."""
+    accepted = [(message, json.loads(message.value or b"")) for message in messages if is_accepted(message.value)]
+    newest = _newest(accepted)
+    attempts = [_row(attempt.message, attempt.payload) for attempt in newest]
+    counted = [{**row, "messages": attempt.message_count} for row, attempt in zip(attempts, newest, strict=True)]
+    questions = [
+        (attempt, row, _question(attempt, place, question), question)
+        for attempt, row in zip(newest, attempts, strict=True)
+        for place, question in _numbered(_questions(attempt))
     ]
-    questions = [_question(event, place, question) for event, _, place, question in shown]
+    kept = {attempt.message[:3] for attempt in newest}
     return {
+        "flat.messages": [_row(message, payload) for message, payload in accepted],
+        "flat.superseded_messages": [
+            {
+                "kafka_partition": message.partition,
+                "kafka_offset": message.offset,
+                "attempt_id": payload["user_exam_id"],
+            }
+            for message, payload in accepted
+            if message[:3] not in kept
+        ],
         "flat.attempts": attempts,
-        "flat.attempt_questions": questions,
+        "flat.attempt_questions": [row for _, _, row, _ in questions],
         "flat.question_options": [
-            _option(event, place, option_place, option)
-            for event, _, place, question in shown
+            _option(attempt, row["question_position"], option_place, option)
+            for attempt, _, row, question in questions
             for option_place, option in _numbered((question or {}).get("options"))
         ],
-        "marts.exams": [_exam(exam, rows) for (exam,), rows in _grouped(attempts, "exam_id")],
-        "marts.questions": _question_ranks(
-            [{**attempt, **row} for (_, attempt, *_), row in zip(shown, questions, strict=True)]
-        ),
-        "marts.daily_activity": _activity(attempts),
+        "marts.exams": [_exam(exam, rows) for (exam,), rows in _grouped(counted, "exam_id")],
+        "marts.questions": _question_ranks([row for _, _, row, _ in questions], attempts),
+        "marts.daily_activity": _activity(counted),
     }
 
 
-def _events(messages: list[Message]) -> list[Event]:
-    """One event per id, of whose messages the one with the latest offset is kept; without an id, per message."""
-    found: dict[Any, list[Message]] = defaultdict(list)
-    payloads = {one[:3]: json.loads(one.value or b"") for one in messages}
-    for one in messages:
-        found[payloads[one[:3]].get("keen_id") or one[:3]].append(one)
-    events = []
-    for same in found.values():
-        kept = max(same, key=lambda one: (one.offset, one.timestamp, one.partition, one.topic))
-        events.append(Event(kept, payloads[kept[:3]], len(same)))
-    return events
+def _newest(messages: list[tuple[Message, Row]]) -> list[Attempt]:
+    """Of each attempt the message that was published last, then of the higher partition, then offset."""
+    by_attempt: dict[str, list[tuple[Message, Row]]] = defaultdict(list)
+    for message, payload in messages:
+        by_attempt[payload["user_exam_id"]].append((message, payload))
+    newest = []
+    for same in by_attempt.values():
+        message, payload = max(same, key=lambda pair: (pair[0].timestamp, pair[0].partition, pair[0].offset))
+        newest.append(Attempt(message, payload, len(same)))
+    return newest
 
 
 def _numbered(items: list[Any] | None) -> Iterable[tuple[int, Any]]:
     return enumerate(items or [], start=1)
 
 
-def _sequences(event: Event) -> Row:
-    return event.payload.get("sequences") or {}
+def _sequences(payload: Row) -> Row:
+    return payload.get("sequences") or {}
 
 
-def _questions(event: Event) -> list[Any] | None:
-    return _sequences(event).get("questions")
+def _questions(attempt: Attempt) -> list[Any] | None:
+    return _sequences(attempt.payload).get("questions")
 
 
 def utc(text: str | None) -> datetime | None:
-    """ISO-8601 in UTC from the year 1600 on, cut to the microsecond; None for any other text."""
-    match = re.fullmatch(r"([0-9-]{10}T[0-9:]{8})(?:\.([0-9]+))?Z", text or "")
+    """The instant of an RFC 3339 text from the year 1600 on, cut to the microsecond; None for any other text."""
+    pattern = r"([0-9-]{10})[Tt ]([0-9:]{8})(?:\.([0-9]+))?(?:[Zz]|([+-])(0[0-9]|1[0-7]):?([0-5][0-9]))"
+    match = re.fullmatch(pattern, text or "")
+    if match is None:
+        return None
     try:
-        whole = datetime.fromisoformat(match[1]) if match else None
-    except ValueError:
+        local = datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(microsecond=_microseconds(match[3]))
+        offset = timedelta(hours=int(match[5] or 0), minutes=int(match[6] or 0))
+        if local.year < 1600:
+            return None
+        return local + offset if match[4] == "-" else local - offset
+    except (ValueError, OverflowError):
         return None
-    if match is None or whole is None or whole.year < 1600:
-        return None
-    return whole.replace(microsecond=_microseconds(match[2]))
 
 
 def _unix(text: str | None) -> datetime | None:
@@ -199,46 +231,50 @@ def _microseconds(digits: str | None) -> int:
     return int((digits or "")[:6].ljust(6, "0"))
 
 
-def _attempt(event: Event) -> Row:
-    payload, message = event.payload, event.message
-    counts = _sequences(event).get("counts") or {}
+def _row(message: Message, payload: Row) -> Row:
+    """A row of flat.messages but its landing, unknown fields and oddities."""
+    counts = _sequences(payload).get("counts") or {}
     total, correct = counts.get("total"), counts.get("correct")
     started_at = utc(payload.get("started_at"))
     whole = re.fullmatch(r"([0-9]{1,9})(?:\.0*)?", payload.get("max_attempts") or "")
     published_at = datetime.fromtimestamp(message.timestamp // 1000, UTC).replace(tzinfo=None)
     return {
-        "attempt_id": payload.get("user_exam_id"),
-        "event_id": payload.get("keen_id") or None,
-        "exam_id": payload.get("base_exam_id"),
-        "exam_name": payload.get("exam_name"),
+        "attempt_id": payload["user_exam_id"],
+        "event_id": payload["keen_id"],
+        "exam_id": payload["base_exam_id"],
+        "exam_name": payload["exam_name"],
         "started_at": started_at,
         "received_at": _unix(payload.get("keen_timestamp")),
         "certification": {"true": True, "false": False}.get(payload.get("certification") or ""),
         "max_attempts": int(whole[1]) if whole else None,
-        "question_set_id": _sequences(event).get("id"),
+        "question_set_id": _sequences(payload).get("id"),
         "question_count": total,
         **{f"{name}_count": counts.get(name) for name in _COUNTS[1:]},
         "is_all_correct": counts.get("all_correct"),
         "score": correct / total if correct is not None and (total or 0) > 0 else None,
-        "message_count": event.message_count,
         "kafka_topic": message.topic,
         "kafka_partition": message.partition,
         "kafka_offset": message.offset,
         "kafka_published_at": published_at + timedelta(milliseconds=message.timestamp % 1000),
         "started_date": started_at.date() if started_at else None,
-        "started_month": _month(started_at.date() if started_at else None),
     }
 
 
-def _month(day: date | None) -> str:
-    return f"{day:%Y-%m}" if day and 2000 <= day.year <= 2099 else "other"
-
-
-def _question(event: Event, place: int, question: Row | None) -> Row:
-    there = question or {}
-    options, started_at = there.get("options"), utc(event.payload.get("started_at"))
+def _ids(attempt: Attempt) -> Row:
+    """What the rows of questions and options say of their message."""
     return {
-        "attempt_id": event.payload.get("user_exam_id"),
+        "attempt_id": attempt.payload["user_exam_id"],
+        "exam_id": attempt.payload["base_exam_id"],
+        "kafka_partition": attempt.message.partition,
+        "kafka_offset": attempt.message.offset,
+    }
+
+
+def _question(attempt: Attempt, place: int, question: Row | None) -> Row:
+    there = question or {}
+    options = there.get("options")
+    return {
+        **_ids(attempt),
         "question_position": place,
         "question_id": there.get("id"),
         "result": there.get("user_result"),
@@ -246,15 +282,13 @@ def _question(event: Event, place: int, question: Row | None) -> Row:
         "is_incomplete": there.get("user_incomplete"),
         "is_submitted": there.get("user_submitted"),
         "option_count": None if options is None else len(options),
-        "started_date": started_at.date() if started_at else None,
-        "started_month": _month(started_at.date() if started_at else None),
     }
 
 
-def _option(event: Event, place: int, option_place: int, option: Row | None) -> Row:
-    there, started_at = option or {}, utc(event.payload.get("started_at"))
+def _option(attempt: Attempt, place: int, option_place: int, option: Row | None) -> Row:
+    there = option or {}
     return {
-        "attempt_id": event.payload.get("user_exam_id"),
+        **_ids(attempt),
         "question_position": place,
         "option_position": option_place,
         "option_id": there.get("id"),
@@ -262,8 +296,6 @@ def _option(event: Event, place: int, option_place: int, option: Row | None) -> 
         "is_correct": None if option is None else there.get("correct") is True,
         "is_submitted": None if option is None else there.get("submitted") == 1,
         "clicked_at": utc(there.get("at")),
-        "started_date": started_at.date() if started_at else None,
-        "started_month": _month(started_at.date() if started_at else None),
     }
 
 
@@ -287,7 +319,7 @@ def _of_known(compute: Callable[[list[Any]], Any], rows: list[Row], column: str,
 def _measures(rows: list[Row], *counts: str) -> Row:
     """What both marts of attempts have in common."""
     return {
-        "message_count": sum(row["message_count"] for row in rows),
+        "message_count": sum(row["messages"] for row in rows),
         "attempt_count": len(rows),
         "scored_attempt_count": len(_known(rows, "score")),
         "perfect_attempt_count": sum(row["is_all_correct"] is True and row["score"] is not None for row in rows),
@@ -324,15 +356,15 @@ def _activity(attempts: list[Row]) -> list[Row]:
     ]
 
 
-def _question_ranks(placed: list[Row]) -> list[Row]:
-    """Questions belong to the exam of their attempt; without one, to none."""
+def _question_ranks(questions: list[Row], attempts: list[Row]) -> list[Row]:
+    names = {exam: _of_known(max, rows, "exam_name") for (exam,), rows in _grouped(attempts, "exam_id")}
     found = []
-    for (exam, question), rows in _grouped(placed, "exam_id", "question_id"):
+    for (exam, question), rows in _grouped(questions, "exam_id", "question_id"):
         results = [row["result"] for row in rows]
         found.append(
             {
                 "exam_id": exam,
-                "exam_name": _of_known(max, rows, "exam_name"),
+                "exam_name": names[exam],
                 "question_id": question,
                 "shown_count": len(rows),
                 "correct_count": results.count("correct"),

@@ -9,8 +9,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browsing import WIDTHS, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
-from pictures import take
 from playwright.sync_api import Browser
 
 from etl import sqlfile
@@ -347,22 +345,3 @@ def test_the_start_page_links_what_is_there(browser: Browser, tmp_path: Path) ->
         links = page.eval_on_selector_all("main a", "all => all.map(one => one.getAttribute('href'))")
         assert links == ["report.html", "validation.html", "data_docs/index.html"]
         assert dead_links(page) == []
-
-
-def test_docs_describes_what_was_built(
-    remote: Run, built: str, browser: Browser, request: pytest.FixtureRequest
-) -> None:
-    assert built
-    said = remote("docs").stderr
-    start = Path(said.strip().rpartition(": ")[2])
-    assert "not all is known" not in said
-    with opened(browser, start.parent / "catalog" / "flat.attempts_v1.html") as page:
-        figures = page.locator("#the-table").inner_text()
-        assert re.search(r"rows\s+[\d,]+", figures) and "not checked" not in figures
-        assert re.search(r"on HDFS, in \d files\s+[\d.]+ KB", figures)
-        assert "last build" in figures
-        assert page.locator("tr#certification td.number").inner_text() == "4.1%"
-    if request.config.getoption("--write-docs"):
-        pages = {"start": "index.html", "catalog": "catalog/index.html", "table": "catalog/flat.attempts_v1.html"}
-        for name, path in pages.items():
-            take(browser, start.parent / path, name)

@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -19,10 +18,9 @@ import pytest
 import typer.main
 
 from etl import cli, settings
-from etl.settings import PROJECT, Settings
+from etl.settings import PROJECT
 from stack import doctor
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CLOSED = {  # where no server is
     "WAREHOUSE_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "WAREHOUSE_WEBHDFS": "http://127.0.0.1:1",
@@ -221,29 +219,12 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 # On the running stack
 
 
-def test_an_unknown_table_is_named(run: Run) -> None:
-    done = run("query", "SELECT * FROM flat.nothing", code=1)
-    assert "flat" in told(done, 1) and "nothing" in done.stderr
-    line = told(run("build", "flat.nothing", code=2), 2)
-    assert "no table flat.nothing" in line and "known are flat.messages" in line
-
-
-def test_what_is_no_sql_is_told_by_the_server_in_one_line(run: Run) -> None:
-    line = told(run("query", "SELEKT 1\nFROM x", code=1), 1)
-    assert "SELEKT 1 FROM x" in line and "syntax" in line.lower()
-
-
-def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
-    line = told(run("--set", "topic=of-nobody", "land", code=1), 1)
-    assert "topic of-nobody" in line and "publish to it first" in line
-
-
 # Help
 
 
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status doctor generate publish land rejected replay build plan rollback clean compact"
-    words += " validate report docs query serve beeline run demo test"
+    words += " validate report docs query export connect serve beeline run demo test"
     assert " ".join(COMMANDS) == words
 
 
@@ -268,43 +249,6 @@ def test_help_is_shown_with_its_example(name: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as caught:
         COMMANDS[name].main(["--help"], prog_name=name)
     assert caught.value.code == 0 and "Example: ./warehouse" in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("name", ["up", "status", "doctor", "generate", "rejected", "plan", "query", "beeline"])
-def test_an_example_runs(name: str, run: Run) -> None:
-    done = run(*shlex.split(example(name))[1:])
-    if name == "generate":
-        assert len([json.loads(line) for line in done.stdout.splitlines()]) == 5
-
-
-CHANGING = "publish land replay build validate report rollback clean run demo test down"
-
-
-@pytest.mark.long
-@pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("name", CHANGING.split())
-def test_an_example_that_changes_something_or_takes_long_runs(name: str, settings: Settings, tmp_path: Path) -> None:
-    """In this order, as a shell takes them; what is published goes to a topic of its own, and `down` to no stack."""
-    home = tmp_path if name == "down" else settings.home
-    given = {**os.environ, "WAREHOUSE_HOME": str(home), "WAREHOUSE_VENV": sys.prefix}
-    if name == "publish":
-        given["WAREHOUSE_TOPIC"] = "of-the-examples"
-    done = subprocess.run(["sh", "-c", example(name)], cwd=PROJECT, env=given, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-
-
-@pytest.mark.usefixtures("built")
-def test_what_programs_read_is_json(run: Run) -> None:
-    steps = json.loads(run("plan", "--json").stdout)["steps"]
-    assert {"table": "flat.attempts", "action": "keep", "why": "up to date"} in steps
-    landed = json.loads(run("land", "--json").stdout)
-    assert landed == {"accepted": 0, "rejected": 0, "landing": {"landing": 0, "partitions": []}}
-    assert json.loads(run("build", "--json").stdout) == {"build_id": None}
-    assert json.loads(run("query", "SELECT COUNT(*) AS n FROM ops.published", "--json").stdout) == [{"n": 1}]
-    assert isinstance(json.loads(run("rejected", "--json").stdout), list)
-    cleaned = json.loads(run("clean", "--json").stdout)
-    assert cleaned["is_removed"] is False and cleaned["bytes"] == sum(one["bytes"] for one in cleaned["paths"])
 
 
 # Completion

@@ -205,7 +205,8 @@ def test_a_home_that_cannot_be_written_is_told_before_any_server_is_called(
     assert "cannot be written" in refused(identity.confirm_warehouse, home(tmp_path / "file" / "home"))
 
 
-def test_an_id_that_cannot_be_read_is_told(world: World, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("world")
+def test_an_id_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "warehouse.id").write_bytes(b"\xff")
     with pytest.raises(WarehouseError, match=r"warehouse\.id cannot be read: .*; delete it and use --set adopt=true"):
         identity.confirm_warehouse(home(tmp_path))

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
-
-import pytest
-from conftest import Run
 
 from etl import sqlfile
 from etl.cli import app
 from etl.settings import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-CONSOLE = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
 COMMANDS = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-
-
-def shown() -> list[tuple[str, str]]:
-    """(command, output) of the console blocks, where there is an output."""
-    pieces = re.split(r"^\$ ", CONSOLE, flags=re.MULTILINE)[1:]
-    pairs = [(piece.partition("\n")[0], piece.partition("\n")[2]) for piece in pieces]
-    return [(command, output) for command, output in pairs if output.strip()]
 
 
 def test_is_short_and_begins_with_what_to_type() -> None:
@@ -47,11 +35,3 @@ def test_names_only_files_that_exist() -> None:
         assert (PROJECT / link).exists(), link
     for path in re.findall(r"(?:sql|etl)/[a-z0-9_/]+\.(?:sql|lock)", README):
         assert (PROJECT / path).exists() or "name_v1" in path, path
-
-
-@pytest.mark.parametrize(("command", "output"), shown())
-def test_shows_what_the_command_prints(command: str, output: str, run: Run, built: str) -> None:
-    assert built
-    program, *words = shlex.split(command)
-    assert program == "./warehouse"
-    assert run(*words).stdout == output

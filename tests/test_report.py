@@ -22,9 +22,10 @@ from markdown_it import MarkdownIt
 from etl.errors import ServerError, UsageError
 from etl.pages import fence, markdown, shown
 from etl.pages.words import age
+from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
-from etl.report.question import EQUATION, PLACE
-from etl.report.report import Reported, filled, report, write
+from etl.report.question import EQUATION, PLACE, filled
+from etl.report.report import Reported, report
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
 
@@ -479,3 +480,7 @@ def test_the_header_of_every_question_can_be_used(file: SqlFile) -> None:
         assert all(equations) or not any(equations)
         names += [word for word in re.findall(r"\w+", front) if word != "if"]
     assert all(column in file.text.partition("\nSELECT")[2] for column in names)
+
+
+def test_markdown_begins_no_formula_in_jupyter() -> None:
+    assert markdown("\\(x\\) $y$") == "&#92;(x&#92;) \\$y\\$"

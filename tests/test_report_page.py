@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlglot
 from browsing import Scheme, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
-from pictures import take
 from playwright.sync_api import Browser, Page
 from sqlglot import exp
 
 from etl.report.report import questions, report
 from etl.servers.hive import Result
-from etl.settings import PROJECT, Settings, load
+from etl.settings import load
 from etl.sqlfile import SqlFile
 
 TEXTS = ["exam_name", "oddity", "treatment", "day_of_week", "duration", "trend", "verdict", "looked_at", "origin"]
@@ -124,20 +120,3 @@ def test_without_scripts_the_report_lacks_nothing_but_comfort(page_file: Path, b
         assert not page.locator("button:visible").count()
     finally:
         context.close()
-
-
-@pytest.mark.usefixtures("built")
-def test_the_report_of_the_sample_is_one_page_and_one_notebook(
-    run: Run, settings: Settings, browser: Browser, request: pytest.FixtureRequest
-) -> None:
-    assert "report.ipynb" in run("report").stderr
-    with opened(browser, settings.reports / "report.html") as page:
-        assert_is_good(page)
-        assert page.locator(".equation .state").all_inner_texts() == ["holds", "holds"]
-    if request.config.getoption("--write-docs"):
-        take(browser, settings.reports / "report.html", "report")
-    text = (settings.reports / "report.ipynb").read_text()
-    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(questions()) + 3))
-    assert {output["output_type"] for cell in cells for output in cell["outputs"]} == {"display_data", "execute_result"}
-    assert not [word for word in (str(PROJECT), str(settings.home), socket.gethostname() + ":") if word in text]

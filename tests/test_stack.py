@@ -27,7 +27,6 @@ from etl.settings import PROJECT, Settings
 from stack import health, parts, ports, probes, processes, servers
 from stack.layout import PORTS, Layout, Server
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
@@ -482,59 +481,6 @@ def test_an_address_that_cannot_be_asked_is_not_well(address: str) -> None:
 
 
 # The real stack
-
-
-def test_every_server_listens_on_this_machine_alone(settings: Settings) -> None:
-    found = set()
-    for process in processes.read(settings)["processes"].values():
-        for one in psutil.Process(process.pid).net_connections("inet"):
-            if one.status == psutil.CONN_LISTEN:
-                assert one.laddr.ip.removeprefix("::ffff:") == "127.0.0.1", (process.name, one.laddr)
-                found.add(one.laddr.port)
-    assert set(processes.read(settings)["ports"].values()) <= found
-
-
-def test_status_shows_every_server_well_with_its_process(settings: Settings, run: Run) -> None:
-    pids = {str(one.pid) for one in processes.read(settings)["processes"].values()}
-    rows = [line.split() for line in run("status").stdout.splitlines()[2:-1]]
-    engines = ["spark-connect", "spark-thrift", "hiveserver2"]
-    assert [row[0] for row in rows] == ["kafka", "namenode", "datanode", "metastore", *engines]
-    assert {row[2] for row in rows} == pids and {row[3] for row in rows} == {"healthy"}
-
-
-def test_doctor_finds_no_fault(run: Run) -> None:
-    done = run("doctor")
-    assert "FAULT" not in done.stdout and done.stderr.strip() == "0 faults"
-    for server in (
-        r"kafka cluster \S+, brokers: 1,",
-        "namenode 3.5",
-        "datanode 3.5",
-        "metastore 4.0",
-        "spark-connect 4.2",
-    ):
-        assert re.search(rf"^ok     {server}.* at .*\([0-9]+\)$", done.stdout, re.MULTILINE), server
-    assert re.search(r"^ok     spark-thrift 4.2.*\n^ok     hiveserver2 4.0", done.stdout, re.MULTILINE)
-
-
-def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> None:
-    before = settings.stack_file.read_bytes()
-    began = time.monotonic()
-    done = run("up")
-    assert time.monotonic() - began < 10
-    assert done.stderr.startswith("6 servers are healthy") and settings.stack_file.read_bytes() == before
-
-
-def test_another_stack_is_refused_a_port_that_was_set_and_is_taken(settings: Settings, tmp_path: Path) -> None:
-    port = processes.read(settings)["ports"]["kafka"]
-    given = {**os.environ, "WAREHOUSE_HOME": str(tmp_path), "WAREHOUSE_PORTS": json.dumps({"kafka": port})}
-    done = subprocess.run([PROJECT / "warehouse", "up"], capture_output=True, text=True, env=given, check=False)
-    expected = f"warehouse: port {port} for kafka is taken; end what listens there or set another port\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
-
-
-def test_status_of_servers_elsewhere_says_that_they_are_not_ours(settings: Settings, tmp_path: Path) -> None:
-    cluster = settings.model_copy(update={"home": tmp_path})
-    assert {row[2:] for row in health.status(cluster)} == {("not ours", "healthy")}
 
 
 def test_status_without_servers_fails(tmp_path: Path) -> None:

@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlglot
 from browsing import WIDTHS, Scheme, dead_links, faults, is_wider_than_screen, opened
-from conftest import Run
-from pictures import take
+from etl.validate.look import Look
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
@@ -31,7 +30,6 @@ from etl.settings import Settings, load
 from etl.validate import checkpoint, data_docs
 from etl.validate import failing_rows as failing
 from etl.validate import summary_page as summary
-from etl.validate.look import Look
 from etl.validate.summary_page import History, Spark, counted
 
 # What a producer could put into any field, and what must be found in no page.
@@ -407,21 +405,3 @@ def test_failing_rows_are_escaped(tmp_path: Path) -> None:
     assert not page.open
     assert not page.all("script") + page.all("img") + page.all("b") + page.all("i")
     assert all(visible(text) in page.text for text in NASTY.values())
-
-
-@pytest.mark.usefixtures("nasty")
-def test_the_pages_of_the_stack_open_without_a_fault(
-    settings: Settings, run: Run, browser: Browser, request: pytest.FixtureRequest
-) -> None:
-    """Of a build with nasty messages, so that some rows are not as expected."""
-    run("validate")
-    newest = max(path for path in data_docs.folder(settings).iterdir() if path.is_dir())
-    pages = [settings.reports / "validation.html", *sorted(newest.glob("*.html"))]
-    assert len(pages) > 20
-    assert any(".rows" in path.name for path in pages)
-    for path, is_first in firsts(pages):
-        with opened(browser, path) as page:
-            assert dead_links(page) == []
-            assert not is_first or faults(page) == [], path
-    if request.config.getoption("--write-docs"):
-        take(browser, settings.reports / "validation.html", "validation")

@@ -1,187 +1,183 @@
-"""Runs the SQL files of the flat and mart stages, in stage order, validates what they made and publishes it.
+"""Builds a release: fills the flat folders of new landings, computes the marts, validates and publishes.
 
-A build is a whole: it writes what is new into partitions of its own `build_id` and carries the rest along, as
-partitions that point to the folders of the build that wrote them. Readers see it when it is validated, all at once.
+A release is built where no reader looks: flat rows of landings that are not published, marts in a partition of their
+own. The views of the database candidate show it, the suites look at these, and one change of ops.published shows it to
+readers.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-from etl import sqlfile
-from etl.build.fill import SMALL, How, Step, carry, fill, small
-from etl.errors import ExpectationError, UsageError, WarehouseError
+from etl.build import run_file
+from etl.build.plan import Plan, plan, without
+from etl.errors import ExpectationError, WarehouseError
+from etl.land import recheck
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive, StatementError
+from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
-from etl.store import ledger, lock
-from etl.store import published as release
-from etl.store.ledger import PUBLISHED, REFUSED, Built, Ledger
+from etl.store import flat_folders, landings, lock, recorded_files
+from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
+from etl.store.schema import Schema, release_files, shown
 from etl.terminal import progress
 
 if TYPE_CHECKING:
     from etl.servers.hive_session import Watch
     from etl.validate.validate import Validated
 
-
-@dataclass(frozen=True)
-class Plan:
-    """A step per table in stage order; which landing is read, and the build that readers see (None for none)."""
-
-    landing: int
-    steps: list[Step]
-    published: str | None
-    number: int
-
-    @property
-    def due(self) -> list[Step]:
-        """What is to be built."""
-        return [step for step in self.steps if step.is_due]
-
-
-def plan(settings: Settings, hive: Hive, tables: Sequence[str] = (), how: How = How.NEW) -> Plan:
-    """What build would do. Changes no reader's table.
-
-    Raises UsageError for an unknown table, and for a published version whose file was changed, doubled or is gone:
-    before any statement is sent.
-    """
-    hdfs = Hdfs(settings)
-    book = Ledger(hdfs)
-    number = max(book.decisions(), default=0) + 1
-    current = book.published()
-    seen = book.tables(current.build_id) if current else {}
-    files = needed(sqlfile.files("[23]_*"), seen)
-    if unknown := set(tables) - {file.name for file in files}:
-        raise UsageError(f"there is no table {min(unknown)}", f"known are {', '.join(file.name for file in files)}")
-    newest = release.prepare(settings, hive, hdfs)
-    release.mend(hive, book)
-    # A table asked for by name is made from what the others were made from, so that they fit.
-    landing = current.landing if current and (tables or how is How.COMPACT) else newest
-    left = {name: built for name, built in book.undecided().items() if built.landing == landing}
-    steps: list[Step] = []
-    for file in files:
-        refuse_changed_columns(hive, file)
-        steps.append(_step(file, {**seen, **left}.get(file.table), landing, tables, steps, how))
-    return Plan(landing, steps, current.build_id if current else None, number)
-
-
-def _step(file: SqlFile, row: Built | None, landing: int, tables: Sequence[str], before: list[Step], how: How) -> Step:
-    inputs = [step for step in before if step.file.table in file.reads]
-    if row is None or row.sha256 != file.sha256:  # the latter only in a build that was never published
-        return Step(file, "new")
-    if file.name in tables or how is How.FULL:
-        return Step(file, "asked for")
-    if how is How.COMPACT and "since" in file.parameters and small(row, most=1):
-        return Step(file, SMALL, base=row)
-    newer = any(step.kept is None or step.kept.written_by > row.written_by for step in inputs)
-    if how is How.COMPACT and "first_part" not in file.parameters:
-        newer = False  # the same rows in other files
-    if newer and "first_part" in file.parameters:
-        return Step(file, "new data", base=row)  # it mirrors the parts of its source, also where that was asked for
-    if not tables and (newer or (file.stage.startswith("2") and row.landing < landing)):
-        return Step(file, "new data", base=row)
-    return Step(file, "up to date", row)
-
-
-def needed(files: Sequence[SqlFile], seen: dict[str, Built]) -> list[SqlFile]:
-    """The files of a build: the newest version of each name, what these read, and what readers still see.
-
-    Raises UsageError for two files of one version, or a published one that is gone or says something else.
-    """
-    by_version: dict[tuple[str, int], SqlFile] = {}
-    for file in files:
-        twin = by_version.setdefault((file.name, file.version), file)
-        if twin is not file:
-            raise UsageError(
-                f"{twin.place}, sha256 {twin.sha256}, and {file.place}, sha256 {file.sha256}, "
-                f"are both version {file.version} of {file.name}",
-                "give one of them the next version",
-            )
-        if file.table in seen and seen[file.table].sha256 != file.sha256:
-            raise UsageError(
-                f"{file.place} was changed after it was published: its statements have sha256 {file.sha256}, "
-                f"not {seen[file.table].sha256}",
-                f"take the change back and put it into a new file {file.following}",
-            )
-    newest = {file.name: file for file in sorted(files, key=lambda one: one.version)}
-    wanted = {file.table for file in newest.values()} | {file.table for file in release.shown(seen).values()}
-    for file in reversed(files):  # what reads comes behind what is read
-        wanted |= {name for name in file.reads if file.table in wanted}
-    return [file for file in files if file.table in wanted]
-
-
-def refuse_changed_columns(hive: Hive, file: SqlFile) -> None:
-    """A version keeps its columns: its readers and its old partitions stand on them. Raises UsageError."""
-    try:
-        rows = hive.query(f"DESCRIBE {file.table}").rows
-    except StatementError:
-        return  # not there yet
-    heads = [n for n, row in enumerate(rows) if not row[0] or row[0].startswith("#")]
-    there = [(row[0], row[1].lower().replace(" ", "").replace("`", "")) for row in rows[: heads[0] if heads else None]]
-    wanted = [(name, kind.replace("`", "")) for name, kind in file.columns]
-    if there == wanted:
-        return
-    (name, kind) = next(iter(set(wanted) ^ set(there)), ("their order", ""))
-    raise UsageError(
-        f"{file.place} changes the columns of {file.table}, which was made: {name} {kind}".rstrip(),
-        f"take the change back and put it into a new file {file.following}",
-    )
+AT_ONCE = 3  # flat tables that do not read each other
 
 
 def build(
-    settings: Settings,
-    tables: Sequence[str],
-    say: Callable[[str], None],
-    watch: Watch | None = None,
-    how: How = How.NEW,
-    is_brief: bool = False,
+    settings: Settings, say: Callable[[str], None], watch: Watch | None = None, is_brief: bool = False
 ) -> Validated | None:
-    """Build what is due, validate it and let readers see it; None where nothing is due. `watch` as for Hive.
+    """Build what is due, validate it and publish it; None where nothing is due. `watch` as for Hive.
 
-    A brief validation leaves out what could only be warned of.
-    Raises WarehouseError when another build is at work or nothing was landed yet, ExpectationError when a
-    critical expectation is not met: then readers see what they saw before.
+    `is_brief` runs critical expectations only. Raises WarehouseError when another build is running or nothing was
+    landed yet, ExpectationError when a critical expectation fails: then readers see what they saw before.
     """
-    from etl.validate.checkpoint import preload
+    from etl.validate.run_suite import preload
+    from etl.validate.scope import Scope
+    from etl.validate.suites import refuse_incomplete
+    from etl.validate.summary_page import mark_published
     from etl.validate.validate import validate
 
     hdfs = Hdfs(settings)
-    book = Ledger(hdfs)
-    patience = lock.STEP_SECONDS if how is How.COMPACT else 0
-    with lock.exclusive(settings, "build", patience), progress("build") as bar, Hive(settings, watch) as hive:
-        todo = plan(settings, hive, tables, how)
+    ledger = Ledger(hdfs)
+    with lock.exclusive(settings, "build"), progress("build") as bar, Hive(settings, watch) as hive:
+        todo = plan(hdfs, ledger)
         if not todo.landing:
             raise WarehouseError(
                 "nothing was landed yet, so there is nothing to build from", "run ./warehouse publish and land"
             )
-        if not todo.due and all(step.kept and step.kept.build_id == todo.published for step in todo.steps):
+        refuse_incomplete(todo.files)
+        schema = Schema(settings, hive, hdfs)
+        restore(settings, schema, hdfs, ledger, todo)
+        if not todo.is_due:
             return None
         preload()
-        build_id = ledger.stamp("b")
-        done: dict[str, Built] = {}
-        for step in bar.each(todo.steps, lambda step: step.file.name):
-            kept, table = step.kept, step.file.table
-            made = (
-                carry(settings, hive, kept, build_id)
-                if kept
-                else fill(settings, hive, step, build_id, todo.landing, done)
-            )
-            done[table] = made
-            book.add(made)
-            if step.is_due:
-                say(f"{step.file.name:24} {made.row_count:>9,} rows {made.seconds:6.1f} s  {step.why}")
-        before = book.tables(todo.published) if todo.published and how is How.NEW else {}
-        validated = validate(settings, say, build_id, todo.landing, before, is_brief)
-        action = PUBLISHED if validated.is_good else REFUSED
-        decided = book.decide(todo.number, action, build_id, todo.published, todo.landing)
+        release = ledger.start(todo.landing, settings.engine)
+        todo = plan(hdfs, ledger)  # another build may have published since, but none before this one can any more
+        bar.at(0, text="flat tables")
+        fill(settings, schema, hdfs, todo, f"r{release}", say)
+        schema.point("candidate", release, todo.landing)
+        schema.views(shown(todo.files), todo.seen, is_candidate=True)
+        schema.save()
+        versions: list[dict[str, Any]] = []
+        for file in bar.each(todo.files, lambda file: file.name):
+            if file.stage.startswith("3"):
+                versions.append(run_file.compute(settings, hive, hdfs, file, release))
+                say(f"{file.table:32} {versions[-1]['seconds']:6.1f} s  {todo.reason(file)}")
+            else:
+                versions.append(run_file.version(file))
+        before = todo.published
+        since = before.landing if before and not todo.changed else 0
+        recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
+        tables = [file.table for file in shown(todo.files)]
+        scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
+        validated = validate(settings, say, scope)
+        action = PUBLISHED if validated.is_good else REJECTED
+        ledger.decide(action, release, todo.landing, settings.engine, versions)
         if not validated.is_good:
             raise ExpectationError(
-                f"build {build_id} is not published, critical expectations are not met: {validated.worst}",
+                f"release {release} is not published, critical expectations failed: {validated.worst}",
                 f"look at {validated.summary}; readers see what they saw before",
             )
-        release.show(hive, book, decided)
-        say(f"published build {build_id}: {len(todo.due)} tables built, {len(todo.steps) - len(todo.due)} kept")
+        finish_switch(schema, hdfs, ledger)
+        schema.save()
+        ledger.merge()
+        mark_published(settings, release, todo.landing)
+        say(f"published release {release}, which shows all landings up to {todo.landing}")
         return validated
+
+
+def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, say: Callable[[str], None]) -> None:
+    """Fill the folders that the flat tables lack and register them; tables that read no other one at the same time."""
+    flat = [file for file in todo.files if file.is_flat]
+    for file in flat:
+        if file.table in todo.changed:
+            flat_folders.remove_outdated(hdfs, file, todo.seen.folders)
+    tables = {file.table for file in flat}
+    for batch in _batches(flat, tables):
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for file, text in zip(
+                batch, pool.map(lambda file: _fill(settings, hdfs, file, todo, run), batch), strict=True
+            ):
+                schema.flat_partitions(file.table, todo.seen, todo.landing)
+                if text:
+                    say(text)
+    hdfs.remove(flat_folders.STAGING, run)
+
+
+def refill(settings: Settings, say: Callable[[str], None]) -> None:
+    """Fill the flat folders of a compaction and move the views to it; they show the same rows before and after."""
+    hdfs = Hdfs(settings)
+    ledger = Ledger(hdfs)
+    with lock.exclusive(settings, "build", lock.STEP_SECONDS), Hive(settings) as hive:
+        todo = plan(hdfs, ledger)
+        schema = Schema(settings, hive, hdfs)
+        restore(settings, schema, hdfs, ledger, todo)
+        fill(settings, schema, hdfs, todo, f"c{todo.seen.compaction}", say)
+        schema.views(shown(todo.files), todo.seen, is_candidate=True)
+        finish_switch(schema, hdfs, ledger)
+        schema.save()
+
+
+def _fill(settings: Settings, hdfs: Hdfs, file: SqlFile, todo: Plan, run: str) -> str:
+    folders = flat_folders.missing(hdfs, file.table, todo.seen.folders)
+    if not folders:
+        return ""
+    began = time.monotonic()
+    with Hive(settings) as hive:
+        run_file.fill(settings, hive, hdfs, file, folders, todo.seen, run)
+    return f"{file.table:32} {time.monotonic() - began:6.1f} s  {todo.reason(file)}"
+
+
+def _batches(flat: Sequence[SqlFile], tables: set[str]) -> list[list[SqlFile]]:
+    """First the tables that read none of the others, then those that do."""
+    first = [file for file in flat if not tables & (set(file.reads) - {file.table})]
+    return [first, [file for file in flat if file not in first]]
+
+
+def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo: Plan) -> None:
+    """Make what the metastore lacks: databases, tables, partitions, views, and the pointer to the published release.
+
+    Sends nothing but what changed since a command last did so.
+    """
+    schema.ops()
+    schema.raw(todo.seen, lambda _: recheck.refuse_unfit(settings, hdfs, todo.seen.folders))
+    for file in todo.files:
+        if file.columns:
+            schema.table(file, is_released=file.table not in todo.changed)
+    if todo.published:
+        tables = [file.table for file in todo.files if file.is_flat and file.table not in todo.changed]
+        seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), todo.published.landing)
+        for table in tables:
+            schema.flat_partitions(table, seen, todo.published.landing)
+    finish_switch(schema, hdfs, ledger)
+    schema.save()
+
+
+def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
+    """Make readers see what the log says they see; who was killed between the two is followed by the next build.
+
+    Another machine may publish meanwhile, so it ends when the log still says what was switched to.
+    """
+    while True:
+        state = ledger.state()
+        event = state.published
+        if event is None:
+            return None
+        if schema.published != (event.release, event.landing):
+            schema.point("published", event.release, event.landing)
+            schema.published = (event.release, event.landing)
+        files = shown(release_files(without(event, state.retired)))
+        tables = [file.table for file in files if file.is_flat]
+        seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), event.landing)
+        schema.views(files, seen, is_candidate=False)
+        if ledger.state().published == event:
+            return event

@@ -1,26 +1,36 @@
-"""Removes what nobody needs any more: old builds, refused ones, and what killed runs left behind.
+"""Removes what nobody needs any more: marts of old releases, merged landings, and what killed commands left behind.
 
-What is published and the build one step back always stay, with every folder they point to; so does a build that
-is newer than the published one and not decided on, since the next build may go on from it. Landings are never
-removed.
+What is published and the release before stay, and so do the folders that counted before the last compaction, for
+queries that still read them. Only folders that the warehouse named itself are touched.
 """
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from etl import sqlfile
 from etl.errors import WarehouseError
+from etl.land.land import staging_prefix
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
-from etl.store import landings, lock
-from etl.store import published as release
-from etl.store.landings import Current
-from etl.store.ledger import Ledger
+from etl.store import flat_folders, landings, lock
+from etl.store.landings import FolderSet
+from etl.store.ledger import Ledger, State
 
 AT_ONCE = 100  # partitions that one statement drops
+DEAD_SECONDS = 86_400  # since the last change in a draft of another home, before it counts as left behind
+RUNS = 50  # validations whose rows the ops tables keep
+NAMES = {
+    "release": re.compile(r"release=(\d+)"),
+    "staging": re.compile(r"r(\d+)"),
+    "run": re.compile(r"(r\d{8}T\d{12})\.json"),
+}
+OF_RUNS = ("expectation_results_v1", "stored_files_v1", "topic_offsets_v1")
+Place = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,93 +42,110 @@ class Leftover:
     why: str
 
 
-def clean(settings: Settings, is_done: bool) -> list[Leftover]:
-    """What may be removed; with `is_done` it is removed.
+def clean(settings: Settings, is_removed: bool) -> list[Leftover]:
+    """What may be removed; with `is_removed` it is.
 
-    Raises WarehouseError when a build or a loader is at work, or nothing is published.
+    Raises BusyError when a build or a loader is running here, WarehouseError when nothing is published.
     """
     hdfs = Hdfs(settings)
-    book = Ledger(hdfs)
-    with lock.between_steps(settings), Hive(settings) as hive:
-        current = release.mend(hive, book)
-        if current is None:
+    with lock.between_steps(settings):
+        state = Ledger(hdfs).state()
+        if state.published is None:
             raise WarehouseError("nothing is published, so nothing is old", "run ./warehouse build")
-        kept = {current.build_id, current.previous_build_id}
-        undecided = {built.build_id for built in book.undecided().values()}
-        kept |= {build_id for build_id in undecided if build_id > current.build_id}
-        tables = [built for build_id in kept if build_id for built in book.tables(build_id).values()]
-        needed = {part["folder"] for built in tables for part in built.parts}
-        databases = sorted({file.name.partition(".")[0] for file in sqlfile.files("[23]_*")})
-        seen = landings.publish(settings, hive, hdfs)
-        found = _builds(hdfs, databases, needed) + _replaced(hdfs, seen) + _drafts(hdfs)
-        if is_done:
-            _drop_partitions(hive, databases, kept)
-            _drop_replaced(hive, seen)
-            for one in found:
-                hdfs.remove(*one.path.split("/"))
+        generations = landings.generations(hdfs)
+        leftovers = list(_leftovers(settings, hdfs, state, generations))
+        found = [Leftover("/".join(place), hdfs.size(*place), why) for place, why in leftovers]
+        if is_removed:
+            with Hive(settings) as hive:
+                _drop_partitions(hive, _kept_releases(state), generations)
+            for place, _ in leftovers:
+                hdfs.remove(*place)
         return found
 
 
-def _builds(hdfs: Hdfs, databases: list[str], needed: set[str]) -> list[Leftover]:
-    """Folders of builds that no kept build points to."""
-    tables = [(database, table) for database in databases for table in hdfs.names(database)]
-    builds = [(*table, name) for table in tables for name in hdfs.names(*table) if name.startswith("build_id=")]
-    found = [place for build in builds for place in _unneeded(hdfs, build, needed)]
-    return [
-        Leftover("/".join(place), hdfs.size(*place), "of a build that is two steps back or refused") for place in found
-    ]
+def _leftovers(
+    settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet]
+) -> Iterator[tuple[Place, str]]:
+    releases = _kept_releases(state)
+    origins = {folder.origin for seen in generations for folder in seen.folders}
+    for database in ("flat", "marts"):
+        for table in hdfs.names(database):
+            name = f"{database}.{table}"
+            if name in state.retired:
+                yield (database, table), "of a retired table"
+            elif database == "marts":
+                for partition in hdfs.names(database, table):
+                    match = NAMES["release"].fullmatch(partition)
+                    if match and int(match[1]) not in releases:
+                        yield (database, table, partition), "of a release that is two steps back or was rejected"
+            else:
+                for partition in sorted(flat_folders.filled(hdfs, name) - origins):
+                    yield (database, table, *partition.split("/")), "of landings that were merged"
+    yield from _merged(hdfs, generations)
+    yield from _drafts(settings, hdfs, state)
+    for table in OF_RUNS:
+        runs = [name for name in hdfs.names("ops", table) if NAMES["run"].fullmatch(name)]
+        for name in runs[:-RUNS]:
+            yield ("ops", table, name), "of an old validation"
 
 
-def _unneeded(hdfs: Hdfs, place: tuple[str, ...], needed: set[str]) -> list[tuple[str, ...]]:
-    """This folder, or where a kept build points to some in it, the others."""
-    path = "/".join(place)
-    if path in needed:
-        return []
-    if not any(one.startswith(f"{path}/") for one in needed):
-        return [place]
-    return [found for name in hdfs.names(*place) for found in _unneeded(hdfs, (*place, name), needed)]
+def _kept_releases(state: State) -> set[int]:
+    """The release that readers see, the one before, and one that is being built."""
+    events = (state.published, state.previous)
+    return {event.release for event in events if event} | {state.undecided}
 
 
-def _replaced(hdfs: Hdfs, seen: Current) -> list[Leftover]:
-    """Folders of landings and of compactions that readers see no longer, since a later compaction holds their rows."""
-    needed = {folder.path for folder in seen.folders} | {f"{landings.ROOT}/compaction={seen.compaction}"}
-    places = [(landings.ROOT, name) for name in hdfs.names(landings.ROOT) if not name.startswith(".")]
-    found = [place for one in places for place in _unneeded(hdfs, one, needed)]
-    return [Leftover("/".join(place), hdfs.size(*place), "of landings that were put together") for place in found]
+def _merged(hdfs: Hdfs, generations: list[FolderSet]) -> Iterator[tuple[Place, str]]:
+    """Folders of landings and compactions that no generation lists; of a compaction its list stays with its folders."""
+    needed = {folder.path for seen in generations for folder in seen.folders}
+    lists = {f"{landings.ROOT}/compaction={seen.compaction}" for seen in generations}
+    for name in hdfs.names(landings.ROOT):
+        path = f"{landings.ROOT}/{name}"
+        if re.fullmatch(r"landing=\d+", name) and path not in needed:
+            yield (landings.ROOT, name), "of landings that were merged"
+        elif re.fullmatch(r"compaction=\d+", name):
+            inside = [entry for entry in hdfs.names(*path.split("/")) if entry.startswith("last_landing=")]
+            unneeded = [entry for entry in inside if f"{path}/{entry}" not in needed]
+            if path not in lists and len(unneeded) == len(inside):
+                yield (landings.ROOT, name), "of landings that were merged"
+            else:
+                yield from (((landings.ROOT, name, entry), "of landings that were merged") for entry in unneeded)
 
 
-def _drop_replaced(hive: Hive, seen: Current) -> None:
-    """Forget the partitions of such folders. That of a landing which is lost stays, so that this is told."""
-    for file in sqlfile.files("1_raw"):
-        names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
-        _drop(hive, file.table, [landings.spec(name) for name in names if _is_replaced(name, seen)])
-
-
-def _is_replaced(partition: str, seen: Current) -> bool:
-    compaction, last = (int(pair.partition("=")[2]) for pair in partition.split("/"))
-    return 0 < compaction < seen.compaction or (compaction == 0 and last <= seen.compacted)
-
-
-def _drafts(hdfs: Hdfs) -> list[Leftover]:
-    """What killed runs left: landings and ledger rows that never got their name."""
+def _drafts(settings: Settings, hdfs: Hdfs, state: State) -> Iterator[tuple[Place, str]]:
+    """What killed commands left: of this home, which runs no other, and of others where nothing changed for a day."""
+    oldest = time.time() - DEAD_SECONDS
     folders = [(landings.ROOT,), *(("ops", name) for name in hdfs.names("ops"))]
-    places = [(*folder, name) for folder in folders for name in hdfs.names(*folder) if name.startswith(".")]
-    return [Leftover("/".join(place), hdfs.size(*place), "left by a run that was killed") for place in places]
+    for folder in folders:
+        for name in hdfs.names(*folder):
+            if name.startswith("."):
+                is_ours = name.startswith(staging_prefix(settings))
+                if is_ours or hdfs.changed_at(*folder, name) < oldest:
+                    yield (*folder, name), "left by a command that was killed"
+    for name in hdfs.names(flat_folders.STAGING):
+        match = NAMES["staging"].fullmatch(name)
+        is_over = match is not None and int(match[1]) != state.undecided
+        if is_over or hdfs.changed_at(flat_folders.STAGING, name) < oldest:
+            yield (flat_folders.STAGING, name), "left by a build that was killed"
 
 
-def _drop_partitions(hive: Hive, databases: list[str], kept: set[str | None]) -> None:
-    """Forget the partitions of all other builds; their tables are external, so that no file goes."""
-    for database in databases:
-        for table in hive.tables(database):
-            if "_v" not in table:
-                continue
-            names = [row[0].partition("/")[0] for row in hive.query(f"SHOW PARTITIONS {database}.{table}").rows]
-            builds = sorted({unquote(name.partition("=")[2]) for name in names} - kept)
-            _drop(hive, f"{database}.{table}", [f"build_id = '{old}'" for old in builds])
+def _drop_partitions(hive: Hive, releases: set[int], generations: list[FolderSet]) -> None:
+    """Forget the partitions of what is removed. That of a landing which is lost stays, so that it is reported."""
+    partitions = {folder.partition for seen in generations for folder in seen.folders}
+    newest = generations[0]
+    for file in sqlfile.files("[123]_*"):
+        if not file.columns:
+            continue
+        names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
+        if file.stage.startswith("3"):
+            old = [name for name in names if int(name.partition("=")[2]) not in releases]
+        else:
+            old = [name for name in names if name not in partitions and _is_merged(name, newest)]
+        for start in range(0, len(old), AT_ONCE):
+            some = ", ".join(f"PARTITION ({name.replace('/', ', ')})" for name in old[start : start + AT_ONCE])
+            hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS {some}")
 
 
-def _drop(hive: Hive, table: str, partitions: list[str]) -> None:
-    """Forget partitions, many by one statement: each statement costs the server more than a partition does."""
-    for at in range(0, len(partitions), AT_ONCE):
-        some = ", ".join(f"PARTITION ({one})" for one in partitions[at : at + AT_ONCE])
-        hive.query(f"ALTER TABLE {table} DROP IF EXISTS {some}")
+def _is_merged(partition: str, newest: FolderSet) -> bool:
+    compaction, last = (int(pair.partition("=")[2]) for pair in partition.split("/"))
+    return 0 < compaction < newest.compaction or (compaction == 0 and last <= newest.compacted)

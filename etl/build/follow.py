@@ -41,7 +41,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
             if landed.landing or is_behind:
                 is_behind = True  # until it is published
                 is_brief = landed_at < warned + WHOLE
-                build(settings, [], quiet, is_brief=is_brief)
+                build(settings, quiet, is_brief=is_brief)
                 warned, is_behind = warned if is_brief else landed_at, False
         except (ServerError, BusyError) as error:
             say(f"{error}; asked again in {PATIENCE:.0f} s")

@@ -18,12 +18,12 @@ from etl import sqlfile
 from etl.catalog import table_facts as asked
 from etl.catalog.column_sources import ELEMENT
 from etl.catalog.lineage import Lineage
-from etl.catalog.table_facts import Answers, Counted, Stored
+from etl.catalog.table_facts import Answers, Built, Counted, Stored
 from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
-from etl.store.ledger import Built, Release
-from etl.validate.checkpoint import SAID
+from etl.store.ledger import Event
+from etl.validate.run_suite import CAUSE
 
 REPORTS = "4_reports"
 
@@ -90,7 +90,7 @@ class Catalog:
     tables: Sequence[Table]
     lineage: Lineage
     engine: str
-    published: Release | None = None
+    published: Event | None = None
     validated_at: str = ""
     strangers: Sequence[str] = ()
     notes: Sequence[str] = ()
@@ -149,7 +149,7 @@ def _checked(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expect
             row["expectation"],
             row["severity"],
             row["is_met"],
-            row["observed"].partition(SAID)[0],
+            row["observed"].partition(CAUSE)[0],
         )
         for row in results
         if row["table_name"] in (file.name, file.table)

@@ -15,21 +15,31 @@ from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import landings
-from etl.store.ledger import Built, Ledger, Release
+from etl.store.ledger import Event, Ledger
 
 AT_ONCE = 2  # sessions: while one statement is planned another one runs
 RESULTS = """
     SELECT table_name, column_name, severity, expectation, is_met, observed, validated_at
     FROM ops.expectation_results
-    WHERE run_id IN (SELECT MAX(run_id) FROM ops.expectation_results WHERE build_id = '{}')
+    WHERE run_id IN (SELECT MAX(run_id) FROM ops.expectation_results WHERE release = {})
 """
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What lies on HDFS: the published build, its tables, and the bytes of each file of a table."""
+class Built:
+    """What the log of releases says of a table: when its release was published, by which engine, the mart's seconds."""
 
-    published: Release | None = None
+    published_at: str
+    engine: str
+    seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies on HDFS: the published release, its tables, and the bytes of each file of a table."""
+
+    published: Event | None = None
     built: Mapping[str, Built] = field(default_factory=dict)
     sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
@@ -57,31 +67,36 @@ class Answers:
 
 
 def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
-    """List the files of the published build, of all landings and of the ops tables. Raises ServerError."""
+    """List the files of the published release, of all landings and of the ops tables. Raises ServerError."""
     hdfs = Hdfs(settings)
-    book = Ledger(hdfs)
-    published = book.published()
-    built = book.tables(published.build_id) if published else {}
+    published = Ledger(hdfs).state().published
+    versions = {row["table_name"]: row for row in published.table_versions} if published else {}
+    built = {
+        table: Built(published.decided_at, published.engine, row["seconds"], row["sha256"])
+        for table, row in versions.items()
+        if published
+    }
     seen = landings.current(hdfs).folders
     landed = hdfs.files(landings.ROOT)
     sizes = {}
     for file in files:
         database, _, name = file.name.partition(".")
-        if file.table in built:
-            found = [(one["path"], one["bytes"]) for one in built[file.table].files]
+        if file.table in versions:
+            marts = versions[file.table]["files"]
+            found = [(row["path"], row["bytes"]) for row in marts] or hdfs.files(*file.table.split("."))
         elif file.stage == "0_ops" and file.columns:
             found = hdfs.files(database, file.path.stem)
         elif file.stage == "1_raw":
-            places = {"/".join(one.of(name)[1:]) for one in seen}
-            found = [one for one in landed if one[0].rpartition("/")[0] in places]
+            places = {"/".join(folder.of(name)[1:]) for folder in seen}
+            found = [entry for entry in landed if entry[0].rpartition("/")[0] in places]
         else:
             continue
         sizes[file.table] = [size for _, size in found]
     return Stored(published, built, sizes)
 
 
-def answers(settings: Settings, files: Sequence[SqlFile], published: Release | None) -> Answers:
-    """Ask for the names, for rows and nulls of every table, and for the newest validation of the published build.
+def answers(settings: Settings, files: Sequence[SqlFile], published: Event | None) -> Answers:
+    """Ask for the names, for rows and nulls of every table, and for the newest validation of the published release.
 
     Raises ServerError where nobody answers; a statement that fails is the fault of its table alone.
     """
@@ -90,7 +105,7 @@ def answers(settings: Settings, files: Sequence[SqlFile], published: Release | N
         names = frozenset(f"{database}.{name}" for database in databases for name in _names(hive, database))
         results: Sequence[Mapping[str, Any]] = ()
         if published and "ops.expectation_results" in names:
-            results = hive.query(RESULTS.format(published.build_id)).dictionaries()
+            results = hive.query(RESULTS.format(published.release)).dictionaries()
     waiting = [file for file in files if file.name in names]
 
     def run(part: Sequence[SqlFile]) -> dict[str, Counted]:

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
@@ -39,7 +40,7 @@ def main() -> None:
     except WarehouseError as error:
         if state["debug"]:
             traceback.print_exc()
-        fail(with_ended_servers(str(error)), error.exit_code)
+        fail(with_ended_servers(str(error)), error.exit_code, error.excerpt)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             told(error)
@@ -82,7 +83,8 @@ def with_ended_servers(message: str) -> str:
     return f"{first}{ended}; ./warehouse up starts it again"
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Say in one line what went wrong, and end."""
-    terminal.say(f"warehouse: {message}")
+def fail(message: str, code: int, excerpt: Sequence[str] = ()) -> NoReturn:
+    """Say in one line what went wrong, with an excerpt below it, and end."""
+    for line in (f"warehouse: {message}", *excerpt):
+        terminal.say(line)
     sys.exit(code)

@@ -34,11 +34,14 @@ def generate(
 def publish(
     source: Annotated[str, typer.Argument(metavar="FILE|-")],
     topic: Annotated[str | None, typer.Option(help="Another topic than that of the settings.")] = None,
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="Publish the lines as they are, whatever the input looks like.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Publish a file or standard input to Kafka.
 
-    A JSON array or JSON lines, plain or .gz; each record becomes a message.
+    A JSON array, JSON lines or JSON objects, plain or .gz; each record becomes a message.
     """
     from etl.publish.publish import publish as run
     from etl.store import identity
@@ -47,7 +50,7 @@ def publish(
         state["flags"]["topic"] = topic  # read, and refused, as the setting it is
     given = conf()
     identity.confirm_kafka(given)
-    done = run(given, source, topic)
+    done = run(given, source, topic, is_forced=is_forced)
     if as_json:
         write(done)
     say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")

@@ -48,15 +48,6 @@ def formats(incomplete: str) -> list[tuple[str, str]]:
     return [(name, said) for name, said in FORMATS.items() if name.startswith(incomplete)]
 
 
-def tables(incomplete: str) -> Iterator[tuple[str, str]]:
-    """The tables that can be built, with their titles."""
-    from etl import sqlfile
-
-    for file in sqlfile.files("[23]_*"):
-        if file.name.startswith(incomplete):
-            yield file.name, file.title
-
-
 def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
     """The settings that may be flags, each with its equals sign."""
     from etl.settings import Settings

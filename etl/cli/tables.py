@@ -7,74 +7,91 @@ from typing import Annotated, Any
 import typer
 
 from etl import terminal
-from etl.cli import shared
 from etl.cli.shared import Engine, Json, app, conf, write, writing
 from etl.errors import ExpectationError
 from etl.terminal import progress, say
 
 
-@app.command(epilog="Example: ./warehouse build flat.attempts")
-def build(
-    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...", autocompletion=shared.tables)] = None,
-    is_full: Annotated[bool, typer.Option("--full", help="Read all of raw again, not only what is new.")] = False,
-    engine: Engine = None,
-    as_json: Json = False,
-) -> None:
-    """Build what is due, validate it, let readers see it.
-
-    Runs the SQL files of flat and marts, or just those of the tables that are named.
-    """
-    built(tables, engine, as_json, "FULL" if is_full else "NEW")
+@app.command(epilog="Example: ./warehouse build")
+def build(engine: Engine = None, as_json: Json = False) -> None:
+    """Fill the flat tables, compute the marts, validate and publish."""
+    built(engine, as_json)
 
 
-def built(tables: list[str] | None, engine: str | None, as_json: bool = False, how: str = "NEW") -> bool:
-    """Build, and say what was found; False where nothing was due."""
+def built(engine: str | None, as_json: bool = False) -> bool:
+    """Build and print the verdict; False where nothing was due."""
     from etl.build.build import build as run
-    from etl.build.fill import How
 
-    validated = run(writing(engine), tables or [], say, terminal.watch, How[how])
+    validated = run(writing(engine), say, terminal.watch)
     if validated is None:
         if as_json:
-            write({"build_id": None})  # nothing was due
-        say("every table is up to date")
+            write({"release": None})
+        say("readers see everything that was landed")
         return False
     show(validated, as_json)
     return True
 
 
 @app.command(epilog="Example: ./warehouse plan")
-def plan(engine: Engine = None, as_json: Json = False) -> None:
-    """Show what build would do, and why; changes no table."""
+def plan(as_json: Json = False) -> None:
+    """Show what build would do, and why. Changes nothing."""
     from etl import query
-    from etl.build import build
-    from etl.servers.hive import Hive, Result
+    from etl.build import plan as planning
+    from etl.servers.hdfs import Hdfs
+    from etl.servers.hive import Result
+    from etl.store.ledger import Ledger
 
-    given = conf(engine)
-    with progress("plan"), Hive(given) as hive:
-        todo = build.plan(given, hive)
-    rows: list[tuple[Any, ...]] = [
-        (step.file.name, "build" if step.is_due else "keep", step.why) for step in todo.steps
-    ]
-    result = Result(["table", "action", "why"], rows)
+    hdfs = Hdfs(conf())
+    todo = planning.plan(hdfs, Ledger(hdfs))
+    reasons = [(file.table, todo.reason(file)) for file in todo.files if file.columns]
+    result = Result(["table", "action", "why"], [(name, "build" if why else "keep", why) for name, why in reasons])
     if as_json:
-        write({"landing": todo.landing, "published": todo.published, "steps": result.dictionaries()})
+        published = todo.published.release if todo.published else None
+        write({"landing": todo.landing, "published": published, "steps": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
-    say(f"newest landing {todo.landing}, {len(todo.due)} of {len(rows)} tables to build")
+    due = sum(bool(why) for _, why in reasons)
+    say(f"newest landing {todo.landing}, {due} of {len(reasons)} tables to build")
 
 
 @app.command(epilog="Example: ./warehouse rollback")
 def rollback(engine: Engine = None, as_json: Json = False) -> None:
-    """Let readers see the build before the published one.
+    """Show readers the release before the published one.
 
     The next build publishes anew.
     """
-    from etl.store.published import rollback as run
+    from etl.build.rollback import rollback as run
 
     with progress("rollback"):
         back = run(writing(engine), say)
     if as_json:
         write(back)
+
+
+@app.command(epilog="Example: ./warehouse repair")
+def repair(engine: Engine = None, as_json: Json = False) -> None:
+    """Make the metastore again from HDFS and the SQL files.
+
+    Every database, table, partition, view and pointer; prints what was missing.
+    """
+    from etl.build.repair import repair as run
+
+    with progress("repair"):
+        lost = run(writing(engine))
+    if as_json:
+        write({"missing": lost})
+    else:
+        for name in lost:
+            print(terminal.escaped(f"was missing: {name}"))
+    say(f"{len(lost)} objects were missing; everything was made again")
+
+
+@app.command(epilog="Example: ./warehouse retire marts.daily_activity_v1")
+def retire(table: Annotated[str, typer.Argument(metavar="TABLE")], engine: Engine = None) -> None:
+    """Take a table, whose SQL file was removed, out of builds, views and suites."""
+    from etl.build.retire import retire as run
+
+    run(writing(engine), table, say)
 
 
 @app.command(epilog="Example: ./warehouse clean --yes")
@@ -83,9 +100,9 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it, do not just show it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show, or with --yes remove, builds that nobody needs.
+    """Show, or with --yes remove, what nobody needs any more.
 
-    And what killed runs left; never what is published or one step back.
+    Old releases, merged landings, what killed commands left; never what is published or the release before.
     """
     from etl import query
     from etl.build.clean import clean as run
@@ -93,51 +110,56 @@ def clean(
 
     with progress("clean"):
         found = run(writing(engine) if yes else conf(engine), yes)
-    total = sum(one.bytes for one in found)
-    result = Result(["path", "bytes", "why"], [(one.path, one.bytes, one.why) for one in found])
+    total = sum(leftover.bytes for leftover in found)
+    rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in found]
+    result = Result(["path", "bytes", "why"], rows)
     if as_json:
         write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
-    told = f"{len(found)} paths, {total:,} bytes"
-    say(f"removed {told}" if yes else f"would remove {told}; nothing was removed without --yes")
+    count = f"{len(found)} paths, {total:,} bytes"
+    say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
 
 
 @app.command(epilog="Example: ./warehouse compact")
-def compact(engine: Engine = None, as_json: Json = False) -> None:
-    """Write landings and flat tables in fewer, larger files.
-
-    The rows stay the same; those of the flat tables are validated and published as a build.
-    """
+def compact(engine: Engine = None) -> None:
+    """Merge small landings into fewer, larger files; readers see the same rows."""
+    from etl.build.build import refill
     from etl.land.compact import compact as run
 
-    run(writing(engine), say)
-    built(None, engine, as_json, "COMPACT")
+    given = writing(engine)
+    if run(given, say):
+        refill(given, say)
+    else:
+        say("there are no small landings to merge")
 
 
 @app.command(epilog="Example: ./warehouse validate")
 def validate(engine: Engine = None, as_json: Json = False) -> None:
-    """Hold what readers see against the expectations.
+    """Check the published tables against the expectations.
 
-    Exit code 3 when a critical one is not met.
+    Exit code 3 when a critical expectation fails.
     """
+    from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
-    validated = run(writing(engine), say)
+    given = writing(engine)
+    validated = run(given, say, published(given))
     show(validated, as_json)
     if not validated.is_good:
-        raise ExpectationError("critical expectations are not met", f"look at {validated.summary}")
+        raise ExpectationError("critical expectations failed", f"look at {validated.summary}")
 
 
 def show(validated: Any, as_json: bool) -> None:
     """Print the verdict, line by line or as a document of all results; the start page leads to its pages."""
     from etl.catalog import catalog_pages as site
+    from etl.validate.validate import sentence
 
     site.write_start(conf())
     if as_json:
         write(
             {
-                "build_id": next((row["build_id"] for row in validated.rows), None),
+                "release": next((row["release"] for row in validated.rows), None),
                 "is_good": validated.is_good,
                 "seconds": validated.seconds,
                 "summary": validated.summary,
@@ -145,7 +167,6 @@ def show(validated: Any, as_json: bool) -> None:
             }
         )
     for row in validated.failed:
-        column = f" {row['column_name']}" if row["column_name"] else ""
-        say(f"{row['severity']}: {row['table_name']}{column}: {row['expectation']}: {row['observed']}")
+        say(f"{row['severity']}: {sentence(row)}")
     met = len(validated.rows) - len(validated.failed)
     say(f"{met} of {len(validated.rows)} expectations met in {validated.seconds:.1f} s: {validated.summary}")

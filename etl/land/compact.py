@@ -9,49 +9,49 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
-from etl.build.fill import SMALL_BYTES
 from etl.errors import WarehouseError
 from etl.land import spark_job
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import landings, ledger, lock
 from etl.store.landings import Folder
 from etl.store.ledger import Ledger
 from etl.terminal import progress
 
+SMALL_BYTES = 32 << 20  # of a folder: a larger one is not merged
 RUN_BYTES = 64 << 20  # of what a run becomes at most; one task reads a gzipped file
 KINDS = (spark_job.ACCEPTED, spark_job.REJECTED)  # of gzipped lines
 
 
-def compact(settings: Settings, say: Callable[[str], None]) -> None:
-    """Put together what the published build has read.
+def compact(settings: Settings, say: Callable[[str], None]) -> int:
+    """Merge small landings that the published release shows; the number of the compaction, 0 for none.
 
-    The newest landing stays, since its folder is the record of where the next one starts.
-    Raises BusyError when a build or a loader is at work, WarehouseError where another compaction came first.
+    The newest landing stays, since its folder is the record of where the next one starts. Until the flat tables have
+    the merged folders, readers stay with the others.
+    Raises BusyError when a build or a loader is running, WarehouseError where another compaction came first.
     """
     hdfs = Hdfs(settings)
-    with lock.between_steps(settings), Hive(settings) as hive, progress("compact") as bar:
-        seen = landings.publish(settings, hive, hdfs)
-        published = Ledger(hdfs).published()
+    with lock.between_steps(settings), progress("compact") as bar:
+        seen = landings.current(hdfs)
+        published = Ledger(hdfs).state().published
         last = min(published.landing if published else 0, seen.last - 1)
-        found = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
-        joined = [run for run in found if len(run) > 1]
+        merged = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
+        joined = [run for run in merged if len(run) > 1]
         if not joined:
-            return
+            return 0
         number = seen.compaction + 1
         staging = (landings.ROOT, f".staging-compaction-{uuid.uuid4()}")
         target = (landings.ROOT, f"compaction={number}")
         folders = []
-        for run in bar.each(found, lambda run: f"up to landing {run[-1].last:,}"):
+        for run in bar.each(merged, lambda run: f"up to landing {run[-1].last:,}"):
             folders.append(_joined(hdfs, run, staging, target) if len(run) > 1 else run[0].path)
-        rows = [{"last_landing": run[-1].last, "folder": folder} for run, folder in zip(found, folders, strict=True)]
+        rows = [{"last_landing": run[-1].last, "folder": folder} for run, folder in zip(merged, folders, strict=True)]
         hdfs.put_rows(rows, *staging, landings.LIST)
         if not hdfs.rename_new(staging, target):
             raise WarehouseError(f"another compaction became number {number} first", "run it again")
-        landings.publish(settings, hive, hdfs)
     count = sum(map(len, joined))
     say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
+    return number
 
 
 def runs(hdfs: Hdfs, folders: Sequence[Folder]) -> list[list[Folder]]:

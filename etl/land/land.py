@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from etl.errors import WarehouseError
-from etl.land import offsets, spark_job
+from etl.land import offsets, recheck, spark_job
 from etl.servers import kafka, spark
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import contract, landings, ledger, lock
+from etl.store.landings import FolderSet
+from etl.store.schema import Schema
 from etl.terminal import progress
 
 
@@ -71,15 +73,9 @@ class Loader:
     identity: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
-    def _prefix(self) -> str:
-        """What the staging folders of this home begin with; behind it stands the identity of a loader."""
-        home = hashlib.sha256(str(self.settings.home.resolve()).encode()).hexdigest()[:12]
-        return f".staging-{socket.gethostname()}-{home}-"
-
-    @property
     def folder(self) -> tuple[str, str]:
         """The staging folder, which no other loader uses: a killed one's job may still be writing to its own."""
-        return landings.ROOT, self._prefix + self.identity
+        return landings.ROOT, staging_prefix(self.settings) + self.identity
 
     @property
     def staging(self) -> str:
@@ -89,24 +85,55 @@ class Loader:
     def clean(self) -> None:
         """Remove what killed loaders of this home left; whoever holds the lock knows that they are dead."""
         for name in self.hdfs.names(landings.ROOT):
-            if name.startswith(self._prefix):
-                spark.end(self.settings, name.removeprefix(self._prefix))
+            if name.startswith(staging_prefix(self.settings)):
+                spark.end(self.settings, name.removeprefix(staging_prefix(self.settings)))
                 self.hdfs.remove(landings.ROOT, name)
 
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
         """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
         target = (landings.ROOT, f"landing={self.number}")
         files = ledger.stored(self.hdfs, *self.folder, named=target)
+        self._refuse_lost(rows, files)
         known = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
         rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
         self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
+        self._refuse_lost(rows, [{"path": path} for path, _ in self.hdfs.files(*self.folder)])
         if not self.hdfs.rename_new(self.folder, target):
             raise WarehouseError(
                 f"another loader landed landing {self.number} first; nothing of this one was kept",
                 "run it again",
             )
-        landings.publish(self.settings, self.hive, self.hdfs)
+        register(self.settings, self.hive, self.hdfs)
         return Landed(self.number, rows)
+
+    def _refuse_lost(self, rows: list[dict[str, Any]], files: list[dict[str, Any]]) -> None:
+        """Raise WarehouseError where messages were counted whose lines are no longer in the staging folder."""
+        for table, column in ((spark_job.ACCEPTED, "accepted_count"), (spark_job.REJECTED, "rejected_count")):
+            is_there = any(f"table={table}/" in file["path"] for file in files)
+            if any(row[column] for row in rows) and not is_there:
+                raise WarehouseError(
+                    f"the staged lines of {table} in {'/'.join(self.folder)} were removed; nothing was landed",
+                    "run ./warehouse land again",
+                )
+
+
+def staging_prefix(settings: Settings) -> str:
+    """What the staging folders of this home begin with; behind it stands the identity of a loader."""
+    home = hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:12]
+    return f".staging-{socket.gethostname()}-{home}-"
+
+
+def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
+    """Make the raw tables have every landing; what counts on HDFS.
+
+    If a loader dies after its rename, the next command does this for it.
+    """
+    seen = landings.current(hdfs)
+    schema = Schema(settings, hive, hdfs)
+    schema.ops()
+    schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
+    schema.save()
+    return seen
 
 
 @contextlib.contextmanager
@@ -117,7 +144,7 @@ def loading(settings: Settings) -> Iterator[Loader]:
     """
     with lock.exclusive(settings, "land"), Hive(settings) as hive:
         hdfs = Hdfs(settings)
-        seen = landings.publish(settings, hive, hdfs)
+        seen = register(settings, hive, hdfs)
         before = landings.account(hdfs, seen.folders[-1]) if seen.folders else []  # no compaction holds the newest
         loader = Loader(settings, hive, hdfs, seen.last + 1, before)
         loader.clean()

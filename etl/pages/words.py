@@ -76,7 +76,8 @@ def markdown(text: str) -> str:
     """Text that Markdown shows as it is: one line, no markup, no HTML, no link, fit for a table's cell."""
     text = " ".join(clean(re.sub(r"[\r\n\t]+", " ", text)).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = MARKDOWN.sub(r"\\\g<0>", text)
+    # A doubled backslash begins a formula in Jupyter.
+    text = MARKDOWN.sub(lambda match: "&#92;" if match[0] == "\\" else f"\\{match[0]}", text)
     return LINKS.sub(lambda match: f"&#{ord(match[0])};", text)
 
 

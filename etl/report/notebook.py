@@ -79,6 +79,7 @@ def asking(warehouse: Hive) -> Callable[[str], Answered]:
     from etl.report import report
 
     known = {short(file): file for file in report.questions()}
+    pandas.set_option("display.html.use_mathjax", False)  # text between two dollar signs is no formula
 
     def ask(name: str) -> Answered:
         result = report.ask(known[name], warehouse.query)

@@ -70,6 +70,12 @@ class Hdfs:
         """The bytes of a file, or of all files below a folder."""
         return int(self._call("content_summary", self.path(*path))["length"])
 
+    def changed_at(self, *path: str) -> float:
+        """When a file, or the youngest of a folder's files and folders, was last changed: seconds since 1970."""
+        place = self.path(*path)
+        entries = [self._call("info", place), *self._call("find", place, withdirs=True, detail=True).values()]
+        return max(float(entry.get("modificationTime", 0)) for entry in entries) / 1000
+
     def content(self, *path: str) -> bytes:
         """The bytes of a file."""
         return bytes(self._call("cat_file", self.path(*path)))

@@ -1,54 +1,69 @@
-"""The ledger of builds and of the decisions about them: JSON lines on HDFS, read as ops.builds and ops.releases.
+"""The log of releases on HDFS, one JSON-lines file per event, read as ops.releases.
 
-The newest decision that is not a refusal says which build readers see. Its number is taken by a rename that fails
-where the number is taken already, so of two builds that end at once one is published.
+An event takes its number by a rename that fails where the number is taken, so that the log is one line of events on
+however many machines. A release has the number of the event that started it, and can be published only while no later
+one was started: of two builds the later one goes on.
 """
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 
-PUBLISHED, REFUSED, ROLLED_BACK = "published", "refused", "rolled back"
-BUILDS, RELEASES = ("ops", "builds_v1"), ("ops", "releases_v1")
+STARTED, PUBLISHED, REJECTED, ROLLED_BACK, RETIRED = "started", "published", "rejected", "rolled back", "retired"
+RELEASES = ("ops", "releases_v1")
+EVENT, MERGED = re.compile(r"event-(\d{12})\.json"), re.compile(r"events-to-(\d{12})\.json")
+TAIL = 40  # files of single events, before they are merged into one
+KEPT = 1000  # events that merging keeps
 
 
 @dataclass(frozen=True)
-class Built:
-    """One row of ops.builds: a table of a build.
+class Event:
+    """One row of ops.releases; `table_versions` are {table_name, view_name, sha256, seconds, files}."""
 
-    `parts` is a list of {name, folder}: the name as in part=b1/started_month=2018-01, "" where the build is not
-    divided. `files` is a list of {path, bytes, file_checksum}. Folders and paths go from warehouse_root on.
+    event: int
+    action: str
+    release: int
+    landing: int
+    engine: str
+    table_versions: Sequence[dict[str, Any]] = ()
+    decided_at: str = ""
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hash of the SQL file of each table of the release."""
+        return {row["table_name"]: row["sha256"] for row in self.table_versions}
+
+
+@dataclass(frozen=True)
+class State:
+    """What the log says: the number of the next event, the newest release started, and what readers see.
+
+    `publications` are the releases that were published, each before the next, without those that were rolled back.
     """
 
-    build_id: str
-    table_name: str
-    file: str
-    sha256: str
-    engine: str
-    landing: int
-    written_by: str
-    started_at: str
-    seconds: float
-    row_count: int
-    parts: list[dict[str, str]]
-    files: list[dict[str, Any]]
+    next: int = 1
+    started: int = 0
+    publications: tuple[Event, ...] = ()
+    retired: frozenset[str] = frozenset()
+    undecided: int = 0
 
+    @property
+    def published(self) -> Event | None:
+        """What readers see, None before the first publication."""
+        return self.publications[-1] if self.publications else None
 
-@dataclass(frozen=True)
-class Release:
-    """One row of ops.releases: a decision about a build."""
-
-    release: int
-    action: str
-    build_id: str
-    previous_build_id: str | None
-    landing: int
-    decided_at: str
+    @property
+    def previous(self) -> Event | None:
+        """What a rollback shows again."""
+        return self.publications[-2] if len(self.publications) > 1 else None
 
 
 def stamp(letter: str) -> str:
@@ -75,58 +90,111 @@ def stored(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[s
     ]
 
 
+@dataclass
 class Ledger:
-    """The ledger of one warehouse."""
+    """The log of one warehouse."""
 
-    def __init__(self, hdfs: Hdfs) -> None:
-        self._hdfs = hdfs
+    hdfs: Hdfs
+    _read: dict[str, list[Event]] = field(default_factory=dict)  # files never change
 
-    def add(self, built: Built) -> None:
-        """Record a table of a build."""
-        self._hdfs.put_rows([asdict(built)], *BUILDS, f"{built.build_id}-{built.table_name}.json")
+    def events(self) -> list[Event]:
+        """All events in their order."""
+        for _ in range(5):
+            names = self._names()
+            try:
+                with ThreadPoolExecutor(8) as pool:
+                    self._read |= dict(zip(names, pool.map(self._file, names), strict=True))
+            except FileNotFoundError:
+                continue  # it was merged since the folder was listed
+            numbered = {event.event: event for name in names for event in self._read[name]}
+            return [numbered[number] for number in sorted(numbered)]
+        raise WarehouseError("the log of releases keeps changing while it is read", "run it again")
 
-    def tables(self, build_id: str) -> dict[str, Built]:
-        """The tables of a build, by the name of the versioned table."""
-        names = [name for name in self._hdfs.names(*BUILDS) if name.startswith(f"{build_id}-")]
-        rows = [Built(**row) for name in names for row in self._hdfs.rows(*BUILDS, name)]
-        return {row.table_name: row for row in rows}
+    def _names(self) -> list[str]:
+        return [name for name in self.hdfs.names(*RELEASES) if EVENT.fullmatch(name) or MERGED.fullmatch(name)]
 
-    def decisions(self) -> list[int]:
-        """The numbers of all releases, the newest first."""
-        names = [name for name in self._hdfs.names(*RELEASES) if name.startswith("release-")]
-        return [int(name[8:16]) for name in reversed(names)]
+    def _file(self, name: str) -> list[Event]:
+        return self._read.get(name) or [Event(**row) for row in self.hdfs.rows(*RELEASES, name)]
 
-    def decision(self, number: int) -> Release:
-        """The release of this number."""
-        return Release(**self._hdfs.rows(*RELEASES, f"release-{number:08d}.json")[0])
+    def state(self) -> State:
+        """What the events come to."""
+        return fold(self.events())
 
-    def published(self, below: int | None = None) -> Release | None:
-        """The release that readers see, or the one they saw before release `below`; None where there is none."""
-        numbers = [number for number in self.decisions() if below is None or number < below]
-        found = (self.decision(number) for number in numbers)
-        return next((release for release in found if release.action != REFUSED), None)
+    def start(self, landing: int, engine: str) -> int:
+        """Begin a release; its number. From now on no earlier one can be published."""
+        return self._add(lambda state: Event(state.next, STARTED, state.next, landing, engine)).event
 
-    def publication(self, build_id: str) -> Release | None:
-        """The newest release by which readers saw this build."""
-        found = (release for release in map(self.decision, self.decisions()) if release.action != REFUSED)
-        return next((release for release in found if release.build_id == build_id), None)
+    def decide(self, action: str, release: int, landing: int, engine: str, tables: Sequence[dict[str, Any]]) -> Event:
+        """Publish or reject a release. Raises WarehouseError when a later one was started meanwhile."""
 
-    def undecided(self) -> dict[str, Built]:
-        """The tables that the newest build finished before it was killed; none when that build was decided on."""
-        newest = max((name.partition("-")[0] for name in self._hdfs.names(*BUILDS) if name.startswith("b")), default="")
-        made = (release for release in map(self.decision, self.decisions()) if release.action != ROLLED_BACK)
-        last = next(made, None)  # a build that began later cannot have been decided on earlier: see decide
-        return self.tables(newest) if newest and (last is None or last.build_id != newest) else {}
+        def event(state: State) -> Event:
+            if state.started != release:
+                raise WarehouseError(
+                    f"another build, release {state.started}, was started while release {release} was built, "
+                    f"so release {release} is not published",
+                    "run ./warehouse build again when that one has ended",
+                )
+            return Event(state.next, action, release, landing, engine, tables)
 
-    def decide(self, number: int, action: str, build_id: str, previous: str | None, landing: int) -> Release:
-        """Record a decision, whose number follows the last one known when the build began.
+        return self._add(event)
 
-        Raises WarehouseError when that number is taken: another build was decided on meanwhile.
-        """
-        release = Release(number, action, build_id, previous, landing, now())
-        if not self._hdfs.put_rows([asdict(release)], *RELEASES, f"release-{number:08d}.json"):
-            raise WarehouseError(
-                f"another build was decided on while {build_id} ran, so {build_id} is not published",
-                "run ./warehouse build again",
-            )
-        return release
+    def roll_back(self, expected: Event) -> Event:
+        """Show readers the release before the published one, which is `expected`."""
+
+        def event(state: State) -> Event:
+            if state.published != expected or state.previous is None:
+                raise WarehouseError("another release was published meanwhile", "look at ./warehouse status")
+            back = state.previous
+            return Event(state.next, ROLLED_BACK, back.release, back.landing, back.engine, back.table_versions)
+
+        return self._add(event)
+
+    def retire(self, table: str) -> Event:
+        """Take a table out of builds, views and suites for good."""
+        return self._add(lambda state: Event(state.next, RETIRED, 0, 0, "", [{"table_name": table, "sha256": ""}]))
+
+    def _add(self, make: Callable[[State], Event]) -> Event:
+        while True:
+            event = make(self.state())
+            row = asdict(event) | {"decided_at": now()}
+            if self.hdfs.put_rows([row], *RELEASES, f"event-{event.event:012d}.json"):
+                return Event(**row)
+
+    def merge(self) -> None:
+        """Put many files of single events together; what nobody needs any more is dropped."""
+        names = [name for name in self._names() if EVENT.fullmatch(name)]
+        if len(names) <= TAIL:
+            return
+        events = self.events()
+        state = fold(events)
+        needed = {event.event for event in state.publications[-2:]} | {e.event for e in events if e.action == RETIRED}
+        kept = [asdict(event) for event in events[:-KEPT] if event.event in needed]
+        kept += [asdict(event) for event in events[-KEPT:]]
+        merged = f"events-to-{events[-1].event:012d}.json"
+        self.hdfs.put_rows(kept, *RELEASES, merged)
+        for name in self._names():
+            match = EVENT.fullmatch(name) or MERGED.fullmatch(name)
+            if match and name != merged and int(match[1]) <= events[-1].event:
+                self.hdfs.remove(*RELEASES, name)
+
+
+def fold(events: Sequence[Event]) -> State:
+    """The state that a log of events leaves."""
+    publications: list[Event] = []
+    started = undecided = 0
+    retired: set[str] = set()
+    for event in events:
+        if event.action == STARTED:
+            started = undecided = event.release
+        elif event.action == PUBLISHED:
+            publications.append(event)
+        elif event.action == ROLLED_BACK:
+            while publications and publications[-1].release != event.release:
+                publications.pop()
+            publications = publications or [event]  # what it went back to was dropped by merging
+        elif event.action == RETIRED:
+            retired |= event.hashes.keys()
+        if event.action in (PUBLISHED, REJECTED):
+            undecided = 0
+    last = events[-1].event if events else 0
+    return State(last + 1, started, tuple(publications), frozenset(retired), undecided)

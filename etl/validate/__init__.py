@@ -1,1 +1,1 @@
-"""The expectation suites: run, reported, kept."""
+"""The expectation suites: loaded, run on a release, written as pages."""

@@ -1,8 +1,8 @@
-"""Great Expectations' Data Docs of the last validations, a folder each: pages that ask for nothing else.
+"""Great Expectations' Data Docs of the last validations, a folder each: pages that load nothing from elsewhere.
 
 Great Expectations renders suites and results; its site builder is left out. That one's pages load styles, scripts and
-pictures from six other hosts; it puts 4 MB beside each site, reads every result again that it keeps, and tells of an
-error only in a log. A folder here never changes, so that twenty of them cost no more time than one.
+pictures from six other hosts; it puts 4 MB beside each site, reads every stored result again, and reports an error
+only in a log. A folder here never changes, so that twenty of them cost no more time than one.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ import msgspec
 from etl import pages as templates
 from etl.pages.write import write
 from etl.settings import Settings
-from etl.validate.checkpoint import UNCHECKED, failure
-from etl.validate.failing_rows import HIDDEN, told
+from etl.validate.failing_rows import HIDDEN, redact
+from etl.validate.run_suite import UNCHECKED, failure
 
 KEPT = 20  # validations
 ABOUT = "run.json"
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A validation, as the list of all tells it."""
+    """A validation, as the list of all shows it."""
 
     run_id: str
-    build_id: str
+    release: int
+    landing: int
     validated_at: str
     expectations: int
     unmet: int
@@ -42,7 +43,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def folder(settings: Settings) -> Path:
-    """Where the validations' folders lie."""
+    """The folder of the validations' folders."""
     return settings.reports / "data_docs"
 
 
@@ -61,27 +62,27 @@ def draft(settings: Settings, run_id: str) -> Iterator[Path]:
 
 
 def pages(place: Path, table: str, suite: Any, results: Any) -> None:
-    """Write a table's two pages: what its suite expects, and what came of it."""
+    """Write a table's two pages: its suite, and the results of it."""
     from great_expectations.render.renderer.page_renderer import (
         ExpectationSuitePageRenderer,
         ValidationResultsPageRenderer,
     )
 
-    shown = _shown(results)
+    shown = _redacted(results)
     _write(place / f"{table}.html", ValidationResultsPageRenderer(run_info_at_end=True).render(shown), table)
     renderer: Any = ExpectationSuitePageRenderer()
     escaped = copy.deepcopy(suite)
-    for one in escaped.expectations:
-        one.description = html.escape(one.description, quote=False) if one.description else None
+    for rule in escaped.expectations:
+        rule.description = html.escape(rule.description, quote=False) if rule.description else None
     _write(place / f"{table}.suite.html", renderer.render(escaped), table)
 
 
 def _write(path: Path, document: Any, table: str) -> None:
     names = [section.section_name for section in document.sections]
     body = _view().render(document, template="sections.j2")
-    # Great Expectations knows where the suite's page would lie in a site of its own.
+    # Great Expectations links to the place of the suite's page in a site of its own.
     body = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', f'href="{table}.suite.html"', body)
-    # It says so of what was asked for as met or not met alone.
+    # It writes this where it only counted.
     body = re.sub(r"unknown % (?:not )?null", "--", body)
     write(path, templates.render("data_docs_page.html", facts={"title": table}, names=names, body=body))
 
@@ -98,36 +99,39 @@ def _view() -> Any:
     return view
 
 
-def _shown(results: Any) -> Any:
-    """A copy with nothing in it but what may be shown, and escaped where Great Expectations does not escape."""
+def _redacted(results: Any) -> Any:
+    """A copy that holds nothing that could be personal, escaped where Great Expectations does not escape."""
     shown = copy.deepcopy(results)
-    for one in shown.results:
-        figures = {name: told(value) for name, value in (one.result or {}).items()}
-        one.result = {name: value for name, value in figures.items() if value != HIDDEN or name == "observed_value"}
-        if failure(one):  # a server's message may cite what it stumbled over
-            words = f"it {UNCHECKED}, ops.expectation_results holds what the server said"
-            one.exception_info = {"raised_exception": True, "exception_message": words, "exception_traceback": ""}
-        if one.expectation_config.description:
-            one.expectation_config.description = html.escape(one.expectation_config.description, quote=False)
+    for result in shown.results:
+        figures = {name: redact(value) for name, value in (result.result or {}).items()}
+        result.result = {name: value for name, value in figures.items() if value != HIDDEN or name == "observed_value"}
+        if failure(result):  # a server's message may cite a value of the data
+            words = f"it {UNCHECKED}, ops.expectation_results holds the server's answer"
+            result.exception_info = {"raised_exception": True, "exception_message": words, "exception_traceback": ""}
+        if result.expectation_config.description:
+            result.expectation_config.description = html.escape(result.expectation_config.description, quote=False)
     return shown
 
 
 def keep(settings: Settings, run: Run) -> Path:
-    """List the validation, forget those that are too old, and write the page that lists them; its path."""
+    """Add a validation to the list, remove those that are too old, and write the page that lists them; its path."""
     place = folder(settings)
     write(place / run.run_id / ABOUT, msgspec.json.encode(run).decode())
-    runs = sorted(
-        (msgspec.json.decode(path.read_bytes(), type=Run) for path in place.glob(f"*/{ABOUT}")),
-        key=lambda one: one.run_id,
-        reverse=True,
-    )[:KEPT]
+    runs = sorted(_runs(place), key=lambda run: run.run_id, reverse=True)[:KEPT]
     write(
         place / "index.html", templates.render("data_docs.html", facts={"title": "Validations"}, runs=runs, kept=KEPT)
     )
-    known = {one.run_id for one in runs} | {"index.html"}
+    listed = {run.run_id for run in runs} | {"index.html"}
     for old in place.iterdir():
-        # A hidden one is the draft of a validation at work, or of one that was killed and is older than all kept.
-        is_at_work = old.name.startswith(".") and (len(runs) < KEPT or old.name[1:] > runs[-1].run_id)
-        if old.is_dir() and old.name not in known and not is_at_work:
+        # A hidden folder is the draft of a running validation, or of a killed one that is older than all kept.
+        is_running = old.name.startswith(".") and (len(runs) < KEPT or old.name[1:] > runs[-1].run_id)
+        if old.is_dir() and old.name not in listed and not is_running:
             shutil.rmtree(old, ignore_errors=True)
     return place / "index.html"
+
+
+def _runs(place: Path) -> Iterator[Run]:
+    """The validations in the folder, without those of an earlier version of this file."""
+    for path in place.glob(f"*/{ABOUT}"):
+        with contextlib.suppress(msgspec.ValidationError):
+            yield msgspec.json.decode(path.read_bytes(), type=Run)

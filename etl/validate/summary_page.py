@@ -14,10 +14,10 @@ from etl.pages.write import write
 from etl.servers.hive import Query
 from etl.settings import Settings
 from etl.validate import data_docs
-from etl.validate.checkpoint import SAID
 from etl.validate.failing_rows import HIDDEN, Failing
+from etl.validate.run_suite import CAUSE, Outcome
 
-KEY = ("suite", "expectation", "column_name", "reason")  # what tells one expectation from another in all runs
+KEY = ("suite", "expectation", "column_name", "reason")  # of an expectation in all runs
 SHOWN_RUNS = 20
 PAGE_ROWS = 1000
 HISTORY = f"""
@@ -34,36 +34,37 @@ HISTORY = f"""
     WHERE age < {SHOWN_RUNS}
     ORDER BY run_id
 """  # noqa: S608
-COUNT = re.compile(r"[\d,]+(?= of [\d,]+ rows|:|$)")
+COUNT = re.compile(r"(?:at least )?([\d,]+)(?: of [\d,]+)? rows?\b")
+PUBLISHED = re.compile(r'(<p class="published">).*?(</p>)')
 STEP, HEIGHT = 6, 22  # of a sparkline, in pixels
 
 
 @dataclass(frozen=True)
 class History:
-    """Whether an expectation was met at the validations before, oldest first, by how many rows not, and when last."""
+    """How many rows violated an expectation in earlier validations, oldest first, and when it was last met."""
 
-    counts: Sequence[int | None] = ()  # 0 is met, None not met without a number
+    counts: Sequence[int | None] = ()  # 0 where it was met, None where it failed without a number
     held_at: str | None = None
 
 
 def histories(query: Query, run_id: str) -> dict[tuple[Any, ...], History]:
     """The history of every expectation before this validation."""
-    found: dict[tuple[Any, ...], History] = {}
+    past: dict[tuple[Any, ...], History] = {}
     for *key, is_met, observed, held_at in query(HISTORY.format(run_id=run_id)).rows:
-        before = found.get(tuple(key), History())
-        found[tuple(key)] = History([*before.counts, 0 if is_met else counted(observed)], held_at)
-    return found
+        before = past.get(tuple(key), History())
+        past[tuple(key)] = History([*before.counts, 0 if is_met else row_count(observed)], held_at)
+    return past
 
 
-def counted(observed: str) -> int | None:
-    """The number of rows in what was observed, None where it tells none."""
+def row_count(observed: str) -> int | None:
+    """The number of rows in a result in words, None where it has none."""
     match = COUNT.match(observed)
-    return int(match[0].replace(",", "")) if match and match[0] != "0" else None
+    return int(match[1].replace(",", "")) or None if match else None
 
 
 @dataclass(frozen=True)
 class Spark:
-    """A sparkline: the paths of what was met and of what was not, and the same in words."""
+    """A sparkline: a path for the validations that met it, one for those that did not, and the same in words."""
 
     met: str
     unmet: str
@@ -72,7 +73,7 @@ class Spark:
 
     @classmethod
     def of(cls, counts: Sequence[int | None]) -> Spark:
-        """A low mark where it was met, a bar where not: the higher, the more rows."""
+        """A low mark where it was met, else a bar that is higher for more rows."""
         most = max((count or 1 for count in counts), default=1)
         met, unmet = "", ""
         for place, count in enumerate(counts):
@@ -88,7 +89,7 @@ class Spark:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the summary: a row of ops.expectation_results, its history, and the page of its rows where not met."""
+    """A line of the summary: a row of ops.expectation_results, its history, and the page of the rows that fail."""
 
     row: Mapping[str, Any]
     history: History
@@ -96,36 +97,38 @@ class Line:
 
     @property
     def observed(self) -> str:
-        """What was observed, without what a server said."""
-        return str(self.row["observed"]).partition(SAID)[0]
+        """The result in words, without the answer of a server."""
+        return str(self.row["observed"]).partition(CAUSE)[0]
 
     @property
     def spark(self) -> Spark:
         """The history, this validation at its end."""
-        now = 0 if self.row["is_met"] else counted(self.row["observed"])
+        now = 0 if self.row["is_met"] else row_count(self.row["observed"])
         return Spark.of([*self.history.counts, now][-SHOWN_RUNS:])
 
 
 def key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What the row is a result of."""
+    """The expectation that a row is a result of."""
     return tuple(row[name] for name in KEY)
 
 
+def failing_pages(place: Path, table: str, outcome: Outcome) -> dict[tuple[Any, ...], str]:
+    """Write the pages of a table's failing rows; the name of the first page, by expectation."""
+    return {
+        key(outcome.rows[number]): rows_pages(place, f"{table}-{number + 1}", outcome.rows[number], failing)
+        for number, failing in outcome.failing.items()
+    }
+
+
 def rows_pages(place: Path, name: str, row: Mapping[str, Any], failing: Failing) -> str:
-    """Write all failing rows, a thousand a page; the name of the first page."""
+    """Write all failing rows of an expectation, a thousand a page; the name of the first page."""
     count = max(1, -(-len(failing.rows) // PAGE_ROWS))
     names = [f"{name}.rows{f'-{number}' if number > 1 else ''}.html" for number in range(1, count + 1)]
+    shared = {"row": row, "failing": failing, "names": names, "hidden": HIDDEN, "facts": {"title": row["table_name"]}}
     for number, page in enumerate(names):
         part = failing.rows[number * PAGE_ROWS : (number + 1) * PAGE_ROWS]
         first = number * PAGE_ROWS + 1
-        known = {
-            "row": row,
-            "failing": failing,
-            "names": names,
-            "hidden": HIDDEN,
-            "facts": {"title": row["table_name"]},
-        }
-        write(place / page, templates.render("failing.html", part=part, first=first, page=page, **known))
+        write(place / page, templates.render("failing.html", part=part, first=first, page=page, **shared))
     return names[0]
 
 
@@ -147,9 +150,17 @@ def write_summary(
     return settings.reports / "validation.html"
 
 
+def mark_published(settings: Settings, release: int, landing: int) -> None:
+    """Say on the last summary which release readers see, as after a publication or a rollback."""
+    page = settings.reports / "validation.html"
+    if page.exists():
+        words = f"Readers see release {release}, which shows all landings up to {landing}."
+        write(page, PUBLISHED.sub(rf"\g<1>{words}\g<2>", page.read_text(encoding="utf-8")))
+
+
 def _badness(line: Line) -> tuple[bool, int, str, str, str]:
-    """Not met before met, then by severity; one that is not known counts as the worst."""
+    """Failed before met, then by severity; an unknown severity counts as the worst."""
     row = line.row
-    known = templates.SEVERITIES
-    rank = known.index(row["severity"]) if row["severity"] in known else -1
+    severities = templates.SEVERITIES
+    rank = severities.index(row["severity"]) if row["severity"] in severities else -1
     return bool(row["is_met"]), rank, row["table_name"], row["column_name"] or "", row["expectation"]

@@ -1,48 +1,46 @@
-"""Runs the expectation suites over one build, published or about to be; the results become a table and pages.
+"""Runs the expectation suites on one release, published or about to be; the results become a table and pages.
 
-A suite lies under expectations/ where its table lies under sql/, in Great Expectations' own JSON, with `${build_id}`
-and `${landing}` for what is looked at. Every expectation becomes SQL on the same server that answers the readers.
+What the broker and HDFS hold at this moment is recorded first; the suites compare it with what was landed and built.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import dataclasses
+import queue
+import re
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import sqlfile
-from etl.errors import ExpectationError, UsageError
+from etl.errors import ExpectationError
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive, Query
-from etl.settings import PROJECT, Settings
-from etl.store import landings, ledger
-from etl.store import published as release
-from etl.store.ledger import Built, Ledger
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.store import landings, ledger, recorded_files
+from etl.store.ledger import Ledger
+from etl.store.schema import release_files, shown
 from etl.terminal import progress
-from etl.validate import checkpoint, data_docs
-from etl.validate import summary_page as summary
-from etl.validate.failing_rows import ALL
-from etl.validate.look import Look
+from etl.validate import data_docs, run_suite, summary_page
+from etl.validate.run_suite import Outcome
+from etl.validate.scope import Scope
+from etl.validate.suites import CRITICAL, Suite, load
 
-EXPECTATIONS = PROJECT / "expectations"
-CRITICAL = "critical"
-STORED = "ops.stored_files_v1"
-PARAMETERS = {"build_id": "identifier", "landing": "integer", "since": "integer", "first_part": "identifier"}
-WHOLE = {"since": "0", "first_part": ALL}
-BUILT = ("flat.", "marts.")  # databases of tables that builds fill
 AT_ONCE = 3  # suites: each waits for the server most of the time
+LANDING = re.compile(r"(landings/(?:compaction=\d+/)?\w+=\d+)/")  # the folder of a landing, in a path
+ACCOUNT = re.compile(
+    rf"landings/.*/table=landings/{re.escape(landings.ACCOUNT)}"
+)  # a landing's own record, which lists the other files
 
 
 @dataclass(frozen=True)
 class Validated:
-    """What a validation found: a row per expectation (as in ops.expectation_results), its pages, its seconds."""
+    """The results of a validation: a row per expectation (as in ops.expectation_results), its pages, its seconds."""
 
     rows: list[dict[str, Any]]
     summary: Path
@@ -51,14 +49,13 @@ class Validated:
 
     @property
     def failed(self) -> list[dict[str, Any]]:
-        """What is not met, critical ones first."""
+        """The expectations that are not met, critical ones first."""
         return sorted((row for row in self.rows if not row["is_met"]), key=lambda row: str(row["severity"] != CRITICAL))
 
     @property
     def worst(self) -> str:
         """The first critical expectation that is not met, in words."""
-        row = self.failed[0]
-        return f"{row['table_name']}: {row['expectation']}: {row['observed']}"
+        return sentence(self.failed[0])
 
     @property
     def is_good(self) -> bool:
@@ -66,121 +63,95 @@ class Validated:
         return not any(row["severity"] == CRITICAL for row in self.failed)
 
 
-def scope(built: Built | None, before: Built | None) -> dict[str, str]:
-    """What of a table to look at, where an earlier build of it was validated: the parts and landings that are new.
-
-    The files of the other parts are those that were looked at then: their checksums are compared.
-    """
-    if built is None or before is None or built.sha256 != before.sha256:
-        return WHOLE
-    known = {part["name"] for part in before.parts}
-    fresh = min((part["name"] for part in built.parts if part["name"] not in known), default="")
-    if not fresh.startswith("part=") or any(part["name"] >= fresh for part in built.parts if part["name"] in known):
-        return WHOLE
-    return {"since": str(before.landing), "first_part": fresh.partition("/")[0].partition("=")[2]}
+def sentence(row: dict[str, Any]) -> str:
+    """An unmet expectation in words: `flat.attempts: 10 rows violate: counts are present and add up`."""
+    column = f" {row['column_name']}" if row["column_name"] else ""
+    return f"{row['table_name']}{column}: {row['observed']}: {row['expectation']}"
 
 
-def is_divided(built: Built) -> bool:
-    """Whether a build of the table has parts, by which it goes on from an earlier one."""
-    return any(part["name"] for part in built.parts)
+def published(settings: Settings) -> Scope:
+    """All that readers see. Raises ExpectationError when nothing is published."""
+    hdfs = Hdfs(settings)
+    state = Ledger(hdfs).state()
+    event = state.published
+    if event is None:
+        raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
+    versions = [row for row in event.table_versions if row["table_name"] not in state.retired]
+    files = release_files(dataclasses.replace(event, table_versions=versions))
+    recorded = recorded_files.of(hdfs, files, landings.current(hdfs), 0, event.landing, versions)
+    tables = [file.table for file in shown(files)]
+    return Scope(event.release, event.landing, is_published=True, recorded=recorded, tables=tables)
 
 
-def suites(
-    values: Mapping[str, str], scopes: Mapping[str, Mapping[str, str]] | None = None
-) -> list[tuple[str, dict[str, Any]]]:
-    """(the versioned table, the suite) of every file under expectations/, in stage order, with the values put in.
-
-    `scopes` says of a table what is to be looked at, where that is not all of it.
-    """
-    found = []
-    for path in sorted(EXPECTATIONS.glob("*/*.json")):
-        table = f"{path.parent.name.partition('_')[2]}.{path.stem}"
-        try:
-            suite = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UsageError(f"{path} is not JSON: {error}", "mend the file") from error
-        for one in suite["expectations"]:
-            if query := one["kwargs"].get("unexpected_rows_query"):
-                known = {**WHOLE, **(scopes or {}).get(table, {}), **values}
-                (one["kwargs"]["unexpected_rows_query"],) = sqlfile.statements(query, PARAMETERS, known, str(path))
-        found.append((table, suite))
-    return found
-
-
-def validate(
-    settings: Settings,
-    say: Callable[[str], None],
-    build_id: str | None = None,
-    landing: int = 0,
-    before: Mapping[str, Built] | None = None,
-    is_brief: bool = False,
-) -> Validated:
-    """Look at a build, by default the one that readers see, and write results and pages.
-
-    `before` are the tables of a build that was validated: of those that go on from it, only what is new is looked at.
-    A brief look leaves out what could only be warned of.
-    What the broker and HDFS hold at this moment is recorded first, for the expectations to hold against.
-    Raises ExpectationError when nothing is published, or a table cannot be read.
-    """
+def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Validated:
+    """Check a release and write the results and pages. Raises ServerError when a server goes away."""
     began = time.monotonic()
     run_id, at = ledger.stamp("r"), ledger.now()
     hdfs = Hdfs(settings)
-    if build_id is None:  # a build that is about to be published has prepared its tables itself
-        with Hive(settings) as hive:
-            release.prepare(settings, hive, hdfs)
-            published = release.mend(hive, Ledger(hdfs))
-        if published is None:
-            raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
-        build_id, landing = published.build_id, published.landing
-    tables = Ledger(hdfs).tables(build_id)
-    scopes = {table: scope(built, (before or {}).get(table)) for table, built in tables.items()}
-    since = min((int(scopes[table]["since"]) for table, built in tables.items() if is_divided(built)), default=0)
-    _record_offsets(settings, hdfs, run_id, at)
-    _record_files(hdfs, run_id, tables.values(), since)
-    context = checkpoint.load()
-    looks = []
-    scopes[STORED] = {**WHOLE, "since": str(since)}
-    for table, suite in suites({"build_id": build_id, "landing": str(landing)}, scopes):
-        if is_brief:
-            critical = [one for one in suite["expectations"] if one["severity"] == CRITICAL]
-            suite = {**suite, "expectations": critical}
-        if table in tables or not table.startswith(BUILT):
-            only, first = (build_id, scopes[table]["first_part"]) if table in tables else (None, ALL)
-            checks = checkpoint.define(settings, context, table, suite, only, first)
-            looks.append(Look(context, table, suite, only, checks, lambda: _asking(settings), first))
+    suites = load(scope, run_id)
+    with ThreadPoolExecutor(AT_ONCE + 2) as pool:
+        recorded = [
+            pool.submit(_record_offsets, settings, hdfs, run_id, at),
+            pool.submit(_record_files, hdfs, run_id, scope),
+        ]
+        context = run_suite.load()
+        for step in recorded:
+            step.result()
     rows: list[dict[str, Any]] = []
-    with data_docs.draft(settings, run_id) as folder:
+    pages: dict[tuple[Any, ...], str] = {}
+    with data_docs.draft(settings, run_id) as folder, _sessions(settings) as sessions:
         with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            history = pool.submit(_before, settings, run_id)
-            shown = bar.each(looks, lambda one: one.table)
-            for look, found in zip(shown, pool.map(lambda one: one.run(folder, run_id), looks), strict=True):
-                met = sum(row["is_met"] for row in found)
-                say(f"{look.table:24} {met:>3} of {len(found)} expectations met")
-                known = {"run_id": run_id, "build_id": build_id, "validated_at": at}
-                rows += [{**known, **row} for row in found]
+
+            def run(suite: Suite) -> Outcome:
+                with _session(sessions) as hive:
+                    return run_suite.run(context, suite, hive.query, run_id)
+
+            def before() -> dict[tuple[Any, ...], summary_page.History]:
+                with _session(sessions) as hive:
+                    return summary_page.histories(hive.query, run_id)
+
+            history = pool.submit(before)
+            outcomes = pool.map(run, suites)
+            for suite, outcome in zip(bar.each(suites, lambda suite: suite.table), outcomes, strict=True):
+                met = sum(row["is_met"] for row in outcome.rows)
+                say(f"{suite.table:24} {met:>3} of {len(outcome.rows)} expectations met")
+                rows += [
+                    {"run_id": run_id, "release": scope.release, "validated_at": at, **row} for row in outcome.rows
+                ]
+                data_docs.pages(folder, suite.table, outcome.suite, outcome.results)
+                pages |= summary_page.failing_pages(folder, suite.table, outcome)
         hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
     seconds = time.monotonic() - began
     validated = Validated(
         rows, settings.reports / "validation.html", data_docs.folder(settings) / "index.html", seconds
     )
     critical = sum(row["severity"] == CRITICAL for row in validated.failed)
-    run = data_docs.Run(run_id, build_id, at, len(rows), len(validated.failed), critical)
-    pages = {page for look in looks for page in look.pages.items()}
-    summary.write_summary(settings, rows, run, seconds, history.result(), dict(pages))
-    data_docs.keep(settings, run)
+    about = data_docs.Run(run_id, scope.release, scope.landing, at, len(rows), len(validated.failed), critical)
+    summary_page.write_summary(settings, rows, about, seconds, history.result(), pages)
+    if scope.is_published:
+        summary_page.mark_published(settings, scope.release, scope.landing)
+    data_docs.keep(settings, about)
     return validated
 
 
 @contextlib.contextmanager
-def _asking(settings: Settings) -> Iterator[Query]:
-    with Hive(settings) as hive:
-        yield hive.query
+def _sessions(settings: Settings) -> Iterator[queue.SimpleQueue[Hive]]:
+    """Open sessions, as many as suites run at once."""
+    sessions: queue.SimpleQueue[Hive] = queue.SimpleQueue()
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
+        for session in pool.map(Hive, [settings] * AT_ONCE):
+            sessions.put(stack.enter_context(session))
+        yield sessions
 
 
-def _before(settings: Settings, run_id: str) -> dict[tuple[Any, ...], summary.History]:
-    with _asking(settings) as query:
-        return summary.histories(query, run_id)
+@contextlib.contextmanager
+def _session(sessions: queue.SimpleQueue[Hive]) -> Iterator[Hive]:
+    session = sessions.get()
+    try:
+        yield session
+    finally:
+        sessions.put(session)
 
 
 def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> None:
@@ -200,9 +171,37 @@ def _record_offsets(settings: Settings, hdfs: Hdfs, run_id: str, at: str) -> Non
     hdfs.put_rows(rows, "ops", "topic_offsets_v1", f"{run_id}.json")
 
 
-def _record_files(hdfs: Hdfs, run_id: str, tables: Iterable[Built], since: int = 0) -> None:
-    """What lies in the folders of the landings behind that one, and of the build's tables."""
-    folders = {tuple(part["folder"].split("/")) for built in tables for part in built.parts}
-    folders |= {tuple(one.path.split("/")) for one in landings.current(hdfs).folders if one.last > since}
-    rows = [{"run_id": run_id, **file} for folder in sorted(folders) for file in ledger.stored(hdfs, *folder)]
-    hdfs.put_rows(rows, "ops", "stored_files_v1", f"{run_id}.json")
+def _record_files(hdfs: Hdfs, run_id: str, scope: Scope) -> None:
+    folders = folders_of(scope)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        stored = [
+            file
+            for files in pool.map(lambda folder: ledger.stored(hdfs, *folder.split("/")), folders)
+            for file in files
+        ]
+    hdfs.put_rows(compared(run_id, scope.recorded, stored), "ops", "stored_files_v1", f"{run_id}.json")
+
+
+def folders_of(scope: Scope) -> list[str]:
+    """The folders whose files are compared: whole landings, and the folder of every other recorded file."""
+    paths = [str(file["path"]) for file in scope.recorded]
+    landed = {match[1] for path in paths if (match := LANDING.match(path))}
+    others = {path.rpartition("/")[0] for path in paths if not LANDING.match(path)}
+    return sorted(landed | others | set(scope.folders))
+
+
+def compared(run_id: str, recorded: Sequence[Any], stored: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of ops.stored_files: each file as it was recorded and as it is stored, None where it was not."""
+    before = {file["path"]: file for file in recorded}
+    now = {file["path"]: file for file in stored if not ACCOUNT.fullmatch(file["path"]) or file["path"] in before}
+    return [
+        {
+            "run_id": run_id,
+            "path": path,
+            "recorded_bytes": before.get(path, {}).get("bytes"),
+            "stored_bytes": now.get(path, {}).get("bytes"),
+            "recorded_checksum": before.get(path, {}).get("file_checksum"),
+            "stored_checksum": now.get(path, {}).get("file_checksum"),
+        }
+        for path in sorted(before.keys() | now.keys())
+    ]

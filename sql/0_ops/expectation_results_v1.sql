@@ -1,5 +1,5 @@
--- ops.expectation_results: one row per expectation that a validation looked at.
--- Reads: nothing: the validation puts one file of JSON lines into the folder of the table
+-- ops.expectation_results: one row per expectation that a validation checked.
+-- Reads: nothing: `validate` puts one file of JSON lines into the folder of the table
 -- Writes: ops.expectation_results_v1, ops.expectation_results
 -- Grain: run_id, suite, expectation, column_name, reason
 -- Parameters: warehouse_root text
@@ -10,16 +10,16 @@ CREATE DATABASE IF NOT EXISTS ops;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS ops.expectation_results_v1 (
     run_id STRING COMMENT 'The validation, sorts by time',
-    build_id STRING COMMENT 'The build that was looked at, published or about to be',
-    table_name STRING COMMENT 'What was looked at, as readers name it: flat.attempts',
+    release BIGINT COMMENT 'The release that was validated',
+    table_name STRING COMMENT 'The table, by the name that readers use: flat.attempts',
     suite STRING COMMENT 'Name of the suite',
-    expectation STRING COMMENT 'Type of the expectation',
-    column_name STRING COMMENT 'The column it is about, NULL where it is about the table',
+    expectation STRING COMMENT 'The rule, with its bounds: between 0 and 1',
+    column_name STRING COMMENT 'The column that it applies to, NULL for the whole table',
     severity STRING COMMENT 'critical, warning or info',
-    is_met BOOLEAN COMMENT 'Whether the data is as expected',
-    observed STRING COMMENT 'What was found',
+    is_met BOOLEAN COMMENT 'Whether the data meets it',
+    observed STRING COMMENT 'Result in words: 2 of 3 rows fail',
     reason STRING COMMENT 'Why it is expected, from the suite',
-    validated_at STRING COMMENT 'When it was looked at, ISO-8601 in UTC'
+    validated_at STRING COMMENT 'When the validation began, ISO-8601 in UTC'
 )
 COMMENT 'Results of validations, one row per run and expectation'
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'

@@ -1,22 +1,31 @@
--- ops.releases: one row per decision about a build.
--- Reads: nothing: `build` and `rollback` put one file of JSON lines into the folder of the table
+-- ops.releases: one row per event in the life of a release.
+-- Reads: nothing: `build`, `rollback` and `retire` put a file of JSON lines into the folder
 -- Writes: ops.releases_v1, ops.releases
--- Grain: release
+-- Grain: event
 -- Parameters: warehouse_root text
 -- Usage: ./warehouse beeline -f sql/0_ops/releases_v1.sql
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Order: an event takes its number by a rename that fails where it is taken already, so the
+--     log is one line of events. A release has the number of the event that started it.
 
 CREATE DATABASE IF NOT EXISTS ops;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS ops.releases_v1 (
-    release BIGINT COMMENT 'Number of the decision, 1 is the first',
-    action STRING COMMENT 'published, refused (a critical expectation is not met) or rolled back',
-    build_id STRING COMMENT 'The build it is about, after a rollback the one that is back',
-    previous_build_id STRING COMMENT 'The build one step back, NULL where there is none',
-    landing BIGINT COMMENT 'The last landing that the build read',
-    decided_at STRING COMMENT 'When it was decided, ISO-8601 in UTC'
+    event BIGINT COMMENT 'Number of the event, 1 is the first',
+    action STRING COMMENT 'started, published, rejected, rolled back or retired (a table)',
+    release BIGINT COMMENT 'The release, after a rollback the one that readers see again',
+    landing BIGINT COMMENT 'The last landing that the release shows',
+    engine STRING COMMENT 'What ran the build: spark or hive',
+    table_versions ARRAY<STRUCT<
+        table_name: STRING,
+        view_name: STRING,
+        sha256: STRING,
+        seconds: DOUBLE,
+        files: ARRAY<STRUCT<path: STRING, bytes: BIGINT, file_checksum: STRING>>
+    >> COMMENT 'Tables of a published release: hash of the SQL file, what its build wrote',
+    decided_at STRING COMMENT 'When it happened, ISO-8601 in UTC'
 )
-COMMENT 'What was decided about builds, one row per release'
+COMMENT 'The log of releases, one row per event'
 ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'
 STORED AS TEXTFILE
 LOCATION '${warehouse_root}/ops/releases_v1';

@@ -1,10 +1,10 @@
 -- marts.daily_activity: one row per day and hour in which attempts were started.
--- Reads: flat.attempts_v1
+-- Reads: candidate.attempts, candidate.superseded_messages, ops.candidate
 -- Writes: marts.daily_activity_v1, marts.daily_activity
 -- Grain: started_date, started_hour
--- Parameters: warehouse_root text, build_id identifier
--- Usage: ./warehouse beeline -f sql/3_marts/daily_activity_v1.sql
---     --hivevar build_id=b20261124T001502Z --hivevar warehouse_root=hdfs://warehouse/warehouse
+-- Parameters: warehouse_root text, release integer
+-- Usage: ./warehouse beeline -f sql/3_marts/daily_activity_v1.sql --hivevar release=1
+--     --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Doubles: rounded to 9 places, so that the order in which rows are added up does not show.
 
 CREATE DATABASE IF NOT EXISTS marts;
@@ -23,12 +23,31 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.daily_activity_v1 (
     mean_score DOUBLE COMMENT 'Mean score of an attempt, from 0 to 1'
 )
 COMMENT 'Attempts over time, one row per started_date and started_hour'
-PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
+PARTITIONED BY (release BIGINT COMMENT 'The release that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/marts/daily_activity_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
-INSERT OVERWRITE TABLE marts.daily_activity_v1 PARTITION (build_id = '${build_id}')
+WITH superseded AS (
+    SELECT
+        attempt_id,
+        COUNT(*) AS message_count
+    FROM candidate.superseded_messages
+    GROUP BY attempt_id
+),
+
+attempts AS (
+    SELECT
+        attempts.*,
+        candidate.release,
+        1 + COALESCE(superseded.message_count, 0) AS message_count
+    FROM candidate.attempts AS attempts
+    CROSS JOIN ops.candidate AS candidate
+    LEFT JOIN superseded ON attempts.attempt_id = superseded.attempt_id
+    WHERE candidate.release = ${release}
+)
+
+INSERT OVERWRITE TABLE marts.daily_activity_v1 PARTITION (release)
 SELECT
     started_date,
     HOUR(started_at) AS started_hour,
@@ -40,11 +59,13 @@ SELECT
     SUM(correct_count) AS correct_count,
     SUM(unanswered_count) AS unanswered_count,
     ROUND(SUM(score), 9) AS score_sum,
-    ROUND(AVG(score), 9) AS mean_score
-FROM flat.attempts_v1
-WHERE build_id = '${build_id}'
-GROUP BY started_date, HOUR(started_at);
+    ROUND(AVG(score), 9) AS mean_score,
+    release
+FROM attempts
+GROUP BY started_date, HOUR(started_at), release;
 
 CREATE OR REPLACE VIEW marts.daily_activity AS
-SELECT * FROM marts.daily_activity_v1
-WHERE build_id = (SELECT published.build_id FROM ops.published);
+SELECT daily_activity.*
+FROM marts.daily_activity_v1 AS daily_activity
+CROSS JOIN ops.published AS published
+WHERE daily_activity.release = published.release;

@@ -1,9 +1,9 @@
 -- marts.exams: one row per exam, with how often it was taken and how hard it is.
--- Reads: flat.attempts_v1
+-- Reads: candidate.attempts, candidate.superseded_messages, ops.candidate
 -- Writes: marts.exams_v1, marts.exams
 -- Grain: exam_id
--- Parameters: warehouse_root text, build_id identifier
--- Usage: ./warehouse beeline -f sql/3_marts/exams_v1.sql --hivevar build_id=b20261124T001502Z
+-- Parameters: warehouse_root text, release integer
+-- Usage: ./warehouse beeline -f sql/3_marts/exams_v1.sql --hivevar release=1
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Doubles: rounded to 9 places, so that the order in which rows are added up does not show. The
 --     deviation to 6: its root makes of a difference in the 17th place one in the 9th.
@@ -11,7 +11,7 @@
 CREATE DATABASE IF NOT EXISTS marts;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS marts.exams_v1 (
-    exam_id STRING COMMENT 'The exam, NULL for attempts that name none',
+    exam_id STRING COMMENT 'The exam (base_exam_id)',
     exam_name STRING COMMENT 'Its name, the last of the alphabet where it has had several',
     message_count BIGINT COMMENT 'Messages about it, duplicates included',
     attempt_count BIGINT COMMENT 'Attempts at it',
@@ -30,12 +30,31 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.exams_v1 (
     last_date DATE COMMENT 'UTC day of the last attempt'
 )
 COMMENT 'Exams, one row per exam_id'
-PARTITIONED BY (build_id STRING COMMENT 'The build that the row belongs to')
+PARTITIONED BY (release BIGINT COMMENT 'The release that the row belongs to')
 STORED AS PARQUET
 LOCATION '${warehouse_root}/marts/exams_v1'
 TBLPROPERTIES ('parquet.compression' = 'ZSTD');
 
-INSERT OVERWRITE TABLE marts.exams_v1 PARTITION (build_id = '${build_id}')
+WITH superseded AS (
+    SELECT
+        attempt_id,
+        COUNT(*) AS message_count
+    FROM candidate.superseded_messages
+    GROUP BY attempt_id
+),
+
+attempts AS (
+    SELECT
+        attempts.*,
+        candidate.release,
+        1 + COALESCE(superseded.message_count, 0) AS message_count
+    FROM candidate.attempts AS attempts
+    CROSS JOIN ops.candidate AS candidate
+    LEFT JOIN superseded ON attempts.attempt_id = superseded.attempt_id
+    WHERE candidate.release = ${release}
+)
+
+INSERT OVERWRITE TABLE marts.exams_v1 PARTITION (release)
 SELECT
     exam_id,
     MAX(exam_name) AS exam_name,
@@ -55,11 +74,13 @@ SELECT
         SUM(CASE WHEN is_all_correct AND score IS NOT NULL THEN 1 ELSE 0 END) / COUNT(score)
     ) AS perfect_share,
     MIN(started_date) AS first_date,
-    MAX(started_date) AS last_date
-FROM flat.attempts_v1
-WHERE build_id = '${build_id}'
-GROUP BY exam_id;
+    MAX(started_date) AS last_date,
+    release
+FROM attempts
+GROUP BY exam_id, release;
 
 CREATE OR REPLACE VIEW marts.exams AS
-SELECT * FROM marts.exams_v1
-WHERE build_id = (SELECT published.build_id FROM ops.published);
+SELECT exams.*
+FROM marts.exams_v1 AS exams
+CROSS JOIN ops.published AS published
+WHERE exams.release = published.release;

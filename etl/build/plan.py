@@ -1,0 +1,105 @@
+"""What a build would do: the folders that each flat table lacks, and the marts to compute. Asks HDFS alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from etl import sqlfile
+from etl.errors import UsageError
+from etl.servers.hdfs import Hdfs
+from etl.sqlfile import SqlFile
+from etl.store import flat_folders, landings
+from etl.store.landings import Folder, FolderSet
+from etl.store.ledger import Event, Ledger, State
+from etl.store.schema import release_files
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The SQL files of a build in their order, and the folders to fill of each flat table, by table."""
+
+    files: Sequence[SqlFile]
+    seen: FolderSet
+    published: Event | None
+    fills: Mapping[str, Sequence[Folder]] = field(default_factory=dict)
+
+    @property
+    def landing(self) -> int:
+        """The last landing that the build shows."""
+        return self.seen.last
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hash of each file of the build, by table."""
+        return {file.table: file.sha256 for file in self.files}
+
+    @property
+    def changed(self) -> set[str]:
+        """The tables whose published version is another one or none."""
+        published = self.published.hashes if self.published else {}
+        return {table for table, sha256 in self.hashes.items() if published.get(table) != sha256}
+
+    @property
+    def is_due(self) -> bool:
+        """Whether readers do not see all that there is yet."""
+        published = self.published
+        return (
+            published is None
+            or published.landing < self.landing
+            or published.hashes.keys() != self.hashes.keys()
+            or bool(self.changed)
+            or any(self.fills.values())
+        )
+
+    def reason(self, file: SqlFile) -> str:
+        """What the build does with a file and why, empty for nothing."""
+        if file.table in self.changed:
+            return "new version" if self.published else "first build"
+        if self.fills.get(file.table):
+            return f"{len(self.fills[file.table])} new folders"
+        return "new data" if self.is_due and file.stage.startswith("3") else ""
+
+
+def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
+    """What a build would do now.
+
+    Raises UsageError for a published file that was changed or is gone, and for two files of one version.
+    """
+    state = ledger.state()
+    files = build_files(sqlfile.files("[23]_*"), state)
+    seen = landings.current(hdfs)
+    fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
+    return Plan(files, seen, state.published, fills)
+
+
+def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:
+    """The files of a build: the newest version of each name, what these read, and nothing that was retired."""
+    _refuse_twins(files)
+    if state.published:
+        release_files(without(state.published, state.retired))
+    files = [file for file in files if file.table not in state.retired]
+    newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}
+    wanted = {file.table for file in newest.values()}
+    for file in reversed(files):  # what reads comes behind what is read
+        wanted |= {name for name in file.reads if file.table in wanted}
+    return [file for file in files if file.table in wanted]
+
+
+def without(event: Event, retired: Iterable[str]) -> Event:
+    """The release without the tables that were retired since."""
+    gone = set(retired)
+    versions = [row for row in event.table_versions if row["table_name"] not in gone]
+    return Event(event.event, event.action, event.release, event.landing, event.engine, versions, event.decided_at)
+
+
+def _refuse_twins(files: Sequence[SqlFile]) -> None:
+    by_version: dict[tuple[str, int], SqlFile] = {}
+    for file in files:
+        twin = by_version.setdefault((file.name, file.version), file)
+        if twin is not file:
+            raise UsageError(
+                f"{twin.place}, sha256 {twin.sha256}, and {file.place}, sha256 {file.sha256}, "
+                f"are both version {file.version} of {file.name}",
+                "give one of them the next version",
+            )

@@ -1,0 +1,81 @@
+"""Makes the metastore again from HDFS and the SQL files, and says what it lacked."""
+
+from __future__ import annotations
+
+from etl.build.build import restore
+from etl.build.plan import Plan, plan
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.sqlfile import SqlFile, files
+from etl.store import flat_folders, landings, lock
+from etl.store.ledger import Ledger, State
+from etl.store.schema import RAW, Schema, shown
+
+
+def repair(settings: Settings) -> list[str]:
+    """Make every database, table, partition, view and pointer again; what was missing, in words.
+
+    Raises BusyError when a build or a loader is running here.
+    """
+    hdfs = Hdfs(settings)
+    ledger = Ledger(hdfs)
+    with lock.between_steps(settings), Hive(settings) as hive:
+        todo = plan(hdfs, ledger)
+        schema = Schema(settings, hive, hdfs)
+        lost = missing(schema, hdfs, todo)
+        state = ledger.state()
+        schema.forget()
+        schema.published = (0, 0)
+        restore(settings, schema, hdfs, ledger, todo)
+        if state.started:
+            schema.point("candidate", *_candidate(state))
+            for file in todo.files:
+                if file.is_flat:
+                    folders = flat_folders.missing(hdfs, file.table, todo.seen.folders)
+                    if not folders:
+                        schema.flat_partitions(file.table, todo.seen, todo.landing)
+                elif file.columns:
+                    _mart_partitions(schema, hive, hdfs, file)
+            tables = [file.table for file in todo.files if file.is_flat]
+            landing = todo.published.landing if todo.published else 0
+            seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), landing)
+            schema.views(shown(todo.files), seen, is_candidate=True)
+        schema.save()
+        return lost
+
+
+def check(settings: Settings) -> list[str]:
+    """What the metastore lacks, in words; changes nothing."""
+    hdfs = Hdfs(settings)
+    with Hive(settings) as hive:
+        return missing(Schema(settings, hive, hdfs), hdfs, plan(hdfs, Ledger(hdfs)))
+
+
+def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
+    """What the metastore lacks of that which was landed and published, in words."""
+    partitions = {file.table: {folder.partition for folder in todo.seen.folders} for file in files(RAW)}
+    if todo.published is None:
+        return schema.missing([], partitions)
+    for file in todo.files:
+        if file.is_flat and file.table not in todo.changed:
+            flat = flat_folders.filled(hdfs, file.table)
+            partitions[file.table] = {folder.partition for folder in todo.seen.folders if folder.origin in flat}
+        elif file.columns and file.table in todo.published.hashes:
+            there = hdfs.names(*file.table.split("."))
+            partitions[file.table] = {name for name in there if name == f"release={todo.published.release}"}
+    return schema.missing([*files("0_ops"), *files(RAW), *todo.files], partitions)
+
+
+def _candidate(state: State) -> tuple[int, int]:
+    """What the candidate shows when nothing is being built: what readers see."""
+    event = state.published
+    return (event.release, event.landing) if event else (0, 0)
+
+
+def _mart_partitions(schema: Schema, hive: Hive, hdfs: Hdfs, file: SqlFile) -> None:
+    there = schema.partition_names(file.table)
+    names = [name for name in hdfs.names(*file.table.split(".")) if name.startswith("release=") and name not in there]
+    if names:
+        places = " ".join(f"PARTITION ({name})" for name in names)
+        hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {places}")

@@ -1,0 +1,38 @@
+"""Takes a table out of the warehouse: of builds, views and suites; its files go with the next `clean`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from etl import sqlfile
+from etl.errors import UsageError
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.store import lock
+from etl.store.ledger import Ledger
+from etl.store.schema import Schema
+
+
+def retire(settings: Settings, table: str, say: Callable[[str], None]) -> None:
+    """Retire a versioned table such as marts.exams_v1, whose SQL file was removed.
+
+    Raises UsageError while its file is there, or where it was never published.
+    """
+    if any(file.table == table for file in sqlfile.files("[23]_*")):
+        raise UsageError(f"{table} still has its SQL file", "remove the file and its suite, then run this again")
+    hdfs = Hdfs(settings)
+    ledger = Ledger(hdfs)
+    with lock.exclusive(settings, "build"):
+        state = ledger.state()
+        published = state.published.hashes if state.published else {}
+        if state.published is None or table in state.retired or table not in published:
+            known = ", ".join(sorted(published.keys() - state.retired)) or "none"
+            raise UsageError(f"{table} is no published table", f"published are {known}")
+        with Hive(settings) as hive:
+            ledger.retire(table)
+            schema = Schema(settings, hive, hdfs)
+            view = next(row["view_name"] for row in state.published.table_versions if row["table_name"] == table)
+            schema.drop(table, view="" if sqlfile.versions(view) else view)
+            schema.save()
+    say(f"{table} is retired: no build, view or suite has it any more; ./warehouse clean --yes removes its files")

@@ -1,0 +1,49 @@
+"""Shows readers the release before the published one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from etl.build.build import finish_switch, restore
+from etl.build.plan import plan
+from etl.errors import WarehouseError
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.store import lock
+from etl.store.ledger import Event, Ledger
+from etl.store.schema import Schema, release_files
+
+
+def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
+    """Go one release back; the next build publishes anew.
+
+    Raises WarehouseError when there is no release before, or its files were removed.
+    """
+    from etl.validate.summary_page import mark_published
+
+    hdfs = Hdfs(settings)
+    ledger = Ledger(hdfs)
+    with lock.exclusive(settings, "build"), Hive(settings) as hive:
+        state = ledger.state()
+        if state.published is None or state.previous is None:
+            raise WarehouseError("there is no release to go back to", "run ./warehouse build")
+        release_files(state.previous)
+        for row in state.previous.table_versions:
+            folders = {file["path"].rpartition("/")[0] for file in row["files"]}
+            for folder in sorted(folders):
+                if not hdfs.names(*folder.split("/")):
+                    raise WarehouseError(
+                        f"cannot go back to release {state.previous.release}: {folder} was removed",
+                        "run ./warehouse build",
+                    )
+        schema = Schema(settings, hive, hdfs)
+        restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
+        event = ledger.roll_back(state.published)
+        finish_switch(schema, hdfs, ledger)
+        schema.save()
+        mark_published(settings, event.release, event.landing)
+        say(
+            f"readers see release {event.release} of landing {event.landing} again, no longer {state.published.release}"
+        )
+        return event

@@ -1,0 +1,62 @@
+"""Runs one SQL file of a build: fills the flat folders that a table lacks, or computes a mart.
+
+A folder is filled in a staging table with the columns of the real one, and then becomes the real table's by one
+rename. So a statement that still runs when its build was killed writes where nobody looks.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import Settings
+from etl.sqlfile import SqlFile
+from etl.store import flat_folders, ledger
+from etl.store.landings import Folder, FolderSet
+
+
+def fill(
+    settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, folders: Sequence[Folder], seen: FolderSet, run: str
+) -> None:
+    """Fill the flat folders of these raw folders, in their order; `run` names the staging table of this run."""
+    if not folders:
+        return
+    staging = f"{flat_folders.STAGING}.{file.path.stem}_{run}"
+    root = (flat_folders.STAGING, run)
+    values = {"warehouse_root": f"{settings.warehouse_root}/{'/'.join(root)}", **seen.parameters}
+
+    def staged(statement: str) -> str:
+        return re.sub(rf"(?<![\w.]){re.escape(file.table)}(?!\w)", staging, statement)
+
+    for statement in file.tables(values):
+        hive.query(staged(statement))
+    for folder in folders:
+        began = time.monotonic()
+        values |= {"folder_compaction": str(folder.compaction), "folder_landing": str(folder.last)}
+        for statement in file.fills(values):
+            hive.query(staged(statement))
+        seconds = round(time.monotonic() - began, 3)
+        known = {"engine": settings.engine, "seconds": seconds}
+        flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, known)
+    hive.query(f"DROP TABLE IF EXISTS {staging}")
+    hdfs.remove(*root, *file.table.split("."))
+
+
+def compute(settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, release: int) -> dict[str, Any]:
+    """Compute a mart from the candidate's views; what the log of releases says of it."""
+    began = time.monotonic()
+    for statement in file.fills({"warehouse_root": settings.warehouse_root, "release": str(release)}):
+        hive.query(statement)
+    seconds = round(time.monotonic() - began, 3)
+    files = ledger.stored(hdfs, *file.table.split("."), f"release={release}")
+    return version(file, seconds, files)
+
+
+def version(file: SqlFile, seconds: float = 0.0, files: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """What the log of releases says of one file of a release."""
+    known = {"table_name": file.table, "view_name": file.name, "sha256": file.sha256}
+    return known | {"seconds": seconds, "files": list(files)}

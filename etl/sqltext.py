@@ -1,0 +1,121 @@
+"""SQL as text: cut into statements, with checked values put in for `${name}`. Pure: no server is needed.
+
+Values are put in on the client, each checked by its type and written so that it stays inside its quotes; no other
+`${...}` reaches a server, which would put in its own variables, `${env:...}` among them.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime
+import re
+from collections.abc import Mapping
+
+import sqlglot
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
+
+from etl.errors import UsageError
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+TYPES = {
+    "identifier": re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}"),
+    "integer": re.compile(r"-?[0-9]{1,18}"),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "text": re.compile(r"[^\ud800-\udfff]{0,20000}", re.DOTALL),  # half a surrogate pair is no text
+}
+QUOTED = {"date", "text"}  # types whose values mean something else without quotes
+# What could end a quoted text, begin an escape or a variable, or break the line: both engines read \uXXXX in quotes.
+ESCAPED = re.compile("['\"\\\\$`\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def statements(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> list[str]:
+    """The statements of a text, ready to be sent: with values for its `${name}` and no other `${...}`.
+
+    Raises UsageError for a parameter that is not declared, not given or not of its type, and for a text that
+    cannot be cut into statements.
+    """
+    found = split(substitute(text, parameters, values, where))
+    for statement in found:
+        if left := re.search(r"\$\{[^}]{0,40}\}?", statement):
+            raise UsageError(
+                f"{where} holds {left[0]!r}, which a server would replace by what it knows",
+                "take it out, or declare a parameter",
+            )
+    return found
+
+
+def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
+    """Put checked values in for `${name}`, each written for the quotes it stands in; comments are left alone."""
+    matches = list(VARIABLE.finditer(text))
+    cut = tokens(_masked(text)) if matches else []
+    starts = [token.start for token in cut]
+    parts, at = [], 0
+    for match in matches:
+        number = bisect.bisect_right(starts, match.start()) - 1
+        if number < 0 or cut[number].end < match.start():
+            continue  # in a comment
+        quote = text[starts[number]] if text[starts[number]] in "'\"`" else ""
+        parts += [text[at : match.start()], _written(match[1], quote, parameters, values, where)]
+        at = match.end()
+    return "".join([*parts, text[at:]])
+
+
+def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
+    """The value of a parameter as it stands in the statement, between such quotes ("" for none)."""
+    if name not in parameters:
+        raise UsageError(f"{where} uses ${{{name}}} without declaring it", "declare it in its Parameters line")
+    kind = parameters[name]
+    if kind in QUOTED and quote in ("", "`"):
+        raise UsageError(
+            f"{where} has ${{{name}}}, of type {kind}, {'in back quotes' if quote else 'without quotes'}",
+            f"write '${{{name}}}'",
+        )
+    if name not in values:
+        raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {kind}")
+    value = checked(name, kind, str(values[name]))
+    if kind == "text":
+        return ESCAPED.sub(lambda one: f"\\u{ord(one[0]):04x}", value)
+    return value if quote else value.replace("-", " -")  # behind a minus, another one would begin a comment
+
+
+def checked(name: str, kind: str, value: str) -> str:
+    """The value itself when it is one of its type; UsageError otherwise."""
+    fits = TYPES[kind].fullmatch(value) is not None
+    if fits and kind == "date":
+        try:
+            datetime.date.fromisoformat(value)
+        except ValueError:
+            fits = False
+    if not fits:
+        raise UsageError(f"parameter {name} cannot be {value[:80]!r}", f"it takes a value of type {kind}")
+    return value
+
+
+def _masked(text: str) -> str:
+    """The text with a word of the same length in place of each variable."""
+    return VARIABLE.sub(lambda match: "_" * len(match[0]), text)
+
+
+def tokens(text: str) -> list[sqlglot.Token]:
+    """By sqlglot's tokenizer: it knows strings, comments, back quotes and hints. UsageError for an open quote."""
+    try:
+        return sqlglot.tokenize(text, read="hive")
+    except SqlglotError as error:
+        raise UsageError(f"the SQL cannot be read: {error}", "look for a quote that is not closed") from error
+
+
+def split(text: str) -> list[str]:
+    """The statements of a text: what stands between semicolons that are code, from its first to its last token."""
+    found: list[str] = []
+    start: int | None = None
+    end = 0
+    for token in tokens(_masked(text)):
+        if token.token_type == TokenType.SEMICOLON:
+            if start is not None:
+                found.append(text[start:end])
+            start = None
+            continue
+        start = token.start if start is None else start
+        end = token.end + 1
+    return [*found, text[start:end]] if start is not None else found

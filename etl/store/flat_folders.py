@@ -1,0 +1,77 @@
+"""The folders that hold the rows of flat tables: one per table and raw folder, which appears by one rename.
+
+A flat folder is a function of its raw folder and of the SQL file that filled it. Its manifest says which file that was
+and lists what was written; a folder without one is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from etl.servers.hdfs import Hdfs
+from etl.sqlfile import SqlFile
+from etl.store import ledger
+from etl.store.landings import Folder, FolderSet
+
+MANIFEST = "_manifest.json"  # engines pass over names that begin with an underscore
+STAGING = "staging"
+
+
+def place(table: str, folder: Folder) -> tuple[str, ...]:
+    """Where a table's rows of a raw folder lie, from warehouse_root on."""
+    return (*table.split("."), *folder.origin.split("/"))
+
+
+def filled(hdfs: Hdfs, table: str) -> set[str]:
+    """The partition names of the folders that a table has."""
+    root = table.split(".")
+    return {
+        f"{compaction}/{last}"
+        for compaction in hdfs.names(*root)
+        if compaction.startswith("compaction=")
+        for last in hdfs.names(*root, compaction)
+        if last.startswith("last_landing=")
+    }
+
+
+def missing(hdfs: Hdfs, table: str, folders: Iterable[Folder]) -> list[Folder]:
+    """The raw folders of which the table has no rows yet."""
+    there = filled(hdfs, table)
+    return [folder for folder in folders if folder.origin not in there]
+
+
+def remove_outdated(hdfs: Hdfs, file: SqlFile, folders: Iterable[Folder]) -> None:
+    """Remove what an earlier text of a file wrote that was never published."""
+    there = filled(hdfs, file.table)
+    for folder in folders:
+        if folder.origin in there and manifest(hdfs, file.table, folder).get("sha256") != file.sha256:
+            hdfs.remove(*place(file.table, folder))
+
+
+def manifest(hdfs: Hdfs, table: str, folder: Folder) -> Mapping[str, Any]:
+    """What a build recorded of a folder: {table_name, sha256, engine, filled_at, seconds, files}; {} for nothing."""
+    try:
+        return hdfs.rows(*place(table, folder), MANIFEST)[0]
+    except FileNotFoundError:
+        return {}
+
+
+def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, known: Mapping[str, Any]) -> None:
+    """Make a staged folder the table's; where it has one meanwhile, that holds the same rows and stays."""
+    target = place(file.table, folder)
+    row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **known}
+    hdfs.put_rows([row | {"files": ledger.stored(hdfs, *staged, named=target)}], *staged, MANIFEST)
+    hdfs.rename_new(staged, target)
+
+
+def is_complete(hdfs: Hdfs, tables: Iterable[str], seen: FolderSet, landing: int) -> bool:
+    """Whether the tables have the rows of all folders up to a landing."""
+    folders = [folder for folder in seen.folders if folder.last <= landing]
+    return not any(missing(hdfs, table, folders) for table in tables)
+
+
+def visible(hdfs: Hdfs, tables: Sequence[str], generations: Sequence[FolderSet], landing: int) -> FolderSet:
+    """The newest generation of folders of which the tables have all rows up to a landing."""
+    complete = (seen for seen in generations if is_complete(hdfs, tables, seen, landing))
+    return next(complete, generations[-1])

@@ -1,0 +1,33 @@
+"""What landings and builds wrote down of their files, for a validation to compare with what HDFS holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from etl.servers.hdfs import Hdfs
+from etl.sqlfile import SqlFile
+from etl.store import flat_folders, landings
+from etl.store.landings import FolderSet
+
+
+def of(
+    hdfs: Hdfs,
+    files: Sequence[SqlFile],
+    seen: FolderSet,
+    since: int,
+    landing: int,
+    versions: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """{path, bytes, file_checksum} of the files of landings behind `since` up to `landing`, and of a release's marts.
+
+    Paths go from warehouse_root on. A flat folder whose manifest is lost counts as one file that is missing.
+    """
+    folders = [folder for folder in seen.folders if since < folder.last <= landing]
+    rows = [file for folder in folders for row in landings.account(hdfs, folder) for file in row["files"]]
+    for table in (file.table for file in files if file.is_flat):
+        for folder in folders:
+            manifest = flat_folders.manifest(hdfs, table, folder)
+            lost = "/".join((*flat_folders.place(table, folder), flat_folders.MANIFEST))
+            rows += manifest.get("files", [{"path": lost, "bytes": 0, "file_checksum": ""}])
+    return rows + [file for version in versions for file in version["files"]]

@@ -1,0 +1,253 @@
+"""Databases, tables, partitions and views in the metastore, which is a cache of HDFS and of the SQL files.
+
+The view ops.metastore holds a hash of the statements that made each object, so that one query tells which of them
+changed. What it misses, such as a table that somebody dropped, `repair` makes again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+
+from etl import sqlfile
+from etl.errors import UsageError
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive, StatementError
+from etl.settings import Settings
+from etl.sqlfile import SqlFile
+from etl.store import flat_folders
+from etl.store.landings import Folder, FolderSet
+from etl.store.ledger import Event
+
+POINTERS = ("published", "candidate")
+DATABASES = ("ops", "raw", "flat", "marts", "candidate", flat_folders.STAGING)
+RAW = "1_raw"
+UNTOLD = "from deserializer"  # what HiveServer2 gives as the comment of a JSON column
+
+
+class Schema:
+    """The metastore's objects of one warehouse, through one session."""
+
+    def __init__(self, settings: Settings, hive: Hive, hdfs: Hdfs) -> None:
+        self._root = settings.warehouse_root
+        self._hive = hive
+        self._hdfs = hdfs
+        self._objects: dict[str, str] = {}
+        self._saved: dict[str, str] = {}
+        self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once asked for
+        self.published = (0, 0)  # release and landing that readers see
+        self.read()
+
+    def read(self) -> None:
+        """Ask what the metastore holds; one query."""
+        try:
+            objects, *published = self._hive.query(
+                "SELECT metastore.hashes, published.release, published.landing "
+                "FROM ops.metastore AS metastore CROSS JOIN ops.published AS published"
+            ).rows[0]
+        except StatementError:
+            return  # an empty metastore
+        self._objects = dict(pair.split("=", 1) for pair in objects.split("\n") if "=" in pair)
+        self._saved = dict(self._objects)
+        self.published = (published[0], published[1])
+
+    def forget(self) -> None:
+        """Believe nothing of what ops.metastore says, so that everything is made again."""
+        self._objects = {}
+
+    def save(self) -> None:
+        """Write down what the metastore holds now, where that has changed."""
+        if self._objects != self._saved:
+            objects = "\n".join(f"{name}={value}" for name, value in sorted(self._objects.items()))
+            create, alter = self._file("metastore").view({"hashes": objects})
+            self._run([alter] if self._saved else [create, alter])
+            self._saved = dict(self._objects)
+
+    def ops(self) -> None:
+        """Make the databases, the ops tables and, where they are missing, the pointers."""
+        self._make("databases", [f"CREATE DATABASE IF NOT EXISTS {name}" for name in DATABASES])
+        for file in sqlfile.files("0_ops"):
+            if file.columns:
+                self.table(file)
+                self._view(file.name, file.view(self._values))
+        if "ops.pointers" not in self._objects:
+            for name in POINTERS:
+                self._run(self._file(name).view({"release": "0", "landing": "0"})[:1])
+            self._objects["ops.pointers"] = "1"
+
+    def raw(self, seen: FolderSet, recheck: Callable[[SqlFile], None]) -> None:
+        """Make the raw tables, their partitions and views; `recheck` sees a new version of a table before it is made.
+
+        The views come last, so that a reader of a new compaction finds every landing.
+        """
+        files = sorted(sqlfile.files(RAW), key=lambda file: file.version)
+        for file in files:
+            if file.version > 1 and file.table not in self._objects:
+                recheck(file)
+            self.table(file)
+            raw = file.name.partition(".")[2]
+            self.partitions(file.table, seen, [(folder, folder.of(raw)) for folder in seen.folders])
+        for file in files:
+            self._view(file.name, file.view(self._values | seen.parameters))
+
+    def flat_partitions(self, table: str, seen: FolderSet, landing: int) -> None:
+        """Register the flat folders of a table up to a landing, all of which are filled."""
+        folders = [folder for folder in seen.folders if folder.last <= landing]
+        self.partitions(table, seen, [(folder, flat_folders.place(table, folder)) for folder in folders])
+
+    def partitions(self, table: str, seen: FolderSet, places: Sequence[tuple[Folder, tuple[str, ...]]]) -> None:
+        """Register folders as partitions of a table; of those registered before, none is asked about."""
+        key = f"partitions {table}"
+        last = max((folder.last for folder, _ in places), default=0)
+        compaction, _, known = self._objects.get(key, "").partition(":")
+        is_same = compaction == str(seen.compaction)
+        if is_same and int(known) >= last:
+            return
+        if is_same:
+            places = [(folder, place) for folder, place in places if folder.last > int(known)]
+        elif places:
+            there = self.partition_names(table)
+            places = [(folder, place) for folder, place in places if folder.partition not in there]
+        texts = [f"PARTITION ({_spec(folder.partition)}) LOCATION '{self._root}/{'/'.join(place)}'"
+                 for folder, place in places]  # fmt: skip
+        for start in range(0, len(texts), 200):
+            self._hive.query(f"ALTER TABLE {table} ADD IF NOT EXISTS {' '.join(texts[start : start + 200])}")
+        self._objects[key] = f"{seen.compaction}:{last}"
+
+    def partition_names(self, table: str) -> set[str]:
+        """The names of a table's partitions."""
+        return {row[0] for row in self._hive.query(f"SHOW PARTITIONS {table}").rows}
+
+    def views(self, files: Iterable[SqlFile], seen: FolderSet, is_candidate: bool) -> None:
+        """Make the views of flat and marts, for readers or in the database candidate."""
+        for file in files:
+            name = sqlfile.candidate_text(file.name) if is_candidate else file.name
+            self._view(name, file.view(self._values | seen.parameters, is_candidate))
+
+    def point(self, pointer: str, release: int, landing: int) -> None:
+        """Move a pointer: one call to the metastore, by which all its views change at once."""
+        self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
+
+    def table(self, file: SqlFile, is_released: bool = True) -> None:
+        """Make a table, or correct its comments; one that was never released is made anew with other columns."""
+        if not self._make(file.table, file.tables(self._values)):
+            return
+        there = self._described(file.table)
+        if [(name, kind) for name, kind, _ in there] != [(name, _plain(kind)) for name, kind in file.columns]:
+            if is_released:
+                raise UsageError(
+                    f"{file.place} changes the columns of {file.table}, which was released",
+                    f"undo the change and put it into a new file {file.following}",
+                )
+            self._hive.query(f"DROP TABLE {file.table}")
+            self._hdfs.remove(*file.table.split("."))
+            self._objects.pop(f"partitions {file.table}", None)
+            self._run(file.tables(self._values))
+            return
+        kinds = dict(file.columns)
+        for name, _, comment in there:
+            if comment not in (file.comments.get(name, comment), UNTOLD):
+                change = f"`{name}` `{name}` {kinds[name]} COMMENT '{file.comments[name]}'"
+                self._hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
+
+    def drop(self, file_or_table: str, view: str = "") -> None:
+        """Forget a table, whose files stay, and its views."""
+        for name in filter(None, (view, view and sqlfile.candidate_text(view))):
+            self._hive.query(f"DROP VIEW IF EXISTS {name}")
+            self._objects.pop(name, None)
+        self._hive.query(f"DROP TABLE IF EXISTS {file_or_table}")
+        for key in (file_or_table, f"partitions {file_or_table}"):
+            self._objects.pop(key, None)
+
+    def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
+        """The tables, views and partitions that should be in the metastore and are not, in words."""
+        there: set[str] = set()
+        for database in DATABASES:
+            try:
+                there |= {f"{database}.{name}" for name in self._hive.tables(database)}
+            except StatementError:
+                continue  # the whole database is gone
+        lost = [f"table {file.table}" for file in files if file.columns and file.table not in there]
+        views = [file.name for file in files]
+        views += [sqlfile.candidate_text(file.name) for file in files if file.stage[0] in "23"]
+        lost += [f"view {name}" for name in dict.fromkeys(views) if name not in there]
+        for table, names in partitions.items():
+            if table in there:
+                gone = sorted(names - self.partition_names(table))
+                lost += [f"partition {name} of {table}" for name in gone]
+        return lost
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {"warehouse_root": self._root}
+
+    @staticmethod
+    def _file(pointer: str) -> SqlFile:
+        return SqlFile.read(sqlfile.SQL / "0_ops" / f"{pointer}.sql")
+
+    def _described(self, table: str) -> list[tuple[str, str, str]]:
+        """(name, type, comment) of each column, partition columns last."""
+        rows = self._hive.query(f"DESCRIBE {table}").rows
+        heads = [number for number, row in enumerate(rows) if not row[0] or row[0].startswith("#")]
+        columns = rows[: heads[0] if heads else None]
+        return [(row[0].strip(), _plain(row[1]), row[2] or "") for row in columns]
+
+    def _make(self, name: str, statements: Sequence[str], needed: Sequence[str] | None = None) -> bool:
+        """Run what makes an object, or just what is needed, unless the same statements made it; whether it ran."""
+        digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16]
+        if self._objects.get(name) == digest:
+            return False
+        self._run(statements if needed is None else needed)
+        self._objects[name] = digest
+        return True
+
+    def _view(self, name: str, statements: tuple[str, str]) -> None:
+        """Make a view or change its text, by one call to the metastore each."""
+        create, alter = statements
+        if name not in self._objects and name not in self._listed(name.partition(".")[0]):
+            self._make(name, [create, alter], [create])
+        else:
+            self._make(name, [create, alter], [alter])
+
+    def _listed(self, database: str) -> set[str]:
+        if database not in self._names:
+            self._names[database] = {f"{database}.{name}" for name in self._hive.tables(database)}
+        return self._names[database]
+
+    def _run(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self._hive.query(statement)
+
+
+def release_files(event: Event) -> list[SqlFile]:
+    """The SQL files of a release. Raises UsageError where one is gone or was changed since."""
+    files = {file.table: file for file in sqlfile.files("[23]_*")}
+    for table, sha256 in event.hashes.items():
+        if table not in files:
+            raise UsageError(
+                f"the SQL file of {table}, which release {event.release} shows, is gone (sha256 {sha256})",
+                f"put it back, or run ./warehouse retire {table}",
+            )
+        if files[table].sha256 != sha256:
+            raise UsageError(
+                f"{files[table].place} was changed after it was published: its statements have sha256 "
+                f"{files[table].sha256}, not {sha256}",
+                f"undo the change and put it into a new file {files[table].following}",
+            )
+    return [file for table, file in files.items() if table in event.hashes]
+
+
+def shown(files: Iterable[SqlFile]) -> list[SqlFile]:
+    """Of each name the newest version, whose view readers have, in stage order."""
+    files = list(files)
+    newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}
+    return [file for file in files if newest[file.name] is file]
+
+
+def _plain(kind: str) -> str:
+    return kind.lower().replace(" ", "").replace("`", "")
+
+
+def _spec(partition: str) -> str:
+    """How SQL writes the name of a partition."""
+    return partition.replace("/", ", ")

@@ -1,0 +1,224 @@
+"""Runs one suite: Great Expectations counts its rules in one statement, each check is a statement of its own.
+
+A row per expectation comes out, as in ops.expectation_results, with the rows that violate it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import logging
+import os
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from etl.errors import ServerError
+from etl.servers.hive import Query, StatementError, reduced
+from etl.validate.failing_rows import Failing, fetch, statement
+from etl.validate.rule_connection import RuleConnection
+from etl.validate.suites import QUERY, Suite, wording
+
+UNCHECKED = "could not be checked"
+CAUSE = "; the server answered: "  # the rest may cite a value of the data, so no page shows it
+# Great Expectations imports these, which takes a second and 80 MB; counting by SQL does not use them.
+OPTIONAL, UNUSED = ("pyspark", "pyarrow"), ("altair", "scipy")
+
+
+@dataclass
+class Outcome:
+    """The result of a suite: rows of ops.expectation_results, and by their place those that violate it.
+
+    `suite` and `results` are the same as Great Expectations' objects.
+    """
+
+    suite: Any
+    results: Any
+    rows: list[dict[str, Any]]
+    failing: dict[int, Failing] = field(default_factory=dict)
+
+
+def preload() -> None:
+    """Import Great Expectations, which takes seconds, in parallel with the steps before a validation."""
+    threading.Thread(target=_import, daemon=True).start()
+
+
+def _import() -> Any:
+    """Great Expectations without modules that it does not use here, unless they are loaded already."""
+    modules: dict[str, Any] = sys.modules
+    hidden = [name for name in (*OPTIONAL, *UNUSED) if name not in modules]
+    modules.update(dict.fromkeys(set(hidden) & set(OPTIONAL)))
+    for name in set(hidden) & set(UNUSED):
+        modules[name] = types.ModuleType(name)
+        modules[name].stats = None  # `from scipy import stats`
+    try:
+        return importlib.import_module("great_expectations")
+    finally:
+        for name in hidden:
+            modules.pop(name, None)
+
+
+def load() -> Any:
+    """A Great Expectations context, which lives as long as the process: it stores nothing."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gx = _import()
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def run(context: Any, suite: Suite, query: Query, run_id: str) -> Outcome:
+    """Run a suite by the statements that `query` sends. Raises ServerError when the server goes away."""
+    from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
+    from great_expectations.validator import validator
+
+    declared = _suite(suite, suite.expectations)
+    counted = iter(_count(context, suite, query))
+    results, failing = [], {}
+    for place, expectation in enumerate(suite.expectations):
+        config = declared.expectations[place].configuration
+        result = _check(config) if expectation["type"] == QUERY else next(counted)
+        result.expectation_config = config
+        if violating := _violating(suite, expectation, result, query):
+            failing[place] = violating
+        results.append(result)
+    total = _total(suite, query) if any(map(_is_failed_rule, suite.expectations, results)) else None
+    table = {"table_name": suite.table, "suite": suite.declared["name"]}
+    rows = [
+        table | _row(expectation, result, failing.get(place), total)
+        for place, (expectation, result) in enumerate(zip(suite.expectations, results, strict=True))
+    ]
+    statistics = validator.calc_validation_statistics(results)  # type: ignore[attr-defined]
+    done = ExpectationSuiteValidationResult(
+        results=results,
+        success=statistics.success,
+        suite_name=declared.name,
+        statistics=statistics._asdict(),
+        meta={"run_id": RunIdentifier(run_name=run_id), "active_batch_definition": {}},
+    )
+    return Outcome(declared, done, rows, failing)
+
+
+def _suite(suite: Suite, expectations: list[dict[str, Any]]) -> Any:
+    """Great Expectations' object of a suite with these expectations."""
+    import great_expectations as gx
+
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a hint about queries that do not name their batch
+        return gx.ExpectationSuite(**{**suite.declared, "expectations": expectations})
+
+
+def _count(context: Any, suite: Suite, query: Query) -> list[Any]:
+    """The results of the rules in their order, by one statement for all of them."""
+    rules = [expectation for expectation in suite.expectations if expectation["type"] != QUERY]
+    if not rules:
+        return []
+    connection = RuleConnection(query, suite.rows, suite.columns)
+    name = f"{suite.table} {id(connection)}"
+    source = context.data_sources.add_sql(
+        name, connection_string="hive://", kwargs={"creator": lambda: connection}, create_temp_table=False
+    )
+    try:
+        batch = source.add_query_asset(name, suite.rows).add_batch_definition_whole_table(name).get_batch()
+        numbered = [{**rule, "id": str(place)} for place, rule in enumerate(rules)]
+        results = batch.validate(_suite(suite, numbered), result_format="BOOLEAN_ONLY").results
+    finally:
+        context.data_sources.delete(name)
+    if isinstance(connection.error, ServerError):
+        raise connection.error
+    return sorted(results, key=lambda result: int(result.expectation_config.id))
+
+
+def _check(config: Any) -> Any:
+    """Great Expectations' object for the result of a check, before it ran."""
+    from great_expectations.core import ExpectationValidationResult
+
+    return ExpectationValidationResult(success=True, expectation_config=config, result={}, exception_info={})
+
+
+def _violating(suite: Suite, expectation: Mapping[str, Any], result: Any, query: Query) -> Failing | None:
+    """The rows that violate an expectation, None for none. A check gets its result from them."""
+    is_check = expectation["type"] == QUERY
+    sql = statement(suite, expectation)
+    if sql is None or not (is_check or _is_failed_rule(expectation, result)):
+        return None
+    try:
+        failing = fetch(query, sql, suite.meta.get("not_personal", ()))
+    except StatementError as error:
+        if is_check:
+            result.success = False
+            result.exception_info = {"raised_exception": True, "exception_message": reduced(error)}
+        return None
+    if not failing.rows:
+        return None
+    if is_check:
+        result.success, result.result = False, {"observed_value": len(failing.rows)}
+    return failing
+
+
+def _is_failed_rule(expectation: Mapping[str, Any], result: Any) -> bool:
+    return not result.success and expectation["type"] != QUERY and not failure(result)
+
+
+def _total(suite: Suite, query: Query) -> int | None:
+    """The number of rows that the rules are about; None where the server cannot count them."""
+    try:
+        return int(query(f"SELECT COUNT(*) FROM ({suite.rows}) AS checked").rows[0][0])  # noqa: S608
+    except StatementError:
+        return None
+
+
+def _row(expectation: Mapping[str, Any], result: Any, failing: Failing | None, total: int | None) -> dict[str, Any]:
+    """The row of ops.expectation_results for one expectation."""
+    return {
+        "expectation": wording(expectation),
+        "column_name": expectation["kwargs"].get("column"),
+        "severity": expectation["severity"],
+        "is_met": bool(result.success) and not failure(result),
+        "observed": _observed(expectation, result, failing, total),
+        "reason": expectation["notes"],
+    }
+
+
+def _observed(expectation: Mapping[str, Any], result: Any, failing: Failing | None, total: int | None) -> str:
+    """The result in words; the result of a rule gets its figures too, for Great Expectations' pages."""
+    if error := failure(result):
+        return f"{UNCHECKED}{CAUSE}{reduced(error)}"
+    if result.success:
+        return "as expected"
+    if failing and expectation["type"] == QUERY:
+        verb = "row violates" if len(failing.rows) == 1 else "rows violate"
+        return f"{failing.count} {verb}{failing.names(expectation.get('meta', {}).get('names', ()))}"
+    if total is None:
+        return "it fails"
+    if failing:
+        count = len(failing.rows)
+        share = 100 * count / total if total else None
+        result.result = {"element_count": total, "unexpected_count": count, "unexpected_percent": share}
+        return f"{failing.count} of {total:,} rows fail"
+    result.result = {"observed_value": total}
+    return f"{total:,} rows"
+
+
+def failure(result: Any) -> str | None:
+    """The message of the error that kept an expectation from being checked."""
+    return next(_messages(result.exception_info), None)
+
+
+def _messages(info: Any) -> Iterator[str]:
+    """The messages in Great Expectations' `exception_info`, which is nested by metric."""
+    if not isinstance(info, dict):
+        return
+    if info.get("raised_exception"):
+        yield str(info.get("exception_message") or "an exception without a message")
+        return
+    for value in info.values():
+        yield from _messages(value)

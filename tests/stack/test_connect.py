@@ -1,0 +1,61 @@
+"""The examples of docs/connect.md run on both servers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from commands import Run
+from sqlalchemy import create_engine, inspect
+
+from etl.settings import PROJECT, Settings
+
+PAGE = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+both_engines = pytest.mark.parametrize("engine", ["spark", "hive"])
+
+
+@pytest.mark.usefixtures("built")
+@both_engines
+def test_the_examples_of_the_page_run(
+    engine: str, settings: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = settings.model_copy(update={"engine": engine}).sql_server
+    monkeypatch.chdir(tmp_path)
+    run("export", "--engine", engine, "marts.exams", "--to", str(tmp_path / "exams.parquet"))
+    names: dict[str, Any] = {}
+    for example in EXAMPLES:
+        code = example.replace("127.0.0.1:10000", server).replace("10000", server.rpartition(":")[2])
+        code = code.replace("ada", "analyst").replace("tableName", "tableName" if engine == "spark" else "tab_name")
+        exec(compile(code, str(PROJECT / "docs" / "connect.md"), "exec"), names)  # noqa: S102
+    assert len(names["rows"]) == 3 and {"attempts", "messages"} <= set(names["names"])
+    assert len(names["attempts"]) == sum(attempts for _, attempts in all_exams(server))
+    assert names["most"] == all_exams(server)[:3] and len(names["exams"]) == 10
+    assert (tmp_path / "exams.html").stat().st_size > 0
+
+
+def all_exams(server: str) -> list[tuple[str, int]]:
+    query = "SELECT exam_name, attempt_count FROM marts.exams ORDER BY attempt_count DESC"
+    rows = pandas.read_sql_query(query, create_engine(f"hive://analyst@{server}/flat"))
+    return list(rows.itertuples(index=False, name=None))
+
+
+@pytest.mark.usefixtures("built")
+def test_what_the_page_says_of_pyhives_dialect_on_spark_is_so(settings: Settings) -> None:
+    """When these pass the other way, the page can drop its advice."""
+    engine = create_engine(f"hive://analyst@{settings.spark_thrift}/flat")
+    assert set(inspect(engine).get_table_names()) == {"flat"}
+    with pytest.raises(Exception, match=r"cannot be found|syntax"):
+        pandas.read_sql("SELECT 1 AS n", engine)
+
+
+@both_engines
+def test_the_jdbc_address_that_is_printed_connects(engine: str, run: Run) -> None:
+    needs = json.loads(run("connect", "--engine", engine, "--json").stdout)["clients"]
+    address = needs["JDBC (DBeaver, Tableau)"].partition(",")[0].replace("/flat", "/default")
+    words = ("-u", address, "--silent=true", "--outputformat=csv2", "-e", "SELECT 1 AS n")
+    assert run("beeline", *words).stdout.split() == ["n", "1"]

@@ -1,0 +1,223 @@
+"""The whole path on real servers, and what every table holds compared with an independent computation.
+
+The tests follow the warehouse through its life and stand in that order: the sample, then nasty messages, then
+faults. Each fixture takes it one step further.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Run, beeline_words
+from comparing import assert_tables_are_right, consumed, in_order, rows
+from messages import ACCEPTED, REJECTED, attempt, publish, text
+from oracle import is_accepted
+
+from etl import sqlfile
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive
+from etl.settings import PROJECT, Settings
+
+
+@pytest.fixture(scope="module")
+def hive(settings: Settings) -> Iterator[Hive]:
+    with Hive(settings) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def sample(built: str) -> str:
+    return built
+
+
+def value(hive: Hive, statement: str) -> Any:
+    """The one value of the one row."""
+    return hive.query(statement).rows[0][0]
+
+
+# The sample
+
+
+def test_the_sample_lands_whole(landed: str) -> None:
+    assert "landed 3,280 messages, rejected 0, offsets 0-3279 of partition 0" in landed
+
+
+def test_every_table_of_the_sample_equals_the_independent_computation(
+    settings: Settings, hive: Hive, sample: str
+) -> None:
+    assert "7 tables built, 0 kept" in sample
+    assert_tables_are_right(settings, hive)
+
+
+@pytest.mark.parametrize(
+    ("exam", "messages"),
+    [
+        ("Learning Git", 394),
+        ("Introduction to Python", 162),
+        ("Introduction to Java 8", 158),
+        ("Normal Forms and All That Jazz Master Class", 7),
+    ],
+)
+@pytest.mark.usefixtures("sample")
+def test_the_published_answers_come_out(hive: Hive, exam: str, messages: int) -> None:
+    where = f"FROM marts.exams WHERE exam_name = '{exam}'"
+    assert value(hive, f"SELECT SUM(message_count) {where}") == messages
+    if exam == "Learning Git":
+        assert value(hive, f"SELECT SUM(attempt_count) {where}") == 390
+
+
+@pytest.mark.usefixtures("sample")
+def test_question_rows_are_those_published_before_and_after_removing_duplicates(hive: Hive) -> None:
+    questions = "raw.assessments LATERAL VIEW EXPLODE(payload.sequences.questions) shown AS question"
+    assert value(hive, f"SELECT COUNT(*) FROM {questions}") == 14_717
+    assert value(hive, "SELECT COUNT(*) FROM flat.attempt_questions") == 14_555
+
+
+@pytest.mark.usefixtures("sample")
+def test_query_prints_json_and_nothing_else(run: Run) -> None:
+    done = run("query", "SELECT COUNT(*) AS attempts FROM flat.attempts", "--format", "json")
+    assert done.stdout == '[{"attempts":3242}]\n'
+
+
+@pytest.mark.usefixtures("sample")
+def test_landing_and_building_again_does_nothing(run: Run) -> None:
+    assert "landed 0 messages, rejected 0" in run("land").stderr
+    assert "every table is up to date" in run("build").stderr
+
+
+@pytest.mark.usefixtures("sample")
+def test_a_forced_rebuild_gives_identical_rows_in_a_new_build(run: Run, hive: Hive) -> None:
+    question = "SELECT MAX(build_id) FROM flat.attempts"
+    before, build_before = rows(hive, "flat.attempts"), value(hive, question)
+    assert "3 tables built, 4 kept" in run("build", "flat.attempts").stderr
+    assert value(hive, question) > build_before
+    assert in_order(rows(hive, "flat.attempts")) == in_order(before)
+
+
+# Validation
+
+
+def failures(run: Run, code: int = 3) -> list[str]:
+    """The tables of which a critical expectation is not met."""
+    lines = run("validate", code=code).stderr.splitlines()
+    return [line.split(": ")[1] for line in lines if line.startswith("critical: ")]
+
+
+@pytest.mark.long  # tests/stack/test_rehearsal.py sees it at each run of the tests
+@pytest.mark.usefixtures("sample")
+def test_the_sample_meets_every_critical_expectation(run: Run) -> None:
+    assert failures(run, code=0) == []
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("sample")
+def test_a_lost_file_of_a_landing_fails_the_validation(run: Run, settings: Settings) -> None:
+    hdfs = Hdfs(settings)
+    kept, aside = ("landings", "landing=1", "table=assessments"), ("lost",)
+    assert hdfs.rename_new(kept, aside)
+    try:
+        assert "raw.assessments_v1 cannot be read" in run("validate", code=3).stderr
+    finally:
+        assert hdfs.rename_new(aside, kept)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("unlanded")
+def test_messages_that_were_not_landed_are_told_by_a_warning(run: Run) -> None:
+    assert "warning: raw.landings_v1: every message in Kafka is landed: 1" in run("validate").stderr
+
+
+# Nasty messages
+
+
+def test_no_nasty_message_is_lost(nasty: str, settings: Settings, hive: Hive) -> None:
+    assert f"landed {len(ACCEPTED)} messages, rejected {len(REJECTED)}, offsets 3280-" in nasty
+    landed = "SELECT kafka_partition, kafka_offset FROM raw"
+    there = hive.query(f"{landed}.assessments UNION ALL {landed}.rejected_messages").rows
+    assert sorted(there) == sorted((one.partition, one.offset) for one in consumed(settings))
+
+
+@pytest.mark.usefixtures("nasty")
+def test_a_rejected_message_keeps_its_bytes_and_says_what_is_wrong(settings: Settings, hive: Hive) -> None:
+    kept = rows(hive, "raw.rejected_messages")
+    refused = [one for one in consumed(settings) if not is_accepted(one.value)]
+    assert [one.value for one in refused] == [value for value, _ in REJECTED]
+    by_offset = {row["kafka_offset"]: row for row in kept}
+    assert sorted(by_offset) == sorted(one.offset for one in refused)
+    for one, (message, reason) in zip(refused, REJECTED, strict=True):
+        row = by_offset[one.offset]
+        encoded = row["message_base64"]
+        assert (None if encoded is None else base64.b64decode(encoded)) == message
+        assert base64.b64decode(row["key_base64"]).startswith(b"\xff key ")
+        assert row["kafka_timestamp"] == one.timestamp
+        assert reason in row["reason"]
+
+
+@pytest.mark.usefixtures("nasty")
+def test_every_table_with_nasty_messages_equals_the_independent_computation(settings: Settings, hive: Hive) -> None:
+    assert_tables_are_right(settings, hive)
+
+
+@pytest.mark.usefixtures("nasty")
+def test_every_report_answers_in_spite_of_nasty_messages(run: Run) -> None:
+    run("report")
+
+
+# Faults
+
+
+@pytest.mark.usefixtures("nasty")
+def test_landing_mends_what_a_killed_loader_left_out(run: Run, hive: Hive) -> None:
+    count = "SELECT COUNT(*) FROM raw.assessments"
+    before = value(hive, count)
+    hive.query("ALTER TABLE raw.assessments_v1 DROP PARTITION (last_landing = 1)")
+    assert value(hive, count) == before - 3280
+    assert "landed 0 messages" in run("land").stderr
+    assert value(hive, count) == before
+
+
+def loader(home: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "WAREHOUSE_HOME": str(home), "NO_COLOR": "1"}
+    return subprocess.Popen([PROJECT / "warehouse", "land"], stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.mark.usefixtures("nasty")
+def test_two_loaders_at_once_land_each_message_once(settings: Settings, hive: Hive) -> None:
+    publish(settings, *(text(attempt(f"raced {number}")) for number in range(5)))
+    loaders = [loader(settings.home) for _ in range(2)]
+    said = [one.communicate(timeout=120)[1] for one in loaders]
+    for code, line in zip((one.returncode for one in loaders), said, strict=True):
+        assert (code, "another land is at work here" in line) in ((0, False), (1, True))
+    assert sum("landed 5 messages" in line for line in said) == 1
+    landed = hive.query("SELECT kafka_partition, kafka_offset FROM raw.assessments").rows
+    accepted = [(one.partition, one.offset) for one in consumed(settings) if is_accepted(one.value)]
+    assert sorted(landed) == sorted(accepted)
+
+
+def test_building_an_unknown_table_is_wrong_usage(run: Run) -> None:
+    assert "there is no table flat.nothing" in run("build", "flat.nothing", code=2).stderr
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("nasty")
+def test_beeline_runs_every_file_unmodified(
+    run: Run, settings: Settings, hive: Hive, quick_build: Callable[..., None]
+) -> None:
+    def by_beeline(file: sqlfile.SqlFile) -> None:
+        run("beeline", *beeline_words(settings, file, "by_beeline"))
+
+    for file in sqlfile.files("[0-3]_*"):
+        by_beeline(file)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(by_beeline, sqlfile.files("4_*")))
+    counted = "COUNT(*), MIN(build_id), MAX(build_id)"
+    assert hive.query(f"SELECT {counted} FROM flat.attempts").rows == [(3242, "by_beeline", "by_beeline")]
+    quick_build()  # finds that readers see another build than the ledger says, and mends it
+    assert_tables_are_right(settings, hive)
