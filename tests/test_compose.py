@@ -32,7 +32,7 @@ from stack.layout import PORTS, Layout
 
 COMPOSE = PROJECT / "docker-compose.yml"
 DOCKER = PROJECT / "docker"
-SECRETS = {"POSTGRES_PASSWORD": "a", "HUE_SECRET_KEY": "b"}  # what no file may hold
+SECRETS = {"POSTGRES_PASSWORD": "a", "HUE_SECRET_KEY": "b", "WAREHOUSE_SPARK_TOKEN": "c"}  # what no file may hold
 ONE_SHOTS = {"jars", "warehouse"}
 HDFS = {"namenode", "datanode", "metastore", "hiveserver2", "spark"}  # servers that read or write it
 
@@ -169,7 +169,7 @@ def test_env_holds_versions_and_ports_alone_and_secrets_come_from_the_shell() ->
     assert all(re.fullmatch(r"\w+_(VERSION|PORT|SHA256)", key) for key in ENV)
     assert set(re.findall(r"\$\{(\w+)\}", COMPOSE.read_text())) == set(ENV), "unused, or not in .env"
     asked = re.findall(r"(\w+): \$\{(\w+):\?set (\w+) in the shell", COMPOSE.read_text())
-    assert {key for row in asked for key in row} == set(SECRETS)
+    assert {key for row in asked for key in row} - {"SPARK_CONNECT_AUTHENTICATE_TOKEN"} == set(SECRETS)
 
 
 def test_every_lasting_service_has_a_health_check_and_every_other_waits_for_it() -> None:
@@ -200,7 +200,7 @@ def test_ports_are_on_the_loopback_address_and_are_those_of_the_local_stack() ->
     assert len({ENV[name] for name in names}) == len(names), "a port is published twice"
     local = {f"{name.replace('-', '_').upper()}_PORT": str(port) for name, port in PORTS.items()}
     assert all(ENV[name] == local[name] for name in local.keys() & set(names))
-    within = {"KAFKA_CONTROLLER_PORT", "NAMENODE_PORT", "DATANODE_PORT", "DATANODE_IPC_PORT"}
+    within = {"KAFKA_CONTROLLER_PORT", "NAMENODE_PORT", "DATANODE_PORT", "DATANODE_IPC_PORT", "SPARK_WEB_PORT"}
     assert local.keys() - set(names) == within, "every other port of the local stack is published"
 
 
@@ -285,7 +285,8 @@ def test_hue_meets_servers_of_the_stack_and_a_hive_site_that_says_how_to_log_in(
     assert ["./docker/client", hue["beeswax"]["hive_conf_dir"], "ro"] in mounts(SERVICES["hue"])
     assert properties(DOCKER / "client/hive-site.xml")["hive.server2.authentication"] == "NONE"
     scripts = {hue["desktop"]["secret_key_script"], hue["[database]"]["password_script"]}
-    assert scripts == {f"printenv {name}" for name in SECRETS} and set(SECRETS) <= set(SERVICES["hue"]["environment"])
+    of_hue = {name for name in SECRETS if name in SERVICES["hue"]["environment"]}
+    assert scripts == {f"printenv {name}" for name in of_hue} and len(of_hue) == 2
     assert f"CREATE DATABASE {hue['[database]']['name']};" in (DOCKER / "postgres/hue.sql").read_text()
 
 
