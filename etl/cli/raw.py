@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.shared import Json, app, conf, state, write
+from etl.cli.shared import Json, app, conf, state, write, writing
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
@@ -44,10 +44,13 @@ def publish(
     A JSON array, JSON lines or JSON objects, plain or .gz; each record becomes a message.
     """
     from etl.publish.publish import publish as run
+    from etl.store import identity
 
     if topic is not None:
         state["flags"]["topic"] = topic  # read, and refused, as the setting it is
-    done = run(conf(), source, topic, is_forced=is_forced)
+    given = conf()
+    identity.confirm_kafka(given)
+    done = run(given, source, topic, is_forced=is_forced)
     if as_json:
         write(done)
     say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
@@ -78,7 +81,7 @@ def land(
         return
     from etl.land.land import land as run
 
-    landed = run(conf(), say, accept_loss)
+    landed = run(writing(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
@@ -90,7 +93,7 @@ def _follow(accept_loss: list[str]) -> None:
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
     with stopped_by_signals() as stop:
-        total = follow(conf(), say, stop)
+        total = follow(writing(), say, stop)
     say(f"stopped; {total:,} messages were landed, built and validated")
 
 
@@ -123,7 +126,7 @@ def replay(as_json: Json = False) -> None:
     """Land the rejected messages that now fit the contract, each once."""
     from etl.land.replay import replay as run
 
-    done = run(conf(), say)
+    done = run(writing(), say)
     if as_json:
         write({"accepted": done.landed.accepted, "rejected": done.rejected, "landing": done.landed})
     say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are still rejected")
