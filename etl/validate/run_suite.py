@@ -5,16 +5,14 @@ A row per expectation comes out, as in ops.expectation_results, with the rows th
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import io
 import logging
 import os
 import sys
 import threading
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +24,7 @@ from etl.validate.suites import QUERY, Suite, wording
 
 UNCHECKED = "could not be checked"
 CAUSE = "; the server answered: "  # the rest may cite a value of the data, so no page shows it
+BATCH = "\n-- {batch}"  # without it Great Expectations prints a hint for every query, each time it sees it
 # Great Expectations imports these, which takes a second and 80 MB; counting by SQL does not use them.
 OPTIONAL, UNUSED = ("pyspark", "pyarrow"), ("altair", "scipy")
 
@@ -76,13 +75,26 @@ def load() -> Any:
     return context
 
 
-def run(context: Any, suite: Suite, query: Query, run_id: str) -> Outcome:
-    """Run a suite by the statements that `query` sends. Raises ServerError when the server goes away."""
+def row_counts(query: Query, suites: Sequence[Suite]) -> dict[str, int]:
+    """The rows of each table that has rules, by one statement for all; none where the server cannot count them."""
+    tables = [suite for suite in suites if any(rule["type"] != QUERY for rule in suite.expectations)]
+    counts = [f"SELECT '{suite.table}' AS name, COUNT(*) AS row_count FROM ({suite.rows}) AS rows" for suite in tables]  # noqa: S608
+    try:
+        return {name: int(count) for name, count in query("\nUNION ALL\n".join(counts)).rows} if counts else {}
+    except StatementError:
+        return {}  # a suite that cannot read its table says so
+
+
+def run(context: Any, suite: Suite, query: Query, run_id: str, total: int | None = None) -> Outcome:
+    """Run a suite by the statements that `query` sends; `total` is the number of the table's rows, if counted already.
+
+    Raises ServerError when the server goes away.
+    """
     from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
     from great_expectations.validator import validator
 
     declared = _suite(suite, suite.expectations)
-    counted = iter(_count(context, suite, query))
+    counted = iter(_count(context, suite, query, total))
     results, failing = [], {}
     for place, expectation in enumerate(suite.expectations):
         config = declared.expectations[place].configuration
@@ -91,7 +103,8 @@ def run(context: Any, suite: Suite, query: Query, run_id: str) -> Outcome:
         if violating := _violating(suite, expectation, result, query):
             failing[place] = violating
         results.append(result)
-    total = _total(suite, query) if any(map(_is_failed_rule, suite.expectations, results)) else None
+    if total is None and any(map(_is_failed_rule, suite.expectations, results)):
+        total = row_counts(query, [suite]).get(suite.table)
     table = {"table_name": suite.table, "suite": suite.declared["name"]}
     rows = [
         table | _row(expectation, result, failing.get(place), total)
@@ -112,16 +125,21 @@ def _suite(suite: Suite, expectations: list[dict[str, Any]]) -> Any:
     """Great Expectations' object of a suite with these expectations."""
     import great_expectations as gx
 
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a hint about queries that do not name their batch
-        return gx.ExpectationSuite(**{**suite.declared, "expectations": expectations})
+    named = [
+        {**rule, "kwargs": {"unexpected_rows_query": rule["kwargs"]["unexpected_rows_query"] + BATCH}}
+        if rule["type"] == QUERY
+        else rule
+        for rule in expectations
+    ]
+    return gx.ExpectationSuite(**{**suite.declared, "expectations": named})
 
 
-def _count(context: Any, suite: Suite, query: Query) -> list[Any]:
+def _count(context: Any, suite: Suite, query: Query, total: int | None) -> list[Any]:
     """The results of the rules in their order, by one statement for all of them."""
     rules = [expectation for expectation in suite.expectations if expectation["type"] != QUERY]
     if not rules:
         return []
-    connection = RuleConnection(query, suite.rows, suite.columns)
+    connection = RuleConnection(query, suite.rows, suite.columns, total)
     name = f"{suite.table} {id(connection)}"
     source = context.data_sources.add_sql(
         name, connection_string="hive://", kwargs={"creator": lambda: connection}, create_temp_table=False
@@ -166,14 +184,6 @@ def _violating(suite: Suite, expectation: Mapping[str, Any], result: Any, query:
 
 def _is_failed_rule(expectation: Mapping[str, Any], result: Any) -> bool:
     return not result.success and expectation["type"] != QUERY and not failure(result)
-
-
-def _total(suite: Suite, query: Query) -> int | None:
-    """The number of rows that the rules are about; None where the server cannot count them."""
-    try:
-        return int(query(f"SELECT COUNT(*) FROM ({suite.rows}) AS checked").rows[0][0])  # noqa: S608
-    except StatementError:
-        return None
 
 
 def _row(expectation: Mapping[str, Any], result: Any, failing: Failing | None, total: int | None) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def assert_each_message_is_landed_once(settings: Settings, run: Run) -> None:
     assert sorted(found) == sorted((one.partition, one.offset) for one in consumed(settings))
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.long("kills"))])
 def test_no_kill_loses_or_doubles_a_message(
     kills: int, settings: Settings, run: Run, case: Case, quick_build: Callable[..., None]
 ) -> None:
@@ -164,7 +164,7 @@ def reading(settings: Settings) -> Iterator[Reader]:
         reader.join(60)
 
 
-@pytest.mark.long
+@pytest.mark.long("kills")
 @pytest.mark.parametrize("rebuilds", [50])
 def test_a_reader_never_sees_a_partial_result(
     rebuilds: int, settings: Settings, suites: Path, case: Case, quick_build: Callable[..., None]

@@ -25,6 +25,8 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import landings
 
+pytestmark = pytest.mark.long("corpus")
+
 ENGINES = ("spark", "hive")
 
 
@@ -174,14 +176,12 @@ def test_every_row_can_be_read_whole(engine: str, table: str, sessions: dict[str
     assert len(sessions[engine].query(f"SELECT * FROM {table}").rows) == counted
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("placed")
 def test_hive_builds_and_reads_the_same_tables(run: Run, settings: Settings, sessions: dict[str, Hive]) -> None:
     run("build", *TABLES, "--engine", "hive")
     assert_tables_are_right(settings, sessions["hive"])
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("placed")
 def test_every_report_and_every_expectation_answers_in_spite_of_them(run: Run) -> None:
     run("validate")

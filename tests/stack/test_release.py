@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from commands import Run, beeline_words
 from comparing import TABLES, assert_tables_are_right, rows
-from conftest import unvalidated
 from messages import attempt, publish, text
+from quick_builds import unvalidated
 from reliability import Case
 
 from etl import sqlfile
