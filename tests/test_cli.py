@@ -78,16 +78,15 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "query": ("SQL", "./warehouse query"),
     "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
     "query --format csv --json 'SELECT 1'": ("--json", "give one of both"),
-    "rejected 0:1 --json": ("byte for byte", "leave one of both out"),
+    "rejected 0:1 --json": ("byte for byte", "leave out --json or the place"),
     "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
     "query -f missing.sql": ("missing.sql", "name a SQL file"),
     "query \"SELECT 'a\"": ("cannot be read", "quote"),
     "query 'SELECT ${day}'": ("${day}", "declare it"),
     "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
     "query 'SELECT 1' --hivevar day": ("day", "name=value"),
-    "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
-    "query -f sql/2_flat/messages_v1.sql --hivevar warehouse_root=x --hivevar build_id=b1 "
-    "--hivevar since=0;2": ("0;2", "of type integer"),
+    "query -f sql/3_marts/exams_v1.sql": ("warehouse_root", "of type text"),
+    "query -f sql/3_marts/exams_v1.sql --hivevar warehouse_root=x --hivevar 'release=0;2'": ("0;2", "of type integer"),
 }  # fmt: skip
 
 
@@ -223,7 +222,9 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_there_are_the_commands_of_the_project() -> None:
-    words = "up down status doctor generate publish land rejected replay build plan rollback clean compact"
+    words = (
+        "up down status doctor generate publish land rejected replay build plan rollback repair retire clean compact"
+    )
     words += " validate report docs query export connect serve beeline run demo test"
     assert " ".join(COMMANDS) == words
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etl.servers.sql_errors import explained, is_lost
+from etl.servers.sql_errors import DOCTOR, FIX, explained, is_lost
+
+BUILD = "./warehouse build makes it"
 
 SPARK_TABLE = """org.apache.hive.service.cli.HiveSQLException: Error running query: [TABLE_OR_VIEW_NOT_FOUND] \
 org.apache.spark.sql.catalyst.ExtendedAnalysisException: [TABLE_OR_VIEW_NOT_FOUND] The table or view `flat`.`attempt` \
@@ -48,22 +50,35 @@ HIVE_SYNTAX = (
 
 
 @pytest.mark.parametrize(
-    ("text", "statement", "cause", "near", "caret"),
+    ("text", "statement", "cause", "step", "caret"),
     [
-        (SPARK_TABLE, "SELECT * FROM flat.attempt", "there is no table or view flat.attempt", "flat.attempts", 14),
-        (SPARK_COLUMN, "SELECT\n       exam_nam FROM x", "there is no column exam_nam", "exam_name", 7),
-        (SPARK_SYNTAX, "SELECT 1 FORM x", "Syntax error at or near 'FORM': extra input 'FORM'", "", 9),
-        (SPARK_DIVISION, "SELECT 1 / 0", "Division by zero", "", None),
-        (HIVE_TABLE, "SELECT * FROM attempts", "there is no table or view attempts", "flat.attempts", 14),
+        (
+            SPARK_TABLE,
+            "SELECT * FROM flat.attempt",
+            "there is no table or view flat.attempt",
+            "did you mean flat.attempts?",
+            14,
+        ),
+        (SPARK_COLUMN, "SELECT\n       exam_nam FROM x", "there is no column exam_nam", "did you mean exam_name?", 7),
+        (SPARK_SYNTAX, "SELECT 1 FORM x", "Syntax error at or near 'FORM': extra input 'FORM'", FIX, 9),
+        (SPARK_DIVISION, "SELECT 1 / 0", "Division by zero", DOCTOR, None),
+        (HIVE_TABLE, "SELECT * FROM attempts", "there is no table or view attempts", "did you mean flat.attempts?", 14),
         (
             HIVE_DATABASE,
             "SELECT *\nFROM flta.`attempts`",
             "there is no table or view flta.attempts",
-            "flat.attempts",
+            "did you mean flat.attempts?",
             5,
         ),
-        (HIVE_COLUMN, "SELECT\n       exam_nam FROM x", "there is no column exam_nam", "exam_name", 7),
-        (HIVE_SYNTAX, "SELECT 1 FROM x", "cannot recognize input near 'x' '<EOF>' '<EOF>' in from source", "", 14),
+        (HIVE_COLUMN, "SELECT\n       exam_nam FROM x", "there is no column exam_nam", "did you mean exam_name?", 7),
+        (
+            SPARK_TABLE.replace("attempt`", "attempts`"),
+            "SELECT 1",
+            "there is no table or view flat.attempts",
+            BUILD,
+            None,
+        ),
+        (HIVE_SYNTAX, "SELECT 1 FROM x", "cannot recognize input near 'x' '<EOF>' '<EOF>' in from source", FIX, 14),
     ],
     ids=[
         "spark table",
@@ -73,14 +88,15 @@ HIVE_SYNTAX = (
         "hive table",
         "hive database",
         "hive column",
+        "not built",
         "hive syntax",
     ],
 )
 def test_a_servers_error_is_its_cause_its_place_and_a_near_name(
-    text: str, statement: str, cause: str, near: str, caret: int | None
+    text: str, statement: str, cause: str, step: str, caret: int | None
 ) -> None:
     error = explained(text, statement)
-    assert (error.cause, error.near) == (cause, near)
+    assert (error.cause, error.step) == (cause, step)
     if caret is None:
         assert error.excerpt == ()
     else:
@@ -99,7 +115,7 @@ def test_a_servers_error_is_its_cause_its_place_and_a_near_name(
     ],
 )
 def test_a_mistake_is_told_from_what_happened_while_a_statement_ran(text: str, expected: bool) -> None:
-    assert explained(text, "SELECT 1").is_mistake is expected
+    assert (explained(text, "SELECT 1").step == DOCTOR) is not expected
 
 
 def test_a_long_line_is_shown_around_the_place_without_what_a_terminal_would_obey() -> None:

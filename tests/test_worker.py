@@ -63,9 +63,10 @@ def by_row(envelope: Envelope, value: bytes | None) -> tuple[str, str, int]:
 
 
 def joined(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
-    (found,) = worker.checker(RULES, PLACE.landing)(iter([batch(rows)]))
-    assert found.schema.names == ["table", "line", "kafka_partition"]
-    return [tuple(row.values()) for row in found.to_pylist()]
+    found = list(worker.checker(RULES, PLACE.landing)(iter([batch(rows)])))
+    assert all(one.schema.names == ["table", "line", "kafka_partition"] for one in found)
+    assert all(one.num_rows <= worker.ROWS for one in found)
+    return [tuple(row.values()) for one in found for row in one.to_pylist()]
 
 
 def expected(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
@@ -94,6 +95,12 @@ def test_the_rows_of_a_mixed_batch_keep_their_order() -> None:
     assert [table == worker.ACCEPTED for table, _, _ in joined(rows)] == [
         value in (PLAIN, unknown, pretty) for value in values
     ]
+
+
+def test_a_large_batch_is_written_in_pieces() -> None:
+    values = [None if offset % 700 == 5 else PLAIN for offset in range(2 * worker.ROWS + 1)]
+    rows = [(FULL._replace(offset=offset), value) for offset, value in enumerate(values)]
+    assert joined(rows) == expected(rows)
 
 
 def test_a_batch_without_rows_has_no_lines() -> None:

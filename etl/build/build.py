@@ -8,6 +8,7 @@ readers.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings, lock, recorded_files
+from etl.store.landings import FolderSet
 from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
 from etl.store.schema import Schema, release_files, shown
 from etl.terminal import progress
@@ -76,6 +78,7 @@ def build(
                 versions.append(run_file.version(file))
         before = todo.published
         since = before.landing if before and not todo.changed else 0
+        _refuse_disturbed(hive, hdfs, release, todo)
         recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
         tables = [file.table for file in shown(todo.files)]
         scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
@@ -95,8 +98,20 @@ def build(
         return validated
 
 
+def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
+    """Raise WarehouseError where the marts may have been computed from something else than this release."""
+    candidate = hive.query("SELECT candidate.release, candidate.landing FROM ops.candidate AS candidate").rows[0]
+    if tuple(candidate) != (release, todo.landing):
+        raise WarehouseError(
+            f"another command moved ops.candidate to release {candidate[0]} while release {release} was built",
+            "run ./warehouse build again when that one has ended",
+        )
+    landings.refuse_replaced(hdfs, todo.seen)
+
+
 def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, say: Callable[[str], None]) -> None:
     """Fill the folders that the flat tables lack and register them; tables that read no other one at the same time."""
+    raw(settings, schema, hdfs, todo.seen)  # a loader may have landed since, and not registered it yet
     flat = [file for file in todo.files if file.is_flat]
     for file in flat:
         if file.table in todo.changed:
@@ -121,7 +136,7 @@ def refill(settings: Settings, say: Callable[[str], None]) -> None:
         todo = plan(hdfs, ledger)
         schema = Schema(settings, hive, hdfs)
         restore(settings, schema, hdfs, ledger, todo)
-        fill(settings, schema, hdfs, todo, f"c{todo.seen.compaction}", say)
+        fill(settings, schema, hdfs, todo, f"c{todo.seen.compaction}_{uuid.uuid4().hex[:8]}", say)
         schema.views(shown(todo.files), todo.seen, is_candidate=True)
         finish_switch(schema, hdfs, ledger)
         schema.save()
@@ -149,35 +164,38 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     Sends nothing but what changed since a command last did so.
     """
     schema.ops()
-    schema.raw(todo.seen, lambda _: recheck.refuse_unfit(settings, hdfs, todo.seen.folders))
+    raw(settings, schema, hdfs, todo.seen)
     for file in todo.files:
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
-    if todo.published:
-        tables = [file.table for file in todo.files if file.is_flat and file.table not in todo.changed]
-        seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), todo.published.landing)
-        for table in tables:
-            schema.flat_partitions(table, seen, todo.published.landing)
     finish_switch(schema, hdfs, ledger)
     schema.save()
+
+
+def raw(settings: Settings, schema: Schema, hdfs: Hdfs, seen: FolderSet) -> None:
+    """Make the raw tables have these folders."""
+    schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
 
 
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
     """Make readers see what the log says they see; who was killed between the two is followed by the next build.
 
-    Another machine may publish meanwhile, so it ends when the log still says what was switched to.
+    Another machine may publish or compact meanwhile, so it ends when HDFS still says what was switched to.
     """
     while True:
         state = ledger.state()
         event = state.published
         if event is None:
             return None
+        files = release_files(without(event, state.retired))
+        tables = [file.table for file in files if file.is_flat]
+        generations = landings.generations(hdfs)
+        seen = flat_folders.visible(hdfs, tables, generations, event.landing)
+        for table in tables:
+            schema.flat_partitions(table, seen, event.landing)
         if schema.published != (event.release, event.landing):
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
-        files = shown(release_files(without(event, state.retired)))
-        tables = [file.table for file in files if file.is_flat]
-        seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), event.landing)
-        schema.views(files, seen, is_candidate=False)
-        if ledger.state().published == event:
+        schema.views(shown(files), seen, is_candidate=False)
+        if ledger.state().published == event and landings.generations(hdfs)[0] == generations[0]:
             return event

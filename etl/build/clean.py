@@ -6,12 +6,15 @@ queries that still read them. Only folders that the warehouse named itself are t
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from etl import sqlfile
+from etl.build.build import restore
+from etl.build.plan import plan
 from etl.errors import WarehouseError
 from etl.land.land import staging_prefix
 from etl.servers.hdfs import Hdfs
@@ -20,6 +23,7 @@ from etl.settings import Settings
 from etl.store import flat_folders, landings, lock
 from etl.store.landings import FolderSet
 from etl.store.ledger import Ledger, State
+from etl.store.schema import Schema
 
 AT_ONCE = 100  # partitions that one statement drops
 DEAD_SECONDS = 86_400  # since the last change in a draft of another home, before it counts as left behind
@@ -48,25 +52,39 @@ def clean(settings: Settings, is_removed: bool) -> list[Leftover]:
     Raises BusyError when a build or a loader is running here, WarehouseError when nothing is published.
     """
     hdfs = Hdfs(settings)
+    ledger = Ledger(hdfs)
     with lock.between_steps(settings):
-        state = Ledger(hdfs).state()
+        state = ledger.state()
         if state.published is None:
             raise WarehouseError("nothing is published, so nothing is old", "run ./warehouse build")
+        if not is_removed:
+            return _sized(hdfs, _leftovers(settings, hdfs, state, landings.generations(hdfs)))
+        state = ledger.clean()
         generations = landings.generations(hdfs)
-        leftovers = list(_leftovers(settings, hdfs, state, generations))
-        found = [Leftover("/".join(place), hdfs.size(*place), why) for place, why in leftovers]
-        if is_removed:
-            with Hive(settings) as hive:
-                _drop_partitions(hive, _kept_releases(state), generations)
-            for place, _ in leftovers:
-                hdfs.remove(*place)
+        with Hive(settings) as hive:
+            schema = Schema(settings, hive, hdfs)
+            schema.forget()  # another machine may have set a view back to a text that shows an older generation
+            restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
+            found = _sized(hdfs, _leftovers(settings, hdfs, state, generations))
+            _drop_partitions(hive, state, generations)
+            for leftover in found:
+                hdfs.remove(*leftover.path.split("/"))
+            _drop_staging(hive, hdfs)
         return found
+
+
+def _sized(hdfs: Hdfs, leftovers: Iterable[tuple[Place, str]]) -> list[Leftover]:
+    """With their lengths; what another machine removes meanwhile is left out."""
+    found = []
+    for place, why in leftovers:
+        with contextlib.suppress(FileNotFoundError):
+            found.append(Leftover("/".join(place), hdfs.size(*place), why))
+    return found
 
 
 def _leftovers(
     settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet]
 ) -> Iterator[tuple[Place, str]]:
-    releases = _kept_releases(state)
     origins = {folder.origin for seen in generations for folder in seen.folders}
     for database in ("flat", "marts"):
         for table in hdfs.names(database):
@@ -76,10 +94,11 @@ def _leftovers(
             elif database == "marts":
                 for partition in hdfs.names(database, table):
                     match = NAMES["release"].fullmatch(partition)
-                    if match and int(match[1]) not in releases:
+                    if match and _is_over(int(match[1]), state):
                         yield (database, table, partition), "of a release that is two steps back or was rejected"
             else:
-                for partition in sorted(flat_folders.filled(hdfs, name) - origins):
+                merged = flat_folders.filled(hdfs, name) - origins
+                for partition in sorted(name for name in merged if _is_merged(name, generations[0])):
                     yield (database, table, *partition.split("/")), "of landings that were merged"
     yield from _merged(hdfs, generations)
     yield from _drafts(settings, hdfs, state)
@@ -89,10 +108,10 @@ def _leftovers(
             yield ("ops", table, name), "of an old validation"
 
 
-def _kept_releases(state: State) -> set[int]:
-    """The release that readers see, the one before, and one that is being built."""
-    events = (state.published, state.previous)
-    return {event.release for event in events if event} | {state.undecided}
+def _is_over(release: int, state: State) -> bool:
+    """Whether a release is not what readers see, nor the one before, nor being built, nor started since."""
+    kept = {event.release for event in (state.published, state.previous) if event} | {state.undecided}
+    return release < state.next and release not in kept
 
 
 def _merged(hdfs: Hdfs, generations: list[FolderSet]) -> Iterator[tuple[Place, str]]:
@@ -101,9 +120,12 @@ def _merged(hdfs: Hdfs, generations: list[FolderSet]) -> Iterator[tuple[Place, s
     lists = {f"{landings.ROOT}/compaction={seen.compaction}" for seen in generations}
     for name in hdfs.names(landings.ROOT):
         path = f"{landings.ROOT}/{name}"
-        if re.fullmatch(r"landing=\d+", name) and path not in needed:
+        kind, _, number = name.partition("=")
+        if not number.isdecimal():
+            continue
+        if kind == "landing" and int(number) <= generations[0].compacted and path not in needed:
             yield (landings.ROOT, name), "of landings that were merged"
-        elif re.fullmatch(r"compaction=\d+", name):
+        elif kind == "compaction" and int(number) < generations[0].compaction:
             inside = [entry for entry in hdfs.names(*path.split("/")) if entry.startswith("last_landing=")]
             unneeded = [entry for entry in inside if f"{path}/{entry}" not in needed]
             if path not in lists and len(unneeded) == len(inside):
@@ -120,16 +142,33 @@ def _drafts(settings: Settings, hdfs: Hdfs, state: State) -> Iterator[tuple[Plac
         for name in hdfs.names(*folder):
             if name.startswith("."):
                 is_ours = name.startswith(staging_prefix(settings))
-                if is_ours or hdfs.changed_at(*folder, name) < oldest:
+                if is_ours or _changed_at(hdfs, *folder, name) < oldest:
                     yield (*folder, name), "left by a command that was killed"
     for name in hdfs.names(flat_folders.STAGING):
         match = NAMES["staging"].fullmatch(name)
-        is_over = match is not None and int(match[1]) != state.undecided
-        if is_over or hdfs.changed_at(flat_folders.STAGING, name) < oldest:
+        is_over = match is not None and _is_over(int(match[1]), state)
+        if is_over or _changed_at(hdfs, flat_folders.STAGING, name) < oldest:
             yield (flat_folders.STAGING, name), "left by a build that was killed"
 
 
-def _drop_partitions(hive: Hive, releases: set[int], generations: list[FolderSet]) -> None:
+def _changed_at(hdfs: Hdfs, *place: str) -> float:
+    """When a draft was last changed; now where its owner has just renamed or removed it."""
+    try:
+        return hdfs.changed_at(*place)
+    except FileNotFoundError:
+        return time.time()
+
+
+def _drop_staging(hive: Hive, hdfs: Hdfs) -> None:
+    """Drop the staging tables whose folder is gone; a build makes the folder first."""
+    tables = hive.tables(flat_folders.STAGING)
+    runs = hdfs.names(flat_folders.STAGING)
+    for table in tables:
+        if not table.endswith(tuple(f"_{run}" for run in runs)):
+            hive.query(f"DROP TABLE IF EXISTS {flat_folders.STAGING}.{table}")
+
+
+def _drop_partitions(hive: Hive, state: State, generations: list[FolderSet]) -> None:
     """Forget the partitions of what is removed. That of a landing which is lost stays, so that it is reported."""
     partitions = {folder.partition for seen in generations for folder in seen.folders}
     newest = generations[0]
@@ -138,7 +177,7 @@ def _drop_partitions(hive: Hive, releases: set[int], generations: list[FolderSet
             continue
         names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
         if file.stage.startswith("3"):
-            old = [name for name in names if int(name.partition("=")[2]) not in releases]
+            old = [name for name in names if _is_over(int(name.partition("=")[2]), state)]
         else:
             old = [name for name in names if name not in partitions and _is_merged(name, newest)]
         for start in range(0, len(old), AT_ONCE):

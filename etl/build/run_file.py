@@ -15,7 +15,7 @@ from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
-from etl.store import flat_folders, ledger
+from etl.store import flat_folders, landings, ledger
 from etl.store.landings import Folder, FolderSet
 
 
@@ -32,6 +32,7 @@ def fill(
     def staged(statement: str) -> str:
         return re.sub(rf"(?<![\w.]){re.escape(file.table)}(?!\w)", staging, statement)
 
+    hdfs.put_rows([], *root, *file.table.split("."), flat_folders.MARKER)
     for statement in file.tables(values):
         hive.query(staged(statement))
     for folder in folders:
@@ -40,6 +41,7 @@ def fill(
         for statement in file.fills(values):
             hive.query(staged(statement))
         seconds = round(time.monotonic() - began, 3)
+        landings.refuse_replaced(hdfs, seen)
         known = {"engine": settings.engine, "seconds": seconds}
         flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, known)
     hive.query(f"DROP TABLE IF EXISTS {staging}")

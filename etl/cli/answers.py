@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,24 +19,20 @@ from etl.terminal import progress, say
 def report(
     engine: Engine = None,
     as_json: Json = False,
-    notebook: Annotated[bool, typer.Option(help="Write it as an executed notebook too.")] = True,
+    notebook: Annotated[bool, typer.Option(help="Write it as a notebook too.")] = True,
 ) -> None:
     """Answer the questions of sql/4_reports as a page.
 
     As HTML, as Markdown and as a notebook; the answers in short go to standard output.
     """
     from etl.catalog import catalog_pages as site
-    from etl.report import notebook as executed
     from etl.report.report import report as run
-    from etl.servers.hive import Hive
+    from etl.report.report import sessions
 
     given = conf(engine)
-    with progress("report") as bar:
-        if notebook:
-            done = executed.report(given)
-        else:
-            with Hive(given, terminal.watch) as hive:
-                done = run(given, hive.query, watch=lambda files: bar.each(files, lambda file: file.name))
+    with progress("report") as bar, sessions(given) as queries:
+        each = partial(bar.each, name=lambda file: file.name)
+        done = run(given, queries, watch=each, as_notebook=notebook)
     if as_json:
         answers = [{"name": one.name, "question": one.question, "answer": one.sentence} for one in done.sections]
         write({"html": done.html, "markdown": done.markdown, "notebook": done.notebook, "answers": answers})

@@ -9,11 +9,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 
+from etl import sqlfile
 from etl.errors import WarehouseError
 from etl.land import spark_job
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
-from etl.store import landings, ledger, lock
+from etl.store import flat_folders, landings, ledger, lock
 from etl.store.landings import Folder
 from etl.store.ledger import Ledger
 from etl.terminal import progress
@@ -24,7 +25,7 @@ KINDS = (spark_job.ACCEPTED, spark_job.REJECTED)  # of gzipped lines
 
 
 def compact(settings: Settings, say: Callable[[str], None]) -> int:
-    """Merge small landings that the published release shows; the number of the compaction, 0 for none.
+    """Merge small landings that the published release shows; the compaction that the flat tables lack, 0 for none.
 
     The newest landing stays, since its folder is the record of where the next one starts. Until the flat tables have
     the merged folders, readers stay with the others.
@@ -33,7 +34,13 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
     hdfs = Hdfs(settings)
     with lock.between_steps(settings), progress("compact") as bar:
         seen = landings.current(hdfs)
-        published = Ledger(hdfs).state().published
+        state = Ledger(hdfs).state()
+        published = state.published
+        tables = {table for table in published.hashes if table not in state.retired} if published else set()
+        flat = [file.table for file in sqlfile.files("2_*") if file.is_flat and file.table in tables]
+        if published and not flat_folders.is_complete(hdfs, flat, seen, published.landing):
+            say(f"compaction {seen.compaction} is not in the flat tables yet")
+            return seen.compaction  # readers see the generation before, which the next compaction would replace
         last = min(published.landing if published else 0, seen.last - 1)
         merged = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
         joined = [run for run in merged if len(run) > 1]

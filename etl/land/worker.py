@@ -30,6 +30,7 @@ from etl.land.raw_lines import (
 LINES = "`table` STRING, line STRING, kafka_partition INT"
 MISFITS = "kafka_partition INT, kafka_offset BIGINT, reason STRING"
 
+ROWS = 1_000  # written at once: a batch of 16 MB is held in memory only once
 Batches = Iterator[pa.RecordBatch]
 Rules = tuple[str, Sequence[str], int]  # the arguments of `contract`
 
@@ -40,7 +41,8 @@ def checker(rules: Rules, landing: int) -> Callable[[Batches], Batches]:
     def run(batches: Batches) -> Batches:
         fits = contract(*rules)
         for batch in batches:
-            yield lines_of(batch, fits, landing)
+            for start in range(0, batch.num_rows, ROWS):
+                yield lines_of(batch.slice(start, ROWS), fits, landing)
 
     return run
 

@@ -93,12 +93,13 @@ class _Sender:
     """An idempotent producer that counts what Kafka acknowledges and stops at the first refusal."""
 
     def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
-        self._topic, self._where = topic, f"topic {topic} at {settings.bootstrap_servers}"
+        address = settings.address("bootstrap_servers")
+        self._topic, self._where = topic, f"topic {topic} at {address}"
         self._key = _key_of(settings.key_field)
         self._refused: tuple[KafkaError, int] | None = None
         self.sent = self.acknowledged = self.bytes = self.unkeyed = 0
         # No log: an error is raised, once.
-        basic: dict[str, Any] = {"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}
+        basic: dict[str, Any] = {"bootstrap.servers": address, "log_level": 0}
         self._create_topic(AdminClient(basic), partitions)
         safe = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DELIVERY * 1000}
         quick = {"compression.type": "zstd", "linger.ms": 50, "queue.buffering.max.kbytes": 64 << 10}
@@ -142,12 +143,13 @@ class _Sender:
         error, length = self._refused
         self._producer.purge()
         is_long = error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
+        fault = "did not get into" if is_long else "was not acknowledged by"  # but may be there: the answer can be lost
         raise ServerError(
-            f"a record of {length:,} bytes did not get into {self._where}: {error.str()}; "
+            f"a record of {length:,} bytes {fault} {self._where}: {error.str()}; "
             f"{self.acknowledged:,} records were acknowledged before",
             "raise the topic's max.message.bytes, up to 11 MB"
             if is_long
-            else "see ./warehouse status, and publish again",
+            else "see ./warehouse status, and publish again: of an attempt that comes twice the newest message counts",
         )
 
     def _create_topic(self, admin: AdminClient, partitions: int) -> None:

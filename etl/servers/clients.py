@@ -1,4 +1,4 @@
-"""What each client needs to connect to the SQL server of the settings. Pure: nothing is asked, no password is shown."""
+"""What each client needs to connect to the SQL server of the settings. Pure: contacts no server, shows no password."""
 
 from __future__ import annotations
 

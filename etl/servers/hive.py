@@ -18,7 +18,6 @@ from etl.settings import Settings
 if TYPE_CHECKING:
     from etl.servers.hive_session import Watch
 
-DOCTOR = "./warehouse doctor looks for what the servers lack"
 # What PyHive and thrift raise, beside thrift's own errors, when an answer breaks off or is none.
 GONE = (OSError, EOFError, struct.error, AssertionError, AttributeError, TypeError)
 CAUSE = re.compile(r"(?:[\w$.]+(?:Exception|Error): )+")
@@ -155,11 +154,9 @@ class Hive:
                 f"{self.address} lost a server that it needs during `{_short(statement)}`: {reduced(error)}",
                 "see ./warehouse status, then run it again",
             )
-        told = explained(text, statement)
-        step = f"did you mean {told.near}?" if told.near else "fix the statement" if told.is_mistake else DOCTOR
-        return StatementError(
-            f"{self.address} could not run `{_short(statement)}`: {told.cause}", step, excerpt=told.excerpt
-        )
+        explanation = explained(text, statement)
+        tried = f"{self.address} could not run `{_short(statement)}`"
+        return StatementError(f"{tried}: {explanation.cause}", explanation.step, explanation.excerpt)
 
 
 def _not_opened(settings: Settings, address: str, error: Exception) -> ServerError:

@@ -26,6 +26,7 @@ ADVICE = re.compile(
     r"(?: (?:Verify|If you did|If necessary|To tolerate|To return|Use `?try_|Use DROP|Did you mean|You may|Consider)"
     r"[^.]*(?:\.(?!\s|$)[^.]*)*\.?|,? ?SQLSTATE: \w{5}|Error running query: |Error while \w+ statement: |FAILED: )"
 )
+FIX, DOCTOR = "fix the statement", "./warehouse doctor looks for what the servers lack"
 COMPILING = re.compile(r"Error while compiling statement|\.(?:Analysis|Parse)Exception")
 # What the servers say when another server, or they themselves, went away.
 LOST = re.compile(
@@ -50,15 +51,11 @@ OFFERED = re.compile(r"Did you mean one of the following\? \[([^\]]*)\]|possible
 
 @dataclass(frozen=True)
 class SqlError:
-    """The cause in one line, the name that was perhaps meant, the line of the statement with a caret below it.
-
-    `is_mistake` says that the statement is wrong, and not what happened while it ran.
-    """
+    """The cause in one line, the next step, and the line of the statement with a caret below its place."""
 
     cause: str
-    near: str = ""
+    step: str
     excerpt: tuple[str, ...] = ()
-    is_mistake: bool = True
 
 
 def is_lost(text: str) -> bool:
@@ -77,20 +74,20 @@ def explained(text: str, statement: str) -> SqlError:
                 name = match[1].replace("`", "").removeprefix("spark_catalog.")
                 if place and kind == "table or view":
                     name = _qualified(statement, int(place[1]), int(place[2]), name)
-                return SqlError(f"there is no {kind} {name}", _near(kind, name, text, statement), excerpt)
+                return SqlError(f"there is no {kind} {name}", _step(kind, name, text, statement), excerpt)
     line = " ".join(BEHIND.split(text, maxsplit=1)[0].split())
     line = PLACE.sub(" ", SPARK_CLASS.sub("", ADVICE.sub("", line[: 2 * MOST_CHARACTERS])))
     cause = " ".join(CLASSES.sub("", line).split()).strip(" ;,.") or "no cause given"
     cause = cause if len(cause) <= MOST_CHARACTERS else f"{cause[: MOST_CHARACTERS - 1]}…"
-    return SqlError(cause, "", excerpt, bool(excerpt) or COMPILING.search(text) is not None)
+    return SqlError(cause, FIX if excerpt or COMPILING.search(text) else DOCTOR, excerpt)
 
 
 def _qualified(statement: str, line: int, column: int, name: str) -> str:
     """The name with its database as it stands at that place, since HiveServer2 leaves the database out."""
     lines = statement.split("\n")
     if 1 <= line <= len(lines) and (match := re.match(r"[\w.`]+", lines[line - 1][column:])):
-        found = match[0].replace("`", "")
-        return found if found.lower().endswith(f".{name.lower()}") else name
+        written = match[0].replace("`", "")
+        return written if written.lower().endswith(f".{name.lower()}") else name
     return name
 
 
@@ -106,8 +103,16 @@ def _excerpt(statement: str, line: int, column: int) -> tuple[str, ...]:
     return f"{margin}{before}{behind}", " " * (cell_len(margin) + cell_len(before)) + "^"
 
 
+def _step(kind: str, name: str, text: str, statement: str) -> str:
+    """What to do about a name that there is none of, by the names in the SQL files and those that the server offers."""
+    near = _near(kind, name, text, statement)
+    if near.lower() == name.lower() and kind != "column":
+        return "./warehouse build makes it"
+    return f"did you mean {near}?" if near else FIX
+
+
 def _near(kind: str, name: str, text: str, statement: str) -> str:
-    """The name that was perhaps meant, "" for none: by what the SQL files know, and what the server offers."""
+    """The name in the SQL files, or of those the server offers, that is nearest; "" for none."""
     try:
         files = sqlfile.files("[0-3]_*")
     except WarehouseError:  # the error of the statement matters more than a broken file
@@ -129,7 +134,7 @@ def _closest(name: str, candidates: Iterable[str]) -> str:
     """The candidate nearest to a name; one without a database is held against their last parts."""
     last = {candidate.lower().rpartition(".")[2]: candidate for candidate in candidates}
     whole = {candidate.lower(): candidate for candidate in candidates}
-    for known, wanted in ((whole, name.lower()), (last, name.lower().rpartition(".")[2])):
-        if found := difflib.get_close_matches(wanted, known, n=1, cutoff=0.75):
-            return known[found[0]]
+    for names, wanted in ((whole, name.lower()), (last, name.lower().rpartition(".")[2])):
+        if close := difflib.get_close_matches(wanted, names, n=1, cutoff=0.75):
+            return names[close[0]]
     return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import ledger
@@ -16,6 +17,7 @@ from etl.store.landings import Folder, FolderSet
 
 MANIFEST = "_manifest.json"  # engines pass over names that begin with an underscore
 STAGING = "staging"
+MARKER = "_run"  # in the staging folder of a table from before its first row, so that a removal shows
 
 
 def place(table: str, folder: Folder) -> tuple[str, ...]:
@@ -58,17 +60,21 @@ def manifest(hdfs: Hdfs, table: str, folder: Folder) -> Mapping[str, Any]:
 
 
 def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, known: Mapping[str, Any]) -> None:
-    """Make a staged folder the table's; where it has one meanwhile, that holds the same rows and stays."""
+    """Make a staged folder the table's; where it has one meanwhile, that holds the same rows and stays.
+
+    Raises WarehouseError where `clean` removed the rows on their way: an empty folder would count as filled.
+    """
     target = place(file.table, folder)
     row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **known}
     hdfs.put_rows([row | {"files": ledger.stored(hdfs, *staged, named=target)}], *staged, MANIFEST)
+    if MARKER not in hdfs.names(*staged[:-2]):
+        raise WarehouseError(f"{'/'.join(staged)} was removed while it was filled", "run it again")
     hdfs.rename_new(staged, target)
 
 
 def is_complete(hdfs: Hdfs, tables: Iterable[str], seen: FolderSet, landing: int) -> bool:
-    """Whether the tables have the rows of all folders up to a landing."""
-    folders = [folder for folder in seen.folders if folder.last <= landing]
-    return not any(missing(hdfs, table, folders) for table in tables)
+    """Whether the tables have the rows of all folders that hold landings up to this one."""
+    return not any(missing(hdfs, table, seen.up_to(landing)) for table in tables)
 
 
 def visible(hdfs: Hdfs, tables: Sequence[str], generations: Sequence[FolderSet], landing: int) -> FolderSet:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 
 ROOT = "landings"  # HDFS folder of all landings, beside the tables'
@@ -65,6 +66,11 @@ class FolderSet:
         """The newest landing, 0 for none."""
         return self.folders[-1].last if self.folders else 0
 
+    def up_to(self, landing: int) -> list[Folder]:
+        """The folders that hold landings up to this one; the last of them may hold later ones, too."""
+        before = [0, *(folder.last for folder in self.folders)]
+        return [folder for last, folder in zip(before, self.folders, strict=False) if last < landing]
+
     @property
     def parameters(self) -> dict[str, str]:
         """The values of `compaction` and `compacted` in the SQL files."""
@@ -80,8 +86,18 @@ def current(hdfs: Hdfs) -> FolderSet:
 def generations(hdfs: Hdfs) -> list[FolderSet]:
     """What counts now and, behind a compaction, what counted before: readers may still use its folders."""
     names = hdfs.names(ROOT)
-    compactions = sorted(_numbers(names, "compaction"), reverse=True)
-    return [_listed(hdfs, names, number) for number in [*compactions, 0][:2]]
+    return [_listed(hdfs, names, number) for number in _newest(names)]
+
+
+def refuse_replaced(hdfs: Hdfs, seen: FolderSet) -> None:
+    """Raise WarehouseError when `clean` may have removed folders of this generation, since two compactions came."""
+    if seen.compaction not in _newest(hdfs.names(ROOT)):
+        raise WarehouseError("landings were compacted twice while this command read them", "run it again")
+
+
+def _newest(names: Sequence[str]) -> list[int]:
+    """The compactions of the generations that are kept, the newest first; 0 is the generation before all."""
+    return [*sorted(_numbers(names, "compaction"), reverse=True), 0][:2]
 
 
 def _listed(hdfs: Hdfs, names: Sequence[str], compaction: int) -> FolderSet:

@@ -18,9 +18,10 @@ from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 
 STARTED, PUBLISHED, REJECTED, ROLLED_BACK, RETIRED = "started", "published", "rejected", "rolled back", "retired"
+CLEANED = "cleaned"
 RELEASES = ("ops", "releases_v1")
 EVENT, MERGED = re.compile(r"event-(\d{12})\.json"), re.compile(r"events-to-(\d{12})\.json")
-TAIL = 40  # files of single events, before they are merged into one
+TAIL = 40  # newest events that stay files of their own; with as many more, these are merged
 KEPT = 1000  # events that merging keeps
 
 
@@ -153,6 +154,11 @@ class Ledger:
         """Take a table out of builds, views and suites for good."""
         return self._add(lambda state: Event(state.next, RETIRED, 0, 0, "", [{"table_name": table, "sha256": ""}]))
 
+    def clean(self) -> State:
+        """Give up all releases but the published one and the one before; what there is since then."""
+        self._add(lambda state: Event(state.next, CLEANED, 0, 0, ""))
+        return self.state()
+
     def _add(self, make: Callable[[State], Event]) -> Event:
         while True:
             event = make(self.state())
@@ -161,12 +167,16 @@ class Ledger:
                 return Event(**row)
 
     def merge(self) -> None:
-        """Put many files of single events together; what nobody needs any more is dropped."""
+        """Put many files of single events together; what nobody needs any more is dropped.
+
+        The newest stay: the name of an event that another machine is about to write must not become free.
+        """
         names = [name for name in self._names() if EVENT.fullmatch(name)]
-        if len(names) <= TAIL:
+        if len(names) <= 2 * TAIL:
             return
         events = self.events()
         state = fold(events)
+        events = events[:-TAIL]
         needed = {event.event for event in state.publications[-2:]} | {e.event for e in events if e.action == RETIRED}
         kept = [asdict(event) for event in events[:-KEPT] if event.event in needed]
         kept += [asdict(event) for event in events[-KEPT:]]
@@ -192,6 +202,8 @@ def fold(events: Sequence[Event]) -> State:
             while publications and publications[-1].release != event.release:
                 publications.pop()
             publications = publications or [event]  # what it went back to was dropped by merging
+        elif event.action == CLEANED:
+            publications = publications[-2:]
         elif event.action == RETIRED:
             retired |= event.hashes.keys()
         if event.action in (PUBLISHED, REJECTED):

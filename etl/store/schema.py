@@ -92,7 +92,7 @@ class Schema:
 
     def flat_partitions(self, table: str, seen: FolderSet, landing: int) -> None:
         """Register the flat folders of a table up to a landing, all of which are filled."""
-        folders = [folder for folder in seen.folders if folder.last <= landing]
+        folders = seen.up_to(landing)
         self.partitions(table, seen, [(folder, flat_folders.place(table, folder)) for folder in folders])
 
     def partitions(self, table: str, seen: FolderSet, places: Sequence[tuple[Folder, tuple[str, ...]]]) -> None:

@@ -49,13 +49,14 @@ def test_what_the_page_says_of_pyhives_dialect_on_spark_is_so(settings: Settings
     """When these pass the other way, the page can drop its advice."""
     engine = create_engine(f"hive://analyst@{settings.spark_thrift}/flat")
     assert set(inspect(engine).get_table_names()) == {"flat"}
-    with pytest.raises(Exception, match=r"cannot be found|syntax"):
+    with pytest.raises(Exception, match="Could not reflect"):
         pandas.read_sql("SELECT 1 AS n", engine)
 
 
+@pytest.mark.usefixtures("built")
 @both_engines
 def test_the_jdbc_address_that_is_printed_connects(engine: str, run: Run) -> None:
     needs = json.loads(run("connect", "--engine", engine, "--json").stdout)["clients"]
-    address = needs["JDBC (DBeaver, Tableau)"].partition(",")[0].replace("/flat", "/default")
+    address = needs["JDBC (DBeaver, Tableau)"].partition(",")[0]
     words = ("-u", address, "--silent=true", "--outputformat=csv2", "-e", "SELECT 1 AS n")
-    assert run("beeline", *words).stdout.split() == ["n", "1"]
+    assert run("beeline", *words).stdout.split()[-2:] == ["n", "1"]

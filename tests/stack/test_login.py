@@ -259,7 +259,7 @@ def test_the_login_of_a_stack_without_passwords_is_refused(guarded: Guarded) -> 
 
 
 def test_ldap_without_a_password_is_a_matter_of_usage(guarded: Guarded) -> None:
-    with pytest.raises(UsageError, match="hive_auth LDAP wants a password; set WAREHOUSE_HIVE_PASSWORD"):
+    with pytest.raises(UsageError, match="hive_auth LDAP requires a password; set WAREHOUSE_HIVE_PASSWORD"):
         ask(guarded.changed(hive_password=None))
 
 

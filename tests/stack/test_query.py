@@ -37,8 +37,8 @@ def test_each_type_arrives_as_it_is(engine: str, run: Run) -> None:
 @both_engines
 def test_an_export_keeps_the_types(engine: str, run: Run, tmp_path: Path) -> None:
     for ending in export.WRITERS:
-        told = run("export", "--engine", engine, TYPES, "--to", str(tmp_path / f"x{ending}")).stderr
-        assert told.startswith("exported 1 rows to ")
+        stderr = run("export", "--engine", engine, TYPES, "--to", str(tmp_path / f"x{ending}")).stderr
+        assert stderr.startswith("exported 1 rows to ")
     table = pyarrow.parquet.read_table(tmp_path / "x.parquet")
     assert [str(kind) for kind in table.schema.types] == [
         "decimal128(10, 2)", "timestamp[us]", "date32[day]", "string", "string", "bool", "int64", "double", "string",
@@ -56,8 +56,8 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(run: Run, tmp_path: Path
     path = tmp_path / "x.csv"
     path.write_text("before")
     statement = "SELECT id, IF(id = 150000, RAISE_ERROR('broken'), 'x') AS text FROM RANGE(200000)"
-    told = run("export", statement, "--to", str(path), code=1).stderr
-    assert "broken" in told and told.count("\n") == 1
+    stderr = run("export", statement, "--to", str(path), code=1).stderr
+    assert "broken" in stderr and stderr.count("\n") == 1
     assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
     assert "No such file" in run("export", "SELECT 1 AS n", "--to", str(tmp_path / "no" / "x.csv"), code=1).stderr
 

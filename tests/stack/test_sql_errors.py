@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from commands import Run
+from TCLIService.ttypes import TCloseSessionReq
 
 from etl.errors import ServerError
 from etl.servers.hive import Hive, StatementError
@@ -34,20 +35,24 @@ BOILERPLATE = (
 @pytest.mark.parametrize("statement", MISTAKES)
 def test_a_mistake_is_shown_with_its_place(statement: str, engine: str, run: Run) -> None:
     cause, step, at = MISTAKES[statement]
-    told = run("query", "--engine", engine, statement, code=1).stderr
-    head, *excerpt = told.splitlines()
-    assert cause in head and head.endswith(step) and not [word for word in BOILERPLATE if word in told], told
+    stderr = run("query", "--engine", engine, statement, code=1).stderr
+    head, *excerpt = stderr.splitlines()
+    assert cause in head and head.endswith(step) and not [word for word in BOILERPLATE if word in stderr], stderr
     if excerpt:
         line, below = excerpt
         assert line[below.index("^") :].startswith(at)
-    assert excerpt or not at, told
+    assert excerpt or not at, stderr
 
 
 @pytest.mark.parametrize("engine", ["spark", "hive"])
 def test_a_session_that_the_server_no_longer_knows_is_a_lost_server(engine: str, settings: Settings) -> None:
-    with Hive(settings.model_copy(update={"engine": engine})) as hive, Hive(settings) as other:
-        other.close()
-        with pytest.raises(ServerError, match=r"127\.0\.0\.1.*see ./warehouse status"):
-            other.query("SELECT 1 AS n")
-        with pytest.raises(StatementError):
+    """As after a restart: the connection is answered, and its session is unknown."""
+    with Hive(settings.model_copy(update={"engine": engine})) as hive:
+        with pytest.raises(StatementError, match="there is no column nothing"):
             hive.query("SELECT nothing")
+        session = hive._connection
+        session.client.CloseSession(TCloseSessionReq(session.sessionHandle))
+        with pytest.raises(
+            ServerError, match=rf"{engine} at 127\.0\.0\.1.*Invalid SessionHandle.*see ./warehouse status"
+        ):
+            hive.query("SELECT 1 AS n")

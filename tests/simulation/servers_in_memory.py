@@ -1,0 +1,467 @@
+"""HDFS and the metastore in memory, behind the calls of etl.servers.hdfs.Hdfs and etl.servers.hive.Hive.
+
+Both belong to one World, which is asked before each call and told after each change: there it stops, interrupts or
+robs a command of its answer. Statements that write rows are done by a model in plain Python that reads what the real
+statement would read: the registered partitions and the literals in its text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from etl.errors import ServerError
+from etl.servers.hive import Result, StatementError
+from etl.sqlfile import SqlFile
+
+ROOT = "hdfs://simulated/warehouse"
+Rows = tuple[tuple[Any, ...], ...]
+Literals = tuple[int, int]  # of a view: the compaction whose folders it shows, and the last landing that this covers
+
+
+class Files:
+    """The files of HDFS, as dictionaries of dictionaries and bytes."""
+
+    def __init__(self, top: dict[str, Any] | None = None) -> None:
+        self.top: dict[str, Any] = top if top is not None else {}
+
+    def copy(self) -> Files:
+        """The same files, to be changed on their own."""
+        return Files(_copied(self.top))
+
+    def get(self, *path: str) -> Any:
+        """A folder's dictionary, a file's bytes, or None."""
+        place: Any = self.top
+        for name in path:
+            if not isinstance(place, dict) or (place := place.get(name)) is None:
+                return None
+        return place
+
+    def put(self, entry: Any, *path: str) -> None:
+        """Put a file or folder, with the folders above it."""
+        place = self.top
+        for name in path[:-1]:
+            place = place.setdefault(name, {})
+        place[path[-1]] = entry
+
+    def pop(self, *path: str) -> None:
+        """Remove a file or folder, if it is there."""
+        folder = self.get(*path[:-1])
+        if isinstance(folder, dict):
+            folder.pop(path[-1], None)
+
+    def walk(self, *path: str) -> Iterator[tuple[tuple[str, ...], bytes]]:
+        """The path below a folder and the content of each file in it."""
+        entry = self.get(*path)
+        for name in sorted(entry) if isinstance(entry, dict) else ():
+            if isinstance(entry[name], dict):
+                yield from (((name, *rest), content) for rest, content in self.walk(*path, name))
+            else:
+                yield (name,), entry[name]
+
+
+def _copied(folder: dict[str, Any]) -> dict[str, Any]:
+    return {name: _copied(entry) if type(entry) is dict else entry for name, entry in folder.items()}
+
+
+def _parts(path: Iterable[str]) -> tuple[str, ...]:
+    return tuple("/".join(path).split("/"))
+
+
+@cache
+def rows_in(content: bytes) -> Rows:
+    """The rows of a file of the model."""
+    return tuple(tuple(msgspec.json.decode(line)) for line in content.splitlines())
+
+
+@dataclass
+class Metastore:
+    """Tables with their location and partitions, and views by their text."""
+
+    databases: set[str] = field(default_factory=set)
+    tables: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> Metastore:
+        """The same objects, to be changed on their own."""
+        tables = {name: (place, dict(partitions)) for name, (place, partitions) in self.tables.items()}
+        return Metastore(set(self.databases), tables, dict(self.views))
+
+    def literals(self, view: str) -> Literals:
+        """The generation of folders that a view shows."""
+        return _literals(self.views[view])
+
+    def pointer(self, name: str) -> tuple[int, int]:
+        """Release and landing of ops.published or ops.candidate."""
+        return _pointer(self.views[name])
+
+
+@cache
+def _literals(text: str) -> Literals:
+    match = re.search(r"compaction = (\d+)\s+OR \((?:\w+\.)?compaction = 0 AND (?:\w+\.)?last_landing > (\d+)\)", text)
+    assert match, text
+    return int(match[1]), int(match[2])
+
+
+@cache
+def _pointer(text: str) -> tuple[int, int]:
+    release, landing = re.findall(r"CAST\((\d+) AS BIGINT\)", text)
+    return int(release), int(landing)
+
+
+class FakeHdfs:
+    """The calls of Hdfs that the commands use."""
+
+    world: Any = None  # the World at work
+
+    def __init__(self, _settings: Any) -> None:
+        self.address = "simulated"
+
+    def names(self, *folder: str) -> list[str]:
+        self.world.before_call("names")
+        entry = self.world.files.get(*_parts(folder))
+        return sorted(entry) if isinstance(entry, dict) else []
+
+    def files(self, *folder: str) -> list[tuple[str, int]]:
+        self.world.before_call("files")
+        walk = self.world.files.walk(*_parts(folder))
+        return [("/".join(path), len(content)) for path, content in walk if not any(n[0] in "_." for n in path)]
+
+    def checksums(self, paths: Iterable[str]) -> list[str]:
+        self.world.before_call("checksums")
+        return [f"{hash(self._content(path)):x}" for path in paths]
+
+    def size(self, *path: str) -> int:
+        self.world.before_call("size")
+        entry = self.world.files.get(*_parts(path))
+        if entry is None:
+            raise FileNotFoundError("/".join(path))
+        if isinstance(entry, bytes):
+            return len(entry)
+        return sum(len(content) for _, content in self.world.files.walk(*_parts(path)))
+
+    def changed_at(self, *path: str) -> float:
+        self.world.before_call("changed_at")
+        if self.world.files.get(*_parts(path)) is None:
+            raise FileNotFoundError("/".join(path))
+        return 1e12  # a moment ago
+
+    def content(self, *path: str) -> bytes:
+        self.world.before_call("content")
+        return self._content("/".join(path))
+
+    def rows(self, *path: str) -> list[dict[str, Any]]:
+        self.world.before_call("rows")
+        return [msgspec.json.decode(line) for line in self._content("/".join(path)).splitlines()]
+
+    def _content(self, path: str) -> bytes:
+        entry = self.world.files.get(*path.split("/"))
+        if not isinstance(entry, bytes):
+            raise FileNotFoundError(path)
+        return entry
+
+    def put(self, content: bytes, *path: str) -> None:
+        self.world.change(f"put {'/'.join(path)}", lambda: self.world.files.put(content, *_parts(path)))
+
+    def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
+        def effect() -> bool:
+            parts = _parts(path)
+            if self.world.files.get(*parts) is not None:
+                return False
+            self.world.files.put(b"".join(msgspec.json.encode(row) + b"\n" for row in rows), *parts)
+            return True
+
+        return bool(self.world.change(f"put {'/'.join(path)}", effect))
+
+    def remove(self, *path: str) -> None:
+        self.world.change(f"remove {'/'.join(path)}", lambda: self.world.files.pop(*_parts(path)))
+
+    def rename_new(self, source: tuple[str, ...], target: tuple[str, ...]) -> bool:
+        def effect() -> bool:
+            old, new = _parts(source), _parts(target)
+            entry = self.world.files.get(*old)
+            if self.world.files.get(*new) is not None:
+                return entry is None
+            if entry is None:
+                raise ServerError(f"HDFS has no {'/'.join(source)}", "run it again")
+            self.world.files.pop(*old)
+            self.world.files.put(entry, *new)
+            return True
+
+        return bool(self.world.change(f"rename {'/'.join(source)} to {'/'.join(target)}", effect))
+
+
+Operation = Callable[[Any], list[tuple[Any, ...]]]
+
+
+class FakeHive:
+    """A session, in which each statement is one call."""
+
+    world: Any = None
+
+    def __init__(self, settings: Any, _watch: Any = None) -> None:
+        self.address = f"{settings.engine} simulated"
+
+    def __enter__(self) -> FakeHive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def query(self, statement: str) -> Result:
+        kind, operation = parsed(statement)
+        if kind == "read":
+            self.world.before_call("query")
+            return Result([], operation(self.world))
+        return Result([], self.world.change(statement, lambda: operation(self.world)))
+
+    def tables(self, database: str) -> list[str]:
+        return [row[0] for row in self.query(f"SHOW TABLES IN {database}").rows]
+
+
+@cache
+def parsed(statement: str) -> tuple[str, Operation]:
+    """Whether a statement reads or changes, and what does it."""
+    for pattern, kind, make in STATEMENTS:
+        if match := re.match(pattern, statement, re.DOTALL):
+            return kind, make(*match.groups())
+    raise AssertionError(f"the simulation does not know {statement}")
+
+
+def refused(text: str) -> StatementError:
+    """What an engine says of an object that is not there."""
+    return StatementError(f"simulated: {text}", "look at it")
+
+
+def _database(name: str) -> Operation:
+    return lambda world: world.metastore.databases.add(name) or []
+
+
+def _create_table(name: str, location: str) -> Operation:
+    place = tuple(location.removeprefix(f"{ROOT}/").split("/"))
+    return lambda world: world.metastore.tables.setdefault(name, (place, {})) and []
+
+
+def _create_view(name: str, text: str) -> Operation:
+    return lambda world: world.metastore.views.setdefault(name, text) and []
+
+
+def _alter_view(name: str, text: str) -> Operation:
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        if name not in world.metastore.views:
+            raise refused(f"no view {name}")
+        world.metastore.views[name] = text
+        return []
+
+    return run
+
+
+def _add_partitions(table: str, texts: str) -> Operation:
+    found = []
+    for spec, _, location in re.findall(r"PARTITION \(([^)]*)\)( LOCATION '([^']*)')?", texts):
+        name = spec.replace(", ", "/").replace(" ", "")
+        found.append((name, tuple(location.removeprefix(f"{ROOT}/").split("/")) if location else ()))
+
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        root, partitions = _table(world, table)
+        for name, place in found:
+            partitions.setdefault(name, place or (*root, *name.split("/")))
+        return []
+
+    return run
+
+
+def _drop_partitions(table: str, texts: str) -> Operation:
+    names = [spec.replace(", ", "/").replace(" ", "") for spec in re.findall(r"PARTITION \(([^)]*)\)", texts)]
+
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        for name in names:
+            _table(world, table)[1].pop(name, None)
+        return []
+
+    return run
+
+
+def _table(world: Any, name: str) -> Any:
+    if name not in world.metastore.tables:
+        raise refused(f"no table {name}")
+    return world.metastore.tables[name]
+
+
+def _drop_table(name: str) -> Operation:
+    return lambda world: world.metastore.tables.pop(name, None) and []
+
+
+def _drop_view(name: str) -> Operation:
+    return lambda world: world.metastore.views.pop(name, None) and []
+
+
+def _show_partitions(name: str) -> Operation:
+    return lambda world: [(partition,) for partition in sorted(_table(world, name)[1])]
+
+
+def _show_tables(database: str) -> Operation:
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        if database not in world.metastore.databases:
+            raise refused(f"no database {database}")
+        there = sorted({*world.metastore.tables, *world.metastore.views})
+        return [(name.partition(".")[2],) for name in there if name.startswith(f"{database}.")]
+
+    return run
+
+
+def _describe(name: str) -> Operation:
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        _table(world, name)
+        file: SqlFile = world.file_of[name]
+        return [(column, kind, file.comments.get(column, "")) for column, kind in file.columns]
+
+    return run
+
+
+def _read_metastore() -> Operation:
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        views = world.metastore.views
+        if "ops.metastore" not in views or "ops.published" not in views:
+            raise refused("no view ops.metastore")
+        return [(_objects(views["ops.metastore"]), *_pointer(views["ops.published"]))]
+
+    return run
+
+
+@cache
+def _objects(text: str) -> str:
+    match = re.search(r"'([^']*)' AS objects", text)
+    assert match
+    return re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), match[1])
+
+
+def _read_candidate() -> Operation:
+    return lambda world: [world.metastore.pointer("ops.candidate")]
+
+
+def visible_rows(world: Any, table: str, literals: Literals, landing: int) -> list[tuple[Any, ...]]:
+    """The rows of registered partitions that a view with these literals shows up to a landing; the landing is last."""
+    compaction, compacted = literals
+    found: list[tuple[Any, ...]] = []
+    for name, place in _table(world, table)[1].items():
+        own, last = (int(part.partition("=")[2]) for part in name.split("/"))
+        if own == compaction or (own == 0 and last > compacted):
+            found += (row for row in stored(world, place) if row[-1] <= landing)
+    return found
+
+
+def stored(world: Any, place: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """The rows of the files in a partition's folder; engines pass over names that begin with _ or a point."""
+    entry = world.files.get(*place)
+    if not isinstance(entry, dict):
+        return []
+    return [row for name, content in entry.items() if name[0] not in "_." for row in rows_in(content)]
+
+
+def _fill(table: str, compaction: str, landing: str, text: str) -> Operation:
+    """INSERT OVERWRITE of one partition of a (staged) flat table."""
+    name = f"compaction={compaction}/last_landing={landing}"
+    if "superseded_messages" in table:
+        literals = _literals(text)
+
+        def rows(world: Any) -> list[tuple[Any, ...]]:
+            return superseded(world, name, literals, int(landing))
+    else:
+
+        def rows(world: Any) -> list[tuple[Any, ...]]:
+            place = _table(world, "raw.assessments_v1")[1].get(name)
+            return stored(world, place) if place else []
+
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        root, partitions = _table(world, table)
+        place = (*root, *name.split("/"))
+        content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows(world))
+        world.files.pop(*place)
+        if content:
+            world.files.put(content, *place, "part-0.parquet")
+        partitions[name] = place
+        return []
+
+    return run
+
+
+def superseded(world: Any, folder: str, literals: Literals, landing: int) -> list[tuple[Any, ...]]:
+    """What superseded_messages_v1.sql computes for a folder: (partition, offset, attempt, landing)."""
+    place = _table(world, "flat.messages_v1")[1].get(folder)
+    first: dict[str, int] = {}
+    for row in stored(world, place) if place else []:
+        first[row[2]] = min(first.get(row[2], row[-1]), row[-1])
+    ranked: dict[str, list[tuple[Any, ...]]] = {}
+    for row in visible_rows(world, "flat.messages_v1", literals, landing):
+        if row[2] in first:
+            ranked.setdefault(row[2], []).append(row)
+    found = []
+    for attempt, messages in ranked.items():
+        newest = 0
+        for partition, offset, _, _, own in sorted(messages, key=lambda row: (row[3], row[0], row[1]), reverse=True):
+            if newest and max(own, newest) >= first[attempt]:
+                found.append((partition, offset, attempt, max(own, newest)))
+            newest = min(newest or own, own)
+    return found
+
+
+def attempts(world: Any, prefix: str, pointer: str, landing: int) -> Rows:
+    """(attempt, partition, offset) of the view attempts, of readers or of the candidate."""
+    views = world.metastore
+    messages = visible_rows(world, "flat.messages_v1", views.literals(f"{prefix}.messages"), landing)
+    gone = visible_rows(
+        world, "flat.superseded_messages_v1", views.literals(f"{prefix}.superseded_messages"), landing
+    )
+    fallen = {(row[0], row[1]) for row in gone}
+    return tuple(sorted((row[2], row[0], row[1]) for row in messages if (row[0], row[1]) not in fallen))
+
+
+def _compute(table: str, text: str) -> Operation:
+    """INSERT of a mart, whose partition is the release of the candidate."""
+    release = int(re.findall(r"candidate\.release = (\d+)", text)[0])
+
+    def run(world: Any) -> list[tuple[Any, ...]]:
+        pointer, landing = world.metastore.pointer("ops.candidate")
+        rows = attempts(world, "candidate", "ops.candidate", landing) if pointer == release else ()
+        root, partitions = _table(world, table)
+        if rows:
+            place = (*root, f"release={release}")
+            world.files.pop(*place)
+            world.files.put(b"".join(msgspec.json.encode(row) + b"\n" for row in rows), *place, "part-0.parquet")
+            partitions[f"release={release}"] = place
+        return []
+
+    return run
+
+
+def _insert(text: str) -> Operation:
+    flat = re.search(r"INSERT OVERWRITE TABLE ([\w.]+)\s+PARTITION \(compaction = (\d+), last_landing = (\d+)\)", text)
+    if flat:
+        return _fill(flat[1], flat[2], flat[3], text)
+    mart = re.search(r"INSERT OVERWRITE TABLE ([\w.]+) PARTITION \(release\)", text)
+    assert mart, text
+    return _compute(mart[1], text)
+
+
+STATEMENTS: list[tuple[str, str, Callable[..., Operation]]] = [
+    (r"SELECT metastore\.objects", "read", _read_metastore),
+    (r"SELECT .*FROM ops\.candidate", "read", _read_candidate),
+    (r"SHOW PARTITIONS ([\w.]+)$", "read", _show_partitions),
+    (r"SHOW TABLES IN (\w+)$", "read", _show_tables),
+    (r"DESCRIBE ([\w.]+)$", "read", _describe),
+    (r"CREATE DATABASE IF NOT EXISTS (\w+)$", "change", _database),
+    (r"CREATE EXTERNAL TABLE IF NOT EXISTS ([\w.]+).*LOCATION '([^']*)'", "change", _create_table),
+    (r"CREATE VIEW IF NOT EXISTS ([\w.]+) AS(.*)", "change", _create_view),
+    (r"ALTER VIEW ([\w.]+) AS(.*)", "change", _alter_view),
+    (r"ALTER TABLE ([\w.]+) ADD IF NOT EXISTS (.*)", "change", _add_partitions),
+    (r"ALTER TABLE ([\w.]+) DROP IF EXISTS (.*)", "change", _drop_partitions),
+    (r"DROP TABLE IF EXISTS ([\w.]+)$", "change", _drop_table),
+    (r"DROP VIEW IF EXISTS ([\w.]+)$", "change", _drop_view),
+    (r"((?:WITH|INSERT)\b.*)", "change", _insert),
+]
