@@ -211,8 +211,8 @@ def described(file: SqlFile) -> tuple[list[Column], str]:
     for tree in (sqlglot.parse_one(text, read="hive") for text in sqlfile.split(file.text)):
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
             comment = tree.find(exp.SchemaCommentProperty)
-            columns = [one for one in tree.find_all(exp.ColumnDef) if not one.find_ancestor(exp.DataType)]
-            return [part for one in columns for part in _parts(one)], comment.this.name if comment else ""
+            columns = [each for each in tree.find_all(exp.ColumnDef) if not each.find_ancestor(exp.DataType)]
+            return [part for column in columns for part in _parts(column)], comment.this.name if comment else ""
     return [], ""
 
 
@@ -225,7 +225,7 @@ def _parts(column: exp.ColumnDef) -> Iterator[Column]:
 
 
 def _fields(kind: exp.DataType, path: str) -> Iterator[tuple[str, str]]:
-    """(path, type) of a type and of all fields in it; an array and what is in it are one."""
+    """(path, type) of a type and of all fields in it; an array and its elements are one."""
     words, inner = [], path
     while kind.is_type("array", "map"):
         words.append(kind.this.value)
@@ -233,5 +233,5 @@ def _fields(kind: exp.DataType, path: str) -> Iterator[tuple[str, str]]:
         kind = kind.expressions[-1]
     is_struct = kind.is_type("struct")
     yield path, " of ".join([*words, "STRUCT" if is_struct else kind.sql("hive")])
-    for one in kind.expressions if is_struct else ():
-        yield from _fields(one.args["kind"], f"{inner}.{one.name}")
+    for member in kind.expressions if is_struct else ():
+        yield from _fields(member.args["kind"], f"{inner}.{member.name}")

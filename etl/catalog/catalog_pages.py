@@ -172,8 +172,8 @@ def _share(table: Table, column: Column) -> str:
 def _met(expected: Sequence[Expected]) -> str:
     if not expected:
         return ""
-    unmet = sum(one.is_met is False for one in expected)
-    if any(one.is_met is None for one in expected):
+    unmet = sum(rule.is_met is False for rule in expected)
+    if any(rule.is_met is None for rule in expected):
         return f"{len(expected)}, not checked"
     return f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected)} met"
 
@@ -187,4 +187,4 @@ def _upper(text: str) -> str:
 
 
 def _grouped(sources: Iterable[Source]) -> list[tuple[str, list[Source]]]:
-    return [(table, list(group)) for table, group in groupby(sources, key=lambda one: one.table)]
+    return [(table, list(group)) for table, group in groupby(sources, key=lambda source: source.table)]

@@ -33,7 +33,7 @@ class Lineage:
 
     def __init__(self, files: Sequence[SqlFile]) -> None:
         """Trace every file; one that cannot be traced is in `untraced`, with the reason."""
-        self.names = {file.name: file.table for file in sorted(files, key=lambda one: one.version)}
+        self.names = {file.name: file.table for file in sorted(files, key=lambda file: file.version)}
         self.names |= {file.table: file.table for file in files}
         # The views of `candidate` have the text of those of flat, so what they show comes from the same tables.
         self.names |= {_candidate(name): table for name, table in self.names.items() if name.startswith("flat.")}
@@ -82,14 +82,14 @@ class Lineage:
         traces = self.traces.get(source.table, {})
         if source.column in traces:
             rest = source.path.removeprefix(source.column)  # a field in a column that is handed on as it is
-            before = tuple(Source(one.table, one.path + rest) for one in traces[source.column].sources)
+            before = tuple(Source(by.table, by.path + rest) for by in traces[source.column].sources)
         else:  # the rows of a table that is filled from others are made of their rows
             tables = [table for table in self.reads.get(source.table, ()) if traces and table not in self.pointers]
             before = tuple(Source(table, "") for table in tables)
             before = before if not source.path else ()
             if not before:
                 return {source}
-        return {origin for one in before for origin in self.origins(one)}
+        return {origin for nearer in before for origin in self.origins(nearer)}
 
     def uses(self) -> dict[tuple[str, str], list[Source]]:
         """The columns that are computed from each (table, place)."""
@@ -109,8 +109,8 @@ def filling(file: SqlFile, trees: Sequence[exp.Expr]) -> Filling | None:
             if tree.args.get("with_"):  # Hive wants it in front of INSERT
                 query.set("with_", tree.args["with_"])
             partition = tree.this.args.get("partition")
-            pairs = [one for one in (partition.expressions if partition else ()) if isinstance(one, exp.EQ)]
-            return Filling(query, {one.this.name: one.expression for one in pairs})
+            pairs = [pair for pair in (partition.expressions if partition else ()) if isinstance(pair, exp.EQ)]
+            return Filling(query, {pair.this.name: pair.expression for pair in pairs})
         if isinstance(tree, exp.Query):
             return Filling(tree, {})
         if isinstance(tree, exp.Create) and tree.kind == "VIEW" and not file.columns:

@@ -66,10 +66,15 @@ class Inspection:
         if isinstance(value, tuple | list) and level > LEVELS:
             raise RecursionError
         if isinstance(value, tuple):
+            fields = shape if isinstance(shape, dict) else {}
             for name, item in value:
-                self.visit(item, self._below(name, shape, path), (path, name), level + 1)
-                if isinstance(shape, dict) and name.lower() not in shape and len(self._unknown) < UNKNOWN_FIELDS:
-                    self._unknown.setdefault((id(shape), name), ((path, name), item))
+                exact, below = fields.get(name, (None, None))
+                if exact != name:  # nearly all names are those of the contract
+                    below = self._below(name, shape, path)
+                    if fields and name.lower() not in fields and len(self._unknown) < UNKNOWN_FIELDS:
+                        self._unknown.setdefault((id(shape), name), ((path, name), item))
+                if item is not None and item is not True and item is not False:
+                    self.visit(item, below, (path, name), level + 1)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 self.visit(item, shape[0] if shape else None, (path, index), level + 1)
