@@ -79,7 +79,7 @@ def land(
     from etl.land import offsets
     from etl.land.land import land as run
 
-    offsets.gaps_of(accept_loss)  # refuses a mistake before any server is called
+    offsets.gaps_of(accept_loss)  # what was typed, before a server is needed
     landed = run(writing(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
