@@ -17,11 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from commands import Run
-from comparing import TABLES, assert_tables_are_right, consumed
+from comparing import assert_tables_are_right, consumed
 from messages import attempt, publish, text
 from oracle import is_accepted
 from reliability import Case
