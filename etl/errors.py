@@ -7,17 +7,24 @@ WarehouseError              exit 1   a step failed
 └── ExpectationError        exit 3   expectations failed, or data is missing
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_EXPECTATIONS = 0, 1, 2, 3
 
 
 class WarehouseError(Exception):
-    """A step failed. `step` is the next thing to do and is printed behind the message."""
+    """A step failed. `step` is the next thing to do and is printed behind the message, `excerpt` below both:
+    the lines of a statement that show where it is wrong.
+    """
 
     exit_code = EXIT_FAILED
 
-    def __init__(self, message: str, step: str = "") -> None:
+    def __init__(self, message: str, step: str = "", excerpt: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.step = step
+        self.excerpt = excerpt
 
     def __str__(self) -> str:
         text = " ".join(super().__str__().split())

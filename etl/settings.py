@@ -1,14 +1,19 @@
 """Every setting, read once: flag over environment (WAREHOUSE_*) over file over running local stack over default.
 
-An address that is not set is the local stack's: `up` records the ports it chose in
-`<home>/stack.json`, so the same commands meet a cluster as soon as its addresses are set.
+An address that is not set is that of a running server of the local stack, which `up` recorded in `<home>/stack.json`.
+There is no other default: a command never acts on a server that neither its home nor a setting names.
 """
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import json
+import os
+import re
+import tempfile
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,10 +26,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from etl import local_stack
 from etl.errors import UsageError, WarehouseError
 
 PROJECT = Path(__file__).resolve().parent.parent
 ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
+PREFIX = "WAREHOUSE_"
+BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -33,7 +41,9 @@ class Settings(BaseSettings):
     """What every command needs to know; one object, passed down."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WAREHOUSE_", toml_file=[PROJECT / "warehouse.toml", PROJECT / "warehouse.local.toml"]
+        env_prefix="WAREHOUSE_",
+        validate_default=False,
+        toml_file=[PROJECT / "warehouse.toml", PROJECT / "warehouse.local.toml"],
     )
 
     home: Path = Field(PROJECT / ".warehouse", description="where the local stack and the reports live")
@@ -43,21 +53,23 @@ class Settings(BaseSettings):
     genuine_blob: str = Field("", description="git blob id of the published file")
 
     bootstrap_servers: str = Field(
-        "127.0.0.1:9092", pattern=rf"^{ADDRESS}(,{ADDRESS})*$", description="Kafka, as host:port[,host:port]"
+        "", pattern=rf"^{ADDRESS}(,{ADDRESS})*$", description="Kafka, as host:port[,host:port]"
     )
     warehouse_root: str = Field("hdfs://warehouse/warehouse", description="HDFS folder of all tables")
-    webhdfs: str = Field(
-        "http://127.0.0.1:9870", pattern=rf"^https?://{ADDRESS}$", description="the NameNode's web address"
-    )
+    webhdfs: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="the NameNode's web address")
     hdfs_user: str = Field(
         default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS"
     )
-    metastore: str = Field("thrift://127.0.0.1:9083", description="the Hive metastore (`status` only)")
-    spark: str = Field("sc://127.0.0.1:15002", description="what lands: a Spark Connect address, or a Spark master")
+    metastore: str = Field("", min_length=1, description="the Hive metastore (`status` only)")
+    spark: str = Field("", min_length=1, description="what lands: a Spark Connect address, or a Spark master")
+    spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
+    spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
+    spark_token_file: Path | None = Field(None, description="a file that holds the token instead")
+    adopt: bool = Field(False, description="let this home change to another warehouse or Kafka, once")
 
     engine: str = Field("spark", pattern="^(spark|hive)$", description="what runs the SQL: spark or hive")
-    spark_thrift: str = Field("127.0.0.1:10000", pattern=rf"^{ADDRESS}$", description="Spark's Thrift Server")
-    hiveserver2: str = Field("127.0.0.1:10001", pattern=rf"^{ADDRESS}$", description="HiveServer2, binary transport")
+    spark_thrift: str = Field("", pattern=rf"^{ADDRESS}$", description="Spark's Thrift Server")
+    hiveserver2: str = Field("", pattern=rf"^{ADDRESS}$", description="HiveServer2, binary transport")
     hive_user: str = Field(default_factory=getpass.getuser, pattern=USER, description="user of the SQL session")
     hive_auth: str = Field("NONE", pattern="^(NONE|NOSASL|LDAP|KERBEROS)$", description="how the SQL session logs in")
     hive_password: SecretStr | None = Field(None, description="its password, for LDAP")
@@ -69,6 +81,7 @@ class Settings(BaseSettings):
     hive_connect_seconds: float = Field(30, gt=0, description="how long a SQL session may take to open")
     hive_silence_seconds: float = Field(120, gt=0, description="how long the SQL server may leave a call unanswered")
     hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
+    result_megabytes: int = Field(256, gt=0, description="how much the rows of one statement may take in local Spark")
 
     ports: dict[str, Port] = Field(default_factory=dict, description="ports of the local stack, by name")
 
@@ -96,24 +109,59 @@ class Settings(BaseSettings):
         """Flags first, then the environment, then the files."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def address(self, name: str) -> str:
+        """The address of this setting. Raises WarehouseError where neither a setting nor a running server gives it."""
+        if value := str(getattr(self, name)):
+            return value
+        stack = local_stack.read(self.home)
+        variable = f"{PREFIX}{name.upper()}"
+        if name == "hiveserver2" and stack.running:
+            raise WarehouseError(f"HiveServer2 is not started in {self.home}", "run ./warehouse up --engine all")
+        if stack.running:
+            raise WarehouseError(f"{local_stack.SERVERS[name]} has ended in {self.home}", "run ./warehouse up")
+        description = str(Settings.model_fields[name].description).split(",")[0].split(" (")[0]
+        raise WarehouseError(
+            f"no stack is up in {self.home} and no setting names {description}",
+            f"run ./warehouse up, or set WAREHOUSE_HOME or {variable}",
+        )
+
     @property
     def sql_server(self) -> str:
-        """Address of the engine: a server that speaks the HiveServer2 protocol."""
-        return self.hiveserver2 if self.engine == "hive" else self.spark_thrift
+        """Address of the engine: a server that speaks the HiveServer2 protocol. Raises as `address`."""
+        return self.address("hiveserver2" if self.engine == "hive" else "spark_thrift")
 
     def password(self) -> str:
         """The password of the SQL session, from its setting or its file; UsageError where there is none."""
-        if self.hive_password is not None:
-            return self.hive_password.get_secret_value()
-        if self.hive_password_file is None:
-            raise UsageError(
-                f"hive_auth {self.hive_auth} wants a password", "set WAREHOUSE_HIVE_PASSWORD or hive_password_file"
-            )
+        if password := self._secret("hive_password"):
+            return password
+        raise UsageError(
+            f"hive_auth {self.hive_auth} requires a password", "set WAREHOUSE_HIVE_PASSWORD or hive_password_file"
+        )
+
+    def token(self) -> str | None:
+        """The token of Spark, from its setting or its file; None where neither is set."""
+        return self._secret("spark_token")
+
+    def _secret(self, name: str) -> str | None:
+        if (value := getattr(self, name)) is not None:
+            return str(value.get_secret_value())
+        if (path := getattr(self, f"{name}_file")) is None:
+            return None
         try:
-            return self.hive_password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            return str(path.read_text(encoding="utf-8")).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
+            what = name.rpartition("_")[2]
+            raise UsageError(f"the {what} cannot be read from {path}: {error}", f"correct {name}_file") from error
+
+    def require_home(self) -> None:
+        """Make the home where it is missing. Raises UsageError where nothing can be written there."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.home) as file:
+                file.write(b"x")
+        except OSError as error:
             raise UsageError(
-                f"the password cannot be read from {self.hive_password_file}: {error}", "mend hive_password_file"
+                f"the folder {self.home} cannot be written: {error.strerror}", "set WAREHOUSE_HOME"
             ) from error
 
     @property
@@ -127,45 +175,83 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
 
+def near(name: str, names: Iterable[str], instead: str = "docs/settings.md lists them") -> str:
+    """The next step after a name that does not exist: `did you mean ...?`, or `instead` where no name is like it."""
+    matches = difflib.get_close_matches(name, list(names), 1)
+    return f"did you mean {matches[0]}?" if matches else instead
+
+
 def load(**flags: Any) -> Settings:
     """Read the settings; `flags` that are None count as not given.
 
-    Raises UsageError naming the setting that cannot be used.
+    Raises UsageError naming the setting that cannot be used and the flag, variable or file that gives it.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    _refuse_unknown_variables()
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        raise _refusal(error) from error
-    except (SettingsError, tomllib.TOMLDecodeError, OSError) as error:
-        cause = error.__cause__ or error
+        raise _refusal(error, given) from error
+    except (SettingsError, ValueError, OSError) as error:
+        cause = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
         raise UsageError(
-            f"the settings cannot be read: {error}: {cause}", "mend warehouse.toml or the WAREHOUSE_ variable"
+            f"the settings cannot be read: {cause}", f"correct {_unreadable(str(error), given)}"
         ) from error
-    return settings.model_copy(update=_of_stack(settings))
+    reachable = local_stack.read(settings.home).reachable()
+    values: dict[str, Any] = {name: value for name, value in reachable.items() if name not in settings.model_fields_set}
+    if file := values.get("spark_token_file"):
+        values["spark_token_file"] = Path(file)
+    return settings.model_copy(update=values)
 
 
-def _refusal(error: ValidationError) -> UsageError:
+def origin(name: str, flags: Iterable[str]) -> str:
+    """Which place gives a setting: its flag, its variable, the path of a file, or else the running local stack."""
+    variable = f"{PREFIX}{name.upper()}"
+    if name in flags:
+        return f"--set {name}"
+    if variable in {key.upper() for key in os.environ}:
+        return variable
+    for path in reversed(_files()):
+        if path.exists() and name in tomllib.loads(path.read_text(encoding="utf-8")):
+            return str(path)
+    return "the local stack"
+
+
+def _files() -> list[Path]:
+    return [Path(str(path)) for path in Settings.model_config.get("toml_file") or ()]  # type: ignore[union-attr]
+
+
+def _refuse_unknown_variables() -> None:
+    names = [*Settings.model_fields, *BEFORE_PYTHON]
+    for variable in map(str.upper, os.environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name not in names:
+            raise UsageError(f"there is no setting {name}, which {variable} gives", near(name, names))
+
+
+def _unreadable(message: str, flags: Iterable[str]) -> str:
+    """The flag, variable or file that is not in its form."""
+    for path in _files():
+        try:
+            if path.exists():
+                tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return str(path)
+    name = re.search(r'field "(\w+)"', message)
+    return origin(name[1], flags) if name else "the WAREHOUSE_ variables"
+
+
+def _refusal(error: ValidationError, flags: Iterable[str]) -> UsageError:
     """The first fault in words; the value is shown where it cannot be a secret."""
     first = error.errors(include_url=False)[0]
     where = [str(part) for part in first["loc"]]
+    place = origin(where[0], flags)
     if where[0] not in Settings.model_fields:
-        return UsageError(f"there is no setting {where[0]}", "docs/settings.md lists them")
-    value = "what it is" if "password" in where[0] else repr(first["input"])
-    return UsageError(
-        f"setting {'.'.join(where)} cannot be {value}: {first['msg']}",
-        f"mend the flag, WAREHOUSE_{where[0].upper()} or warehouse.toml",
-    )
+        return UsageError(f"there is no setting {where[0]}, which {place} gives", near(where[0], Settings.model_fields))
+    value = "what it is" if SecretStr in _types(where[0]) else repr(first["input"])
+    return UsageError(f"setting {'.'.join(where)} cannot be {value}: {first['msg']}", f"correct it in {place}")
 
 
-def _of_stack(settings: Settings) -> dict[str, Any]:
-    """The addresses of the local stack, where it was started and nothing else was set."""
-    try:
-        local = json.loads(settings.stack_file.read_text())["settings"]
-        return {name: local[name] for name in local if name not in settings.model_fields_set}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise WarehouseError(
-            f"{settings.stack_file} cannot be read: {error}", "end the servers by hand and delete that file"
-        ) from error
+def _types(name: str) -> tuple[Any, ...]:
+    annotation: Any = Settings.model_fields[name].annotation
+    return getattr(annotation, "__args__", (annotation,))

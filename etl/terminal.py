@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# What a terminal would obey, and marks that turn or hide the text beside them.
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# What a terminal would obey, marks that turn or hide the text beside them, and halves of surrogate pairs.
+CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]"
+)
 BAR_WIDTH = 24
 
 T = TypeVar("T")
@@ -27,8 +30,10 @@ _rows: list[Bar] = []
 def escaped(text: str) -> str:
     """The text with its control characters shown, not obeyed."""
 
-    def code(one: re.Match[str]) -> str:
-        number = ord(one[0])
+    def code(match: re.Match[str]) -> str:
+        number = ord(match[0])
+        if number > 0xFFFF:
+            return f"\\U{number:08x}"
         return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
     return CONTROL.sub(code, text)

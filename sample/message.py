@@ -7,18 +7,29 @@ and result are kept, with gaps for the times of the clicks, and used again in ot
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
 from sample.catalog import TEST_EXAM, Question, uuid4
-from sample.plan import CORRECT, INCORRECT, MINUTE, MISSED_SOME, UNANSWERED, Attempt, milliseconds
+from sample.clicks import pause
+from sample.outcomes import CORRECT, INCORRECT, MISSED_SOME, UNANSWERED, Attempt
+from sample.plan import MINUTE, milliseconds
 
 MARK = "5e17ec71c0"  # in the middle of every keen_id: this message is synthetic
 SHAPES = 48
-REPLACED_AT = milliseconds("2017-12-19T00:00:00.000Z")  # from here on the replaced questions are not asked
+REPLACED_AT = milliseconds("2017-12-19T00:00:00.000Z")  # from here on the earlier questions are replaced
 SECONDS = [f"{moment // 1000:02d}.{moment % 1000:03d}Z" for moment in range(MINUTE)]
+
+
+class Variant(NamedTuple):
+    """Which of the texts of a question and result fit an attempt."""
+
+    right_at: int | None = None  # the place of the one right option, where it is given
+    unchecks: bool | None = None  # is an option clicked and unchecked again? None: now and then
 
 
 class Shape(NamedTuple):
@@ -42,9 +53,9 @@ class Writer:
     def __init__(self, rng: Random) -> None:
         self.rng = rng
         self.serial = rng.getrandbits(24)
-        self.shapes: dict[tuple[str, str], list[Shape]] = {}
+        self.shapes: dict[tuple[str, str, Variant], list[Shape]] = {}
         self.minutes = Minutes()
-        self.pauses = [round(1000 * min(rng.lognormvariate(1.9, 0.9), 900)) for _ in range(8192)]
+        self.pauses = [pause(rng) for _ in range(8192)]
 
     def write(self, attempt: Attempt, started: int, user_exam_id: str | None) -> bytes:
         """The message of an attempt; without an id it gets a new one."""
@@ -69,39 +80,49 @@ class Writer:
 
     def _questions(self, attempt: Attempt, started: int) -> tuple[str, int]:
         """The questions as JSON in the order shown, and when the last was answered."""
-        random, pauses, minutes = self.rng.random, self.pauses, self.minutes
-        skew, now, parts = self._clock_skew(), started, []
-        for question, result in self._shown(attempt, started):
-            shape = self._shape(question, result)
-            times = []
-            for _ in shape.clicks:
-                now += pauses[int(random() * 8192)]
-                minute, rest = divmod(now + skew, MINUTE)
-                times.append(minutes[minute] + SECONDS[rest])
-            parts.append(shape.text % tuple([times[click] for click in shape.clicks]))
-        return ",".join(parts), now
+        shapes = []
+        for place, (question, result) in enumerate(self._shown(attempt, started)):
+            right_at = attempt.third_right_option if place == 2 else None
+            # An attempt without an answer has a click in its first question, or none at all.
+            unchecks = None if attempt.answered else attempt.clicks is not None and (place == 0 or None)
+            shapes.append(self._shape(question, result, Variant(right_at, unchecks)))
+        times = iter(self._click_times(attempt, started, sum(len(shape.clicks) for shape in shapes)))
+        parts = []
+        for shape in shapes:
+            own = [next(times) for _ in shape.clicks]
+            parts.append(shape.text % tuple([own[click] for click in shape.clicks]))
+        first, span, skew = attempt.clicks or (0, 0, 0)
+        return ",".join(parts), started + (first - skew + span) * 1000
+
+    def _click_times(self, attempt: Attempt, started: int, count: int) -> Iterator[str]:
+        """The times of all clicks in their order: the planned seconds, with pauses between them at random."""
+        if not attempt.clicks:
+            return
+        random, minutes, pauses = self.rng.random, self.minutes, self.pauses
+        first = (started // 1000 + attempt.clicks.first) * 1000
+        last = first + attempt.clicks.span * 1000 + 500 + int(random() * 500)
+        first += int(random() * 500)
+        ends = list(accumulate([pauses[int(random() * 8192)] for _ in range(count - 1)], initial=0.0))
+        scale = (last - first) / ends[-1] if count > 1 else 0.0
+        for end in ends:
+            minute, rest = divmod(first + int(end * scale), MINUTE)
+            yield minutes[minute] + SECONDS[rest]
 
     def _shown(self, attempt: Attempt, started: int) -> list[tuple[Question, str]]:
         """Questions with results in the order shown."""
         exam = attempt.exam
-        asked = exam.questions if started >= REPLACED_AT else exam.earlier
-        shown = list(zip(asked, attempt.results, strict=True))
+        questions = exam.questions if started >= REPLACED_AT else exam.earlier
+        shown = list(zip(questions, attempt.results, strict=True))
         self.rng.shuffle(shown)
         if attempt.gives_up:
             shown.sort(key=lambda pair: pair[1] == UNANSWERED)
+        if attempt.correct_places is not None:
+            right, wrong = (iter([p for p in shown if (p[1] == CORRECT) is is_right]) for is_right in (True, False))
+            return [next(right if place in attempt.correct_places else wrong) for place in range(len(shown))]
         if attempt.first_correct is not None and attempt.first_correct != (shown[0][1] == CORRECT):
             other = next(n for n, pair in enumerate(shown) if (pair[1] == CORRECT) == attempt.first_correct)
             shown[0], shown[other] = shown[other], shown[0]
         return shown
-
-    def _clock_skew(self) -> int:
-        """How far the client's clock is ahead: mostly less than a second, minutes or hours for a few."""
-        chance = self.rng.random()
-        if chance < 0.93:
-            return int(self.rng.random() * 1000) - 500
-        if chance < 0.98:
-            return int(self.rng.gauss(3 * MINUTE, 6 * MINUTE))
-        return int(self.rng.uniform(60, 480)) * MINUTE
 
     def _counts(self, attempt: Attempt) -> str:
         """The counts, which messages of the exam for testing lack or have empty."""
@@ -115,22 +136,26 @@ class Writer:
             f'"correct":{correct},"total":{total},"unanswered":{unanswered}}}'
         )
 
-    def _shape(self, question: Question, result: str) -> Shape:
+    def _shape(self, question: Question, result: str, variant: Variant) -> Shape:
         """One of the kept texts, or a new one as long as there are few."""
-        kept = self.shapes.setdefault((question.id, result), [])
+        kept = self.shapes.setdefault((question.id, result, variant), [])
         choice = int(self.rng.random() * SHAPES)
         if choice < len(kept):
             return kept[choice]
-        kept.append(self._draw(question, result))
+        kept.append(self._draw(question, result, variant))
         return kept[-1]
 
-    def _draw(self, question: Question, result: str) -> Shape:
+    def _draw(self, question: Question, result: str, variant: Variant) -> Shape:
         """A new text: options in a random order, some of them checked, one perhaps unchecked again."""
         rng = self.rng
         checked = self._checked(question, result)
         undone = [n for n in range(len(question.options)) if n not in checked]
-        clicked = checked | set(rng.sample(undone, 1) if undone and rng.random() < 0.15 else [])
+        unchecks = rng.random() < 0.15 if variant.unchecks is None else variant.unchecks
+        clicked = checked | set(rng.sample(undone, 1) if undone and unchecks else [])
         shown = rng.sample(range(len(question.options)), len(question.options))
+        if variant.right_at is not None:
+            shown.remove(0)
+            shown.insert(variant.right_at, 0)
         options = ",".join(_option(question, n, n in checked, n in clicked) for n in shown)
         flags = [
             f'"user_incomplete":{"true" if result == MISSED_SOME else "false"},'

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import getpass
 import importlib.metadata
-import os
 import re
 import shutil
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from etl.errors import UsageError
-from etl.settings import PROJECT, Settings
+from etl.settings import PROJECT, Settings, origin
 from etl.terminal import Bar
 from stack import health, parts, ports, probes, processes
 from stack.layout import PORTS
@@ -25,7 +22,7 @@ from stack.layout import PORTS
 MEMORY_BYTES = 6e9  # of the whole stack with Spark alone
 FREE_MEMORY_BYTES = 1e9  # for a command beside it
 SKEW_SECONDS = 60
-SECRETS = ("hive_password",)
+SECRETS = ("hive_password", "spark_token")
 PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 
@@ -50,8 +47,7 @@ def examine(settings: Settings, flags: Mapping[str, str], bar: Bar) -> Iterator[
 def _machine(settings: Settings) -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield _check(sys.version_info >= (3, 11), f"Python {version}", "install Python 3.11 or newer")
-    java = next((one for one in parts.candidates() if parts.java_version(one) in parts.JAVA_VERSIONS), None)
-    yield Check(True, f"Java {java}" if java else "no Java 17 or 21: ./warehouse up and beeline bring one")
+    yield _java()
     yield _check(shutil.which("bash") is not None, "bash, which HDFS runs", "install bash")
     memory = psutil.virtual_memory()
     yield _check(
@@ -60,13 +56,21 @@ def _machine(settings: Settings) -> Iterator[Check]:
         f"all servers take about {MEMORY_BYTES / 1e9:.0f}",
         "end other programs",
     )
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.require_home()
     free = shutil.disk_usage(settings.home).free
     yield _check(free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "make room")
     skew = probes.clock_skew(settings.webhdfs)
     if skew is not None:
         told = f"the clocks of this machine and the NameNode differ by {abs(skew):.0f} s"
         yield _check(abs(skew) <= SKEW_SECONDS, told, "set the clocks of both by NTP")
+
+
+def _java() -> Check:
+    try:
+        java = next((one for one in parts.candidates() if parts.java_version(one) in parts.JAVA_VERSIONS), None)
+    except UsageError as error:  # JAVA_HOME names none
+        return Check(False, str(error.args[0]), error.step)
+    return Check(True, f"Java {java}" if java else "no Java 17 or 21: ./warehouse up and beeline bring one")
 
 
 def _packages(_: Settings) -> Iterator[Check]:
@@ -130,28 +134,15 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
         default = getpass.getuser() if name.endswith("_user") else field.get_default(call_default_factory=True)
         if value != default:
             shown = "(not shown)" if name in SECRETS else value
-            yield Check(True, f"setting {name} = {shown}, from {_origin(settings, name, flags)}")
+            yield Check(True, f"setting {name} = {shown}, from {origin(name, flags)}")
     if settings.hive_auth == "LDAP":
         try:
             settings.password()
         except UsageError as error:
             yield Check(False, str(error.args[0]), error.step)
-    file = settings.hive_password_file
-    if file is not None and file.exists() and file.stat().st_mode & 0o077:
-        yield Check(False, f"{file} can be read by other users", f"chmod 600 {file}")
-
-
-def _origin(settings: Settings, name: str, flags: Mapping[str, str]) -> str:
-    variable = f"WAREHOUSE_{name.upper()}"
-    if name in flags:
-        return "a flag"
-    if variable in {one.upper() for one in os.environ}:
-        return variable
-    for file in ("warehouse.local.toml", "warehouse.toml"):
-        path: Path = PROJECT / file
-        if path.exists() and name in tomllib.loads(path.read_text(encoding="utf-8")):
-            return file
-    return f"the stack that runs in {settings.home}"
+    for file in (settings.hive_password_file, settings.spark_token_file):
+        if file is not None and file.exists() and file.stat().st_mode & 0o077:
+            yield Check(False, f"{file} can be read by other users", f"chmod 600 {file}")
 
 
 def _servers(settings: Settings, bar: Bar) -> Iterator[Check]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 from etl.settings import PROJECT
@@ -20,7 +22,7 @@ from stack.layout import (
     write_properties,
     write_xml,
 )
-from stack.probes import is_listening, web_answers
+from stack.probes import is_listening
 
 OPENED = [
     f"--add-opens={module}/{package}=ALL-UNNAMED"
@@ -32,6 +34,11 @@ OPENED = [
     }.items()
     for package in packages.split()
 ]
+
+LEXER = "org/apache/hive/hplsql/HplsqlLexer.class"
+# They call any Java method, or read files of the server's machine and addresses that it reaches.
+XPATHS = ("", "_boolean", "_double", "_float", "_int", "_long", "_number", "_short", "_string")
+REFUSED_FUNCTIONS = ("reflect", "reflect2", "java_method", "in_file", *(f"xpath{kind}" for kind in XPATHS))
 
 
 def client_conf(layout: Layout) -> Path:
@@ -65,6 +72,8 @@ def client_conf(layout: Layout) -> Path:
             "hive.server2.thrift.port": layout.ports["spark-thrift"],
             "hive.server2.enable.doAs": "false",
             "hive.server2.long.polling.timeout": "500ms",  # a client that shows progress or a deadline hears that often
+            # Scratch folders are open to everybody (733), and so would be what lies above them.
+            "hive.exec.scratchdir": f"hdfs://{NAMESERVICE}/tmp/hive",  # noqa: S108 (on HDFS)
         },
     )
     return folder
@@ -122,8 +131,9 @@ def spark(layout: Layout) -> Server:
             "spark.app.name": "warehouse",
             "spark.driver.host": HOST,
             "spark.driver.bindAddress": HOST,
-            "spark.ui.enabled": "false",
+            **_page(layout),
             "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+            "spark.connect.authenticate.token": layout.token,
             "spark.connect.grpc.binding.address": HOST,
             "spark.connect.grpc.binding.port": layout.ports["spark-connect"],
             "spark.sql.catalogImplementation": "hive",
@@ -139,19 +149,23 @@ def spark(layout: Layout) -> Server:
             # it casts the values of other tables' partitions too. Then Spark takes all partitions and compares itself.
             "spark.sql.hive.metastorePartitionPruningFallbackOnException": "true",
             "spark.sql.maxConcurrentOutputFileWriters": 200,  # no sort before a write into partitions
-            "spark.sql.thriftServer.incrementalCollect": "false",
+            **_limits(layout),
             "spark.local.dir": layout.folder("tmp"),
         },
+        is_secret=True,
     )
     classes: list[str | Path] = [folder, jars / "*", parts.pyspark_jars() / "*"]
     thrift, connect = layout.address("spark-thrift"), layout.address("spark-connect")
     return Server(
         "spark",
-        ("spark-thrift", "spark-connect"),
+        ("spark-thrift", "spark-connect", "spark-web"),
         java(
             [
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
+                # A statement that fills the heap fails after seconds, not minutes, in which nobody gets an answer.
+                "-XX:GCTimeLimit=50",
+                "-XX:GCHeapFreeLimit=20",
                 *OPENED,
                 f"-Djava.io.tmpdir={layout.folder('tmp')}",
             ]
@@ -177,8 +191,59 @@ def spark(layout: Layout) -> Server:
     )
 
 
+def _page(layout: Layout) -> dict[str, str]:
+    """Spark's web page, which lists running statements and ends them, for whoever signs with the token."""
+    return {
+        "spark.ui.enabled": "true",
+        "spark.ui.port": str(layout.ports["spark-web"]),
+        "spark.port.maxRetries": "0",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.ui.threadDumpsEnabled": "false",
+        "spark.ui.filters": "org.apache.spark.ui.JWSFilter",
+        "spark.org.apache.spark.ui.JWSFilter.param.secretKey": layout.token,
+    }
+
+
+def _limits(layout: Layout) -> dict[str, str]:
+    """What keeps a statement of one reader from ending or holding up the server of all."""
+    return {
+        "spark.driver.maxResultSize": f"{layout.settings.result_megabytes}m",
+        "spark.sql.thriftServer.incrementalCollect": "false",
+        "spark.sql.thriftServer.interruptOnCancel": "true",
+        "spark.sql.thriftServer.queryTimeout": f"{math.ceil(layout.settings.hive_query_seconds)}s",
+        # A task that runs out of memory fails; by default it ends the process, here the whole server.
+        "spark.executor.killOnFatalError.depth": "0",
+        # A collection of garbage that takes two minutes would have the only executor removed, which cannot come back:
+        # it ends the process ten minutes later.
+        "spark.network.timeout": "86400s",
+        "spark.executor.heartbeat.maxFailures": str(2**31 - 1),
+    }
+
+
+def without_shell(jar: Path, copy: Path) -> Path:
+    """Copy Hive's procedural language without its lexer.
+
+    A session opened with `set:hivevar:mode=HPLSQL` can run `HOST 'command'` as the server's user, and no setting
+    forbids it. Without the whole jar HiveServer2 runs no statement; without this class it runs all but that language.
+    """
+    with zipfile.ZipFile(jar) as source, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            if entry.filename != LEXER:
+                target.writestr(entry, source.read(entry))
+    return copy
+
+
+def hive_jars(folder: Path) -> list[str | Path]:
+    """The jars of HiveServer2, one of them as a copy in the folder that gives no shell."""
+    jars = sorted((parts.SHARE / "hive").glob("*.jar"))
+    return [without_shell(jar, folder / jar.name) if jar.name.startswith("hive-hplsql-") else jar for jar in jars]
+
+
 def hiveserver2(layout: Layout) -> Server:
-    """HiveServer2 with Tez inside its own process, without YARN, and its web page."""
+    """HiveServer2 with Tez inside its own process, without YARN.
+
+    Its web page is off: nothing but Kerberos or PAM keeps its configuration and logs from other users.
+    """
     shared, folder = client_conf(layout), layout.folder("conf", "hiveserver2")
     write_log4j(folder)
     scratch = layout.folder("tmp", "hive")
@@ -205,27 +270,27 @@ def hiveserver2(layout: Layout) -> Server:
             "tez.counters.max": 2000,  # its own 120 are fewer than a query of several parts counts
             "hive.exec.submit.local.task.via.child": "false",
             "hive.server2.thrift.port": layout.ports["hiveserver2"],
-            "hive.server2.webui.host": HOST,
-            "hive.server2.webui.port": layout.ports["hiveserver2-web"],
+            "hive.server2.webui.port": 0,
+            "hive.server2.builtin.udf.blacklist": ",".join(REFUSED_FUNCTIONS),
+            "hive.query.timeout.seconds": f"{math.ceil(layout.settings.hive_query_seconds)}s",
             "hive.server2.sleep.interval.between.start.attempts": "1s",  # it starts beside HDFS and the metastore
             "hive.server2.max.start.attempts": 60,
-            "hive.server2.async.exec.async.compile": "true",  # a statement can be cancelled while it is compiled
+            "hive.resultset.use.unique.column.names": "false",  # the columns of SELECT * are named without their table
             "hive.server2.materializedviews.registry.impl": "DUMMY",  # there are none, and looking takes seconds
             "hive.default.nulls.last": "false",  # as Spark orders
             "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
-            "hive.exec.scratchdir": f"{layout.root}/.hive",
             "hive.exec.local.scratchdir": scratch,
             "hive.downloaded.resources.dir": scratch / "resources",
             "hive.server2.logging.operation.log.location": scratch / "operations",
         },
     )
-    classes: list[str | Path] = [folder, shared, parts.SHARE / "hive" / "*"]
+    classes: list[str | Path] = [folder, shared, *hive_jars(layout.folder("conf", "hiveserver2", "jars"))]
     options = ["-Xmx2g", "-XX:+UseParallelGC", *OPENED, f"-Djava.io.tmpdir={layout.folder('tmp')}"]
     derby = f"-Dderby.stream.error.file={layout.folder('logs') / 'hiveserver2-derby.log'}"
     return Server(
         "hiveserver2",
-        ("hiveserver2", "hiveserver2-web"),
+        ("hiveserver2",),
         java([*options, derby], classes, "org.apache.hive.service.server.HiveServer2"),
-        lambda: is_listening(layout.address("hiveserver2")) and web_answers(layout.address("hiveserver2-web")),
+        lambda: is_listening(layout.address("hiveserver2")),
         environment={**layout.identity, "HADOOP_CONF_DIR": str(shared)},
     )

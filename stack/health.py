@@ -25,14 +25,15 @@ def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
         "datanode": (settings.webhdfs, lambda: probes.hdfs_answers(settings.webhdfs)),
         "metastore": (settings.metastore, lambda: probes.is_listening(urlsplit(settings.metastore).netloc)),
     }
-    if spark.scheme == "sc":
+    if spark.scheme in ("sc", ""):
         asked["spark-connect"] = (settings.spark, lambda: probes.is_listening(spark.netloc))
     local = processes.read(settings)["processes"]
     engines = {"spark": "spark-thrift", "hive": "hiveserver2"}
     for engine, server in engines.items():  # of two engines the one that is used, and the other where `up` started it
         if engine == settings.engine or server.removesuffix("-thrift") in local:
             chosen = settings.model_copy(update={"engine": engine})
-            asked[server] = (chosen.sql_server, functools.partial(_answers, chosen))
+            address = settings.hiveserver2 if engine == "hive" else settings.spark_thrift
+            asked[server] = (address, functools.partial(_answers, chosen))
     return asked
 
 
@@ -58,7 +59,7 @@ def status(settings: Settings) -> list[tuple[Any, ...]]:
         for (name, (address, _)), answer in zip(asked.items(), answers, strict=True):
             process = local.get(runs_in.get(name, name))
             where = "not ours" if process is None else str(process.pid) if process.handle() else "ended"
-            rows.append((name, address, where, HEALTHY if answer.result() else "does not answer"))
+            rows.append((name, address or "not set", where, HEALTHY if answer.result() else "does not answer"))
     return rows
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +26,8 @@ PORTS = {
     "metastore": 9083,
     "spark-thrift": 10000,
     "spark-connect": 15002,
+    "spark-web": 4040,
     "hiveserver2": 10001,
-    "hiveserver2-web": 10002,
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 
@@ -87,8 +89,22 @@ class Layout:
             "metastore": f"thrift://{self.address('metastore')}",
             "spark_thrift": self.address("spark-thrift"),
             "spark": f"sc://{self.address('spark-connect')}",
+            "spark_web": f"http://{self.address('spark-web')}",
+            "spark_token_file": str(self.token_file),
             "hiveserver2": self.address("hiveserver2"),
         }
+
+    @property
+    def token_file(self) -> Path:
+        """The file of the home that holds the token."""
+        return self.settings.home / "spark.token"
+
+    @property
+    def token(self) -> str:
+        """What Spark Connect and Spark's web page require of their clients, generated once for a home."""
+        if not self.token_file.exists():
+            write_secret(self.token_file, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))
+        return self.token_file.read_text(encoding="utf-8")
 
     def folder(self, *names: str) -> Path:
         """A folder of the stack, made when missing."""
@@ -113,9 +129,20 @@ def write_xml(path: Path, properties: Mapping[str, Any]) -> None:
     path.write_text(f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n')
 
 
-def write_properties(path: Path, properties: Mapping[str, Any]) -> None:
-    """Write a settings file of key=value lines."""
-    path.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+def write_properties(path: Path, properties: Mapping[str, Any], is_secret: bool = False) -> None:
+    """Write a settings file of key=value lines; one with a secret can be read by its user alone."""
+    text = "".join(f"{name}={value}\n" for name, value in properties.items())
+    if is_secret:
+        write_secret(path, text)
+    else:
+        path.write_text(text)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that no other user can read."""
+    path.unlink(missing_ok=True)  # its mode counts only when it is new
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_log4j(folder: Path) -> None:

@@ -22,7 +22,7 @@ from xml.sax.saxutils import quoteattr
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from etl.errors import WarehouseError
+from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT
 from etl.terminal import progress
 
@@ -71,7 +71,9 @@ def java_version(java: Path) -> int | None:
 def candidates() -> Iterator[Path]:
     """Where a Java runtime may be, best first."""
     if home := os.environ.get("JAVA_HOME"):
-        yield Path(home) / "bin" / "java"
+        if not (named := Path(home) / "bin" / "java").exists():
+            raise UsageError(f"JAVA_HOME is {home}, but there is no {named}", "correct or unset JAVA_HOME")
+        yield named
     if found := shutil.which("java"):
         yield Path(found)
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection, Mapping
 
 from etl.errors import UsageError
-from etl.settings import Settings
+from etl.settings import Settings, near
 from stack.layout import HOST, PORTS
+
+LEAVES = ("spark", "hiveserver2")  # no other server of the stack connects to them
 
 
 def is_free(port: int) -> bool:
@@ -29,19 +32,33 @@ def _free_port(taken: set[int]) -> int:
             return port
 
 
-def choose_ports(settings: Settings, kept: dict[str, int]) -> dict[str, int]:
-    """A port per name: the kept one of a running server, the one that was set, the well-known one, or a free one.
+def choose_ports(settings: Settings, before: Mapping[str, int], running: Collection[str] = ()) -> dict[str, int]:
+    """A port per name: that of a running server, the one that was set, the one of last time, the well-known, or any.
 
-    Raises UsageError for a port that was set and is taken, or a name that is not known.
+    `before` are the ports of last time; these and the well-known ones count where they are free. Raises UsageError for
+    a name that does not exist and a port that is taken but was set, or is the one where running servers look for an
+    ended one.
     """
     if unknown := set(settings.ports) - set(PORTS):
-        raise UsageError(f"unknown port name {min(unknown)!r}", f"known are {', '.join(PORTS)}")
-    chosen = dict(kept)
-    for name in sorted(set(PORTS) - set(kept), key=lambda name: not settings.ports.get(name)):  # what was set, first
+        name = min(unknown)
+        raise UsageError(f"unknown port name {name!r}", near(name, PORTS, f"the names are {', '.join(PORTS)}"))
+    chosen = {name: before[name] for name in PORTS if name in before and _server(name) in running}
+    for name in sorted(set(PORTS) - set(chosen), key=lambda name: not settings.ports.get(name)):  # what was set, first
         wanted = settings.ports.get(name)
         if wanted and (wanted in chosen.values() or not is_free(wanted)):
             raise UsageError(f"port {wanted} for {name} is taken", "end what listens there or set another port")
-        if wanted is None and PORTS[name] not in chosen.values() and is_free(PORTS[name]):
-            wanted = PORTS[name]
-        chosen[name] = wanted or _free_port({*chosen.values(), *PORTS.values()})
+        last = before.get(name)
+        if running and last and _server(name) not in LEAVES and not is_free(last):
+            raise UsageError(
+                f"port {last} of {name}, which the running servers use, is taken", "run ./warehouse down, then up"
+            )
+        others = {*chosen.values(), *(port for other, port in before.items() if other != name)}
+        usual = [last, None if wanted == 0 else PORTS[name]]
+        free = next((port for port in usual if port and port not in others and is_free(port)), None)
+        chosen[name] = wanted or free or _free_port({*others, *PORTS.values()})
     return {name: chosen[name] for name in PORTS}
+
+
+def _server(name: str) -> str:
+    """The server whose port it is."""
+    return name.partition("-")[0]

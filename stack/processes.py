@@ -12,14 +12,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
+from etl import local_stack
 from etl.errors import ServerError, UsageError, WarehouseError
+from etl.local_stack import Process
 from etl.settings import Settings
 from etl.terminal import progress
 from stack import parts, servers
@@ -29,33 +31,14 @@ from stack.ports import choose_ports
 START_SECONDS = 120
 STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
-
-
-@dataclass(frozen=True)
-class Process:
-    """A started server: its process id and when that process began, so that no other is ever meant."""
-
-    name: str
-    pid: int
-    began: float
-
-    def handle(self) -> psutil.Process | None:
-        """The running process, None when it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            return process if alive and abs(process.create_time() - self.began) < 1 else None
-        except psutil.Error:
-            return None
+TAIL_BYTES = 64 << 10
+LOG_BYTES = 10 << 20  # a longer log is put aside at the next start of its server, in place of the one before
 
 
 def read(settings: Settings) -> dict[str, Any]:
     """What `up` recorded: {"ports": {...}, "settings": {...}, "processes": {name: Process}}."""
-    if not settings.stack_file.exists():
-        return {"ports": {}, "settings": {}, "processes": {}}
-    state: dict[str, Any] = json.loads(settings.stack_file.read_text())
-    state["processes"] = {row["name"]: Process(**row) for row in state["processes"]}
-    return state
+    stack = local_stack.read(settings.home)
+    return {"ports": stack.ports, "settings": stack.settings, "processes": stack.processes}
 
 
 def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
@@ -65,6 +48,10 @@ def _write(layout: Layout, engine: str, processes: dict[str, Process]) -> None:
         "settings": {**layout.addresses, "engine": settings.engine if engine == "all" else engine},
         "processes": [asdict(process) for process in processes.values()],
     }
+    _record(settings, state)
+
+
+def _record(settings: Settings, state: dict[str, Any]) -> None:
     draft = settings.stack_file.with_suffix(".tmp")
     draft.write_text(json.dumps(state, indent=2))
     draft.replace(settings.stack_file)
@@ -88,10 +75,13 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def up(settings: Settings, say: Callable[[str], None], engine: str | None = None) -> dict[str, Any]:
+def up(
+    settings: Settings, say: Callable[[str], None], engine: str | None = None, until: int | None = None
+) -> dict[str, Any]:
     """Start every server that is not running, all side by side, and wait until all are healthy.
 
-    `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all.
+    `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all. With the
+    process id `until` the servers are stopped when that process ends, however it ends; else they run until `down`.
     Raises WarehouseError naming the server and its log when one does not start.
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
@@ -101,6 +91,10 @@ def up(settings: Settings, say: Callable[[str], None], engine: str | None = None
     with _alone(settings):
         try:
             with progress("start"):
+                if until is not None:
+                    from stack import watchdog
+
+                    watchdog.start(until, settings.home)
                 return _up(settings, say, engine or settings.engine)
         except OSError as error:
             raise WarehouseError(
@@ -116,7 +110,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
             f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
         )
     parts.ensure_jars(say)
-    layout = Layout(settings, choose_ports(settings, before if running else {}))
+    layout = Layout(settings, choose_ports(settings, before, running))
     if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
         shutil.rmtree(layout.folder("tmp"))
     wanted = servers.all_servers(layout, engine)
@@ -163,6 +157,8 @@ def _environment(server: Server) -> dict[str, str]:
 
 def _start(layout: Layout, server: Server) -> Process:
     log = layout.folder("logs") / f"{server.name}.log"
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.old"))
     with log.open("ab") as out:
         started = subprocess.Popen(
             server.command,
@@ -195,9 +191,33 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
 
 def _last_words(log: Path) -> str:
     """The last line of a log that tells of an error."""
-    lines = log.read_text(errors="replace").splitlines()[-200:]
+    lines = _tail(log)
     telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
     return (telling or lines or ["no word in its log"])[-1].strip()[:300]
+
+
+def _tail(log: Path) -> list[str]:
+    """The last lines of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()[-200:]
+    except OSError:
+        return []
+
+
+def ended(settings: Settings) -> list[str]:
+    """A sentence for each server that `up` started and that ended by itself: when, and out of memory or by what."""
+    sentences = []
+    for name in local_stack.read(settings.home).ended:
+        log = settings.home / "logs" / f"{name}.log"
+        lines = _tail(log)
+        is_full = any("OutOfMemoryError" in line for line in lines[-50:])
+        times = [line[:19] for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)]
+        cause = "out of memory" if is_full else f"see {log}"
+        when = f", last line at {times[-1]} UTC" if times else ""
+        sentences.append(f"{name} has ended ({cause}{when})")
+    return sentences
 
 
 def down(settings: Settings) -> list[str]:
@@ -216,5 +236,6 @@ def down(settings: Settings) -> list[str]:
             except psutil.TimeoutExpired:
                 handle.kill()
                 handle.wait(STOP_SECONDS)
-        settings.stack_file.unlink(missing_ok=True)
+        if settings.stack_file.exists():  # the ports stay this home's, for connections that people saved
+            _record(settings, {**read(settings), "processes": []})
         return ended

@@ -45,7 +45,7 @@ def kafka(layout: Layout) -> Server:
     )
     classes: list[str | Path] = [folder, parts.SHARE / "kafka" / "*"]
     options = ["-Xmx512m", *SMALL]
-    cluster = uuid.uuid5(uuid.NAMESPACE_URL, "warehouse").hex[:22]
+    cluster = uuid.uuid4().hex[:22]  # counts when the storage is formatted: a home's Kafka is told from any other
     made = java(options, classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
     return Server(
         "kafka",
@@ -84,6 +84,7 @@ def hdfs(layout: Layout) -> list[Server]:
             "dfs.datanode.hostname": HOST,
             "dfs.namenode.safemode.extension": 0,
             "dfs.heartbeat.interval": 1,
+            "dfs.webhdfs.rest-csrf.enabled": "true",  # a form of a web page cannot send the header this asks for
             **QUICK_CLOSE,
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
         },

@@ -37,7 +37,7 @@ def beeline_words(settings: Settings, file: SqlFile) -> list[str]:
     assert published
     newest = seen.folders[-1]
     folder = {"folder_compaction": str(newest.compaction), "folder_landing": str(newest.last)}
-    release = {"release": str(published.release), "landing": str(published.landing), "objects": "none"}
+    release = {"release": str(published.release), "landing": str(published.landing), "hashes": "none"}
     given = {"warehouse_root": settings.warehouse_root, **seen.parameters, **folder, **release}
     variables = (word for name in file.parameters for word in ("--hivevar", f"{name}={given[name]}"))
     return ["-f", str(file.path), *variables]

@@ -12,10 +12,11 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from messages import attempt
+from messages import REQUIRED, attempt
 from sqlglot import exp
 
 from etl import sqlfile
+from etl.land.spark_job import limits
 
 Path = tuple[str | int, ...]
 Kind = Any  # {key: kind}, [kind of the elements], or the name of a scalar type
@@ -42,12 +43,25 @@ def _paths(kind: Kind, path: Path = ()) -> Iterator[tuple[Path, Kind]]:
         yield from _paths(inner, (*path, step))
 
 
-(_FILE,) = (file for file in sqlfile.files("1_raw") if "payload" in dict(file.columns))
-CONTRACT = _kind(exp.DataType.build(dict(_FILE.columns)["payload"], dialect="hive"))
+(FILE,) = (file for file in sqlfile.files("1_raw") if "payload" in dict(file.columns))
+CONTRACT = _kind(exp.DataType.build(dict(FILE.columns)["payload"], dialect="hive"))
+
+
+def _spark_type(kind: Kind) -> Any:
+    """A type as Spark writes it in `StructType.json()`."""
+    if isinstance(kind, dict):
+        return {"type": "struct", "fields": [{"name": name, "type": _spark_type(one)} for name, one in kind.items()]}
+    scalars = {"string": "string", "bigint": "long", "boolean": "boolean"}
+    return {"type": "array", "elementType": _spark_type(kind[0])} if isinstance(kind, list) else scalars[kind]
+
+
+RULES_OF_CONTRACT = json.dumps(_spark_type(CONTRACT)), *limits(FILE)
 PATHS = dict(_paths(CONTRACT))
 KEYS = [path for path in PATHS if path and isinstance(path[-1], str)]
 INTEGERS = [path for path, kind in PATHS.items() if kind == "bigint"]
 STRINGS = [path for path, kind in PATHS.items() if kind == "string"]
+IDS = [(name,) for name in REQUIRED]
+LONGEST = 65_536  # bytes of UTF-8 of a text
 OBJECTS = {path: kind for path, kind in PATHS.items() if isinstance(kind, dict)}
 
 
@@ -110,8 +124,20 @@ Rejected = Iterator[tuple[str, bytes, str]]  # and words of the reason
 def _absent() -> Accepted:
     for path in filter(None, PATHS):
         name = written(path)
-        yield f"no {name}", replaced(f"no {name}", path, "")
-        yield f"null at {name}", changed(f"null at {name}", path, "null")
+        if path not in IDS:
+            yield f"no {name}", replaced(f"no {name}", path, "")
+            yield f"null at {name}", changed(f"null at {name}", path, "null")
+
+
+def _absent_ids() -> Rejected:
+    for path in IDS:
+        for state, members in {"missing": "", "null": member(path, "null"), "empty": member(path, '""')}.items():
+            words = f"required field is {state} at {written(path)}"
+            yield f"{state} {written(path)}", replaced("wrong", path, members), words
+        for state, pair in {"null": ("null", '"x"'), "empty": ('"x"', '""')}.items():
+            members = ",".join(member(path, literal) for literal in pair)
+            words = f"required field is {state} at {written(path)}"
+            yield f"{written(path)} twice, once {state}", replaced("wrong", path, members), words
 
 
 def _wrong() -> Rejected:
@@ -143,7 +169,8 @@ def _unknown() -> Accepted:
 def _positions() -> Rejected:
     for path, name in itertools.product(OBJECTS, ("0", "+1", "_col0", "_col99")):
         text = within(path, f'"{name}":1')
-        yield f"{name} in {written(path)}", changed("wrong", path, text), f"key {name} at {written(path)} is how Hive"
+        shown = f'"{name}"' if name.startswith("+") else name
+        yield f"{name} in {written(path)}", changed("wrong", path, text), f"key {shown} at {written(path)} is how Hive"
 
 
 CASES: dict[str, Callable[[str], str]] = {
@@ -173,6 +200,8 @@ def _twice() -> Accepted:
         first, again = original(path), AGAIN[word(path)]
         for what, pair in {"again": (first, again), "at last": (again, first), "then null": (first, "null")}.items():
             name = f"{written(path)} {what}"
+            if "null" in pair and path in IDS:
+                continue
             yield name, replaced(name, path, ",".join(member(path, literal) for literal in pair))
 
 
@@ -208,7 +237,29 @@ TEXTS = {
 
 def _texts() -> Accepted:
     for path, (what, literal) in itertools.product(STRINGS, TEXTS.items()):
+        if path in IDS and what == "empty":
+            continue
         yield f"{what} at {written(path)}", changed(f"{what} at {written(path)}", path, literal)
+
+
+def _long(characters: str) -> Iterator[tuple[str, bytes]]:
+    """A text at each path of one, and in an unknown field of each object; a character has two bytes."""
+    literal = json.dumps(characters, ensure_ascii=False)
+    for path in STRINGS:
+        yield written(path), changed(f"long {written(path)}", path, literal)
+    for path in OBJECTS:
+        name = f"long in {written(path)}"
+        yield f"unknown in {written(path)}", changed(name, path, within(path, f'"unknown":[{literal}]'))
+
+
+def _longest() -> Accepted:
+    yield from _long("é" * (LONGEST // 2))
+
+
+def _too_long() -> Rejected:
+    for name, message in _long("é" * (LONGEST // 2) + "x"):
+        path = f"{name.removeprefix('unknown in ')}.unknown[0]" if name.startswith("unknown") else name
+        yield name, message, f"text of 65,537 bytes, more than 65,536, at {path}"
 
 
 NO_TEXTS = {
@@ -233,18 +284,21 @@ ACCEPTED = {
         "twice": _twice,
         "integer": _integers,
         "text": _texts,
+        "longest text": _longest,
     }.items()
     for name, message in cases()
 }
 REJECTED = {
     f"{group}: {name}": (message, words)
     for group, refused in {
+        "required": _absent_ids,
         "wrong type": _wrong,
         "position": _positions,
         "another case": _other_case,
         "twice": _twice_wrong,
         "no such integer": _no_integers,
         "no text": _no_texts,
+        "too long a text": _too_long,
     }.items()
     for name, message, words in refused()
 }

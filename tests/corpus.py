@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import contract_messages
 import odd_messages
+from messages import identified
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
 
@@ -17,17 +18,16 @@ class Case(NamedTuple):
 
 
 def _inside(cases: dict[str, bytes], words: str | None) -> dict[str, Case]:
-    """JSON, or what is none, as an unknown field: of itself it is no fault there."""
-    return {name: Case(b'{"unknown":' + value + b"}", words) for name, value in cases.items()}
-
-
-def _alone(cases: dict[str, bytes], words: str) -> dict[str, Case]:
-    return {name: Case(value, None if value.lstrip().startswith(b"{") else words) for name, value in cases.items()}
+    """JSON, or what is not JSON, as an unknown field: of itself it is no fault there."""
+    return {
+        name: Case(identified(f"RFC {number}", b'"unknown":' + value), words)
+        for number, (name, value) in enumerate(cases.items())
+    }
 
 
 GROUPS = {
     "RFC 8259, valid": _inside(VALID, None),
-    "RFC 8259, valid, alone": _alone(VALID, " at $"),
+    "RFC 8259, valid, alone": {name: Case(value, " at $") for name, value in VALID.items()},
     "RFC 8259, invalid": _inside(INVALID, "not "),
     "RFC 8259, invalid, alone": {name: Case(value, "") for name, value in INVALID.items()},
     **{f"RFC 8259, {rule}": _inside(cases, "") for rule, cases in VALID_BUT_REFUSED.items()},

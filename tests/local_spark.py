@@ -24,7 +24,6 @@ from etl.sqlfile import SQL, SqlFile, files
 from stack import parts
 from stack.engines import OPENED
 
-DATABASES = ("raw", "flat", "marts", "ops", "candidate")
 FIRST = {  # of every parameter: one raw folder, landing 1, no compaction, release 1
     "landing": 1,
     "release": 1,
@@ -32,6 +31,7 @@ FIRST = {  # of every parameter: one raw folder, landing 1, no compaction, relea
     "folder_landing": 1,
     "compaction": 0,
     "compacted": 0,
+    "hashes": "none",
 }
 AS_TEXT = ("timestamp", "date", "decimal")  # types that JSON does not have
 
@@ -39,18 +39,19 @@ AS_TEXT = ("timestamp", "date", "decimal")  # types that JSON does not have
 class Warehouse:
     """Tables of a few rows, in a folder."""
 
-    def __init__(self, session: Any, root: Path, columns: Mapping[str, str]) -> None:
+    def __init__(self, session: Any, root: Path, columns: Mapping[str, str], objects: dict[str, str]) -> None:
         self._session, self._root, self._columns = session, root, columns
+        self._objects = objects  # VIEW or TABLE by name: what there is by now
         for pointer in ("published", "candidate"):  # views cannot be made without them
             self.run(f"0_ops/{pointer}.sql")
 
     def given(self, name: str, *rows: Mapping[str, Any]) -> None:
         """Let a table or view hold these rows; columns that a row leaves out are NULL.
 
-        Rows of a raw table are lines of JSON in the folder of its partition, of any other they are a view.
+        Rows of a raw table are lines of JSON in the folder of its partition, of another or a view they are a view.
         """
         database, _, table = name.partition(".")
-        if database == "raw":
+        if database == "raw" and table[:-1].endswith("_v"):
             self._given_raw(f"1_raw/{table}.sql", name, rows)
             return
         columns = self._columns[name.replace("candidate.", "flat.")]
@@ -58,6 +59,7 @@ class Warehouse:
         values = f"FROM VALUES {lines or '(NULL)'} AS given (line){'' if rows else ' WHERE FALSE'}"
         read = f"FROM_JSON(line, {quoted(columns)}, MAP('mode', 'FAILFAST'))"
         self._sql(f"CREATE DATABASE IF NOT EXISTS {database}")
+        self._objects[name] = "VIEW"
         self._sql(f"CREATE OR REPLACE VIEW {name} AS SELECT r.* FROM (SELECT {read} AS r {values}) AS rows")
 
     def _given_raw(self, place: str, name: str, rows: tuple[Mapping[str, Any], ...]) -> None:
@@ -76,9 +78,17 @@ class Warehouse:
     def run(self, place: str, **values: Any) -> None:
         """Run a file of sql/ with these parameters; those that are left out are as in a first build."""
         file = SqlFile.read(SQL / place)
-        given = {"warehouse_root": f"file://{self._root}", **FIRST, **values}
-        for statement in file.statements({name: str(given[name]) for name in file.parameters}):
+        self._objects |= {file.name: "VIEW"} | ({file.table: "TABLE"} if file.columns else {})
+        for statement in file.statements(parameters(file, self._root, values)):
             self._sql(statement)
+
+    def show_candidate(self, place: str, **values: Any) -> None:
+        """Make the view of a file in the database candidate, which looks at ops.candidate."""
+        file = SqlFile.read(SQL / place)
+        create, _ = file.view(parameters(file, self._root, values), is_candidate=True)
+        self._objects[f"candidate.{file.name.partition('.')[2]}"] = "VIEW"
+        self._sql("CREATE DATABASE IF NOT EXISTS candidate")
+        self._sql(create)
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a query, sorted; times, dates and decimals are text."""
@@ -96,6 +106,12 @@ class Warehouse:
         return execute(self._session, statement)
 
 
+def parameters(file: SqlFile, root: Path, values: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters that the file declares: those given, the others as in a first build."""
+    known = {"warehouse_root": f"file://{root}", **FIRST, **values}
+    return {name: str(known[name]) for name in file.parameters}
+
+
 def execute(session: Any, statement: str) -> Any:
     """Run a statement; an error of Spark is its message without the Java trace."""
     try:
@@ -109,31 +125,29 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def declared() -> dict[str, str]:
+    """The columns of every table and view, as the files declare them; a mere view has those of what it reads first."""
+    columns: dict[str, str] = {}
+    for file in files("[0-3]_*"):
+        own = ", ".join(f"`{name}` {kind}" for name, kind in file.columns)
+        columns[file.table] = columns[file.name] = own or columns.get(next(iter(file.reads), ""), "")
+    return columns
+
+
 class LocalSpark:
     """Spark in a Java process of its own, with one thread."""
 
-    def __init__(self, session: Any, root: Path) -> None:
+    def __init__(self, session: Any) -> None:
         self._session = session
-        self._columns = self._declared(root)
-
-    def _declared(self, root: Path) -> dict[str, str]:
-        """The columns of every table and view, as the files declare them."""
-        columns = {}
-        values = {"warehouse_root": f"file://{root}", **FIRST}
-        for file in files("[0-3]_*"):
-            for statement in file.statements({name: str(values[name]) for name in file.parameters}):
-                if statement.startswith("CREATE"):
-                    execute(self._session, statement)
-            for name in {file.name, file.table}:
-                if self._session.catalog().tableExists(name):
-                    columns[name] = self._session.table(name).schema().toDDL()
-        return columns
+        self._columns = declared()
+        self._objects: dict[str, str] = {}
 
     def warehouse(self, root: Path) -> Warehouse:
         """An empty warehouse in a folder; what an earlier one held is gone."""
-        for database in DATABASES:
-            execute(self._session, f"DROP DATABASE IF EXISTS {database} CASCADE")
-        return Warehouse(self._session, root, self._columns)
+        for name, kind in self._objects.items():
+            execute(self._session, f"DROP {kind} IF EXISTS {name}")
+        self._objects.clear()
+        return Warehouse(self._session, root, self._columns, self._objects)
 
 
 @contextlib.contextmanager
@@ -154,6 +168,7 @@ def local_spark(folder: Path) -> Iterator[LocalSpark]:
         "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:tests;create=true",
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
+        "spark.hadoop.hive.stats.autogather": "false",
     }
     log = os.open(folder / "spark.log", os.O_CREAT | os.O_WRONLY)
     classes = [parts.SHARE / "spark/*", parts.pyspark_jars() / "*"]
@@ -163,6 +178,6 @@ def local_spark(folder: Path) -> Iterator[LocalSpark]:
             builder = java.jvm.org.apache.spark.sql.SparkSession.builder()
             for name, value in settings.items():
                 builder = builder.config(name, str(value))
-            yield LocalSpark(builder.enableHiveSupport().getOrCreate(), folder / "declared")
+            yield LocalSpark(builder.enableHiveSupport().getOrCreate())
     finally:
         os.close(log)

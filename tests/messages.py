@@ -54,9 +54,9 @@ def holding(name: str, **changes: Any) -> dict[str, Any]:
     return attempt(name, sequences={"id": "set", "counts": counts(), "questions": [question()], **changes})
 
 
+REQUIRED = ("keen_id", "user_exam_id", "base_exam_id", "exam_name")
 EXTRA = {"unknown": {"deep": [1, None, {"id": "x"}]}}
 ACCEPTED: list[Any] = [
-    {},
     attempt("no sequences", sequences=None),
     attempt("empty sequences", sequences={}),
     holding("no counts", counts=None),
@@ -84,11 +84,6 @@ ACCEPTED: list[Any] = [
     },
     attempt("twice", exam_name="told first", max_attempts="1"),
     attempt("twice", exam_name="told last", max_attempts="2", sequences={"questions": [question(), question()]}),
-    attempt("no id", keen_id=None),
-    attempt("no id", keen_id=None),
-    attempt("empty id", keen_id=""),
-    attempt("empty id", keen_id=""),
-    attempt("nobody", user_exam_id=None, base_exam_id=None),
     attempt("two events", keen_id="keen one", exam_name="two events, one attempt"),
     attempt("two events", keen_id="keen two"),
     *(
@@ -129,7 +124,6 @@ ACCEPTED: list[Any] = [
         attempt("names", keen_id=f"name {number}", exam_name=name)
         for number, name in enumerate(
             (
-                "",
                 " ",
                 "NULL",
                 "\\N",
@@ -144,8 +138,15 @@ ACCEPTED: list[Any] = [
     ),
     json.dumps(attempt("pretty"), indent=4).replace("\n", "\r\n").encode(),
     json.dumps(attempt("escaped 🎓"), ensure_ascii=True).encode(),
-    b'{"exam_name": "first", "base_exam_id": "said twice", "exam_name": "last"}',
+    b'{"keen_id": "name twice", "user_exam_id": "name twice", "exam_name": "first", "base_exam_id": "name twice",'
+    b' "exam_name": "last"}',
 ]
+
+
+def identified(name: str, members: bytes) -> bytes:
+    """An object with the required fields, of this name, in front of these members."""
+    ids = json.dumps({field: f"{field} {name}" for field in REQUIRED})
+    return ids[:-1].encode() + b", " + members + b"}"
 
 
 def text(message: Any) -> bytes:
@@ -165,6 +166,14 @@ REJECTED: list[tuple[bytes | None, str]] = [
     (b"[]", "expected object, got array at $"),
     (b"null", "expected object, got null at $"),
     (b'{"unknown": ' + b"[" * 200 + b"]" * 200 + b"}", "nested deeper than 100 levels"),
+    (b"{}", "required field is missing at $.keen_id"),
+    (text({"schema": {"type": "struct"}, "payload": attempt("a")}), "required field is missing at $.keen_id"),
+    (text({"before": None, "after": attempt("a"), "op": "c"}), "required field is missing at $.keen_id"),
+    (text(attempt("a", keen_id=None)), "required field is null at $.keen_id"),
+    (text(attempt("a", keen_id="")), "required field is empty at $.keen_id"),
+    (text(attempt("a", user_exam_id=None, base_exam_id=None)), "required field is null at $.user_exam_id"),
+    (text(attempt("a", exam_name="")), "required field is empty at $.exam_name"),
+    (text(attempt("a", exam_name="x" * 65_537)), "text of 65,537 bytes, more than 65,536, at $.exam_name"),
     (text({"Keen_ID": "a"}), "key Keen_ID at $ differs only in case from keen_id"),
     (text(attempt("a", exam_name=5)), "expected string, got integer at $.exam_name"),
     (text(attempt("a", sequences=[])), "expected object, got array at $.sequences"),

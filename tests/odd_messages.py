@@ -61,10 +61,9 @@ ACCEPTED = {
     "no counts": text(attempt("odd: no counts", sequences={"questions": [question()]})),
     "many options": text(holding("many options", questions=[question(options=[{"checked": True}] * OPTIONS), None])),
     "many questions": text(holding("many questions", questions=[{}, None] * 500)),
-    "a name of 1 MB": text(attempt("a name of 1 MB", exam_name="é" * (MEGABYTE // 2))),
     "100 levels": changed("100 levels", (), within((), f'"unknown":{"[" * 99}{"]" * 99}')),
     # Its line is twice as long: line ends move it to `original` as well.
-    "10 MB": json.dumps(attempt("10 MB", unknown="x" * (10 * MEGABYTE)), indent=1).encode(),
+    "10 MB": json.dumps(attempt("10 MB", unknown=["x" * 65_536] * 160), indent=1).encode(),
 }
 
 _BOM = b"\xef\xbb\xbf"
@@ -97,6 +96,14 @@ REJECTED: dict[str, tuple[bytes | None, str]] = {
     "65,536 options, the last one wrong": (
         text(holding("wrong", questions=[question(options=[{}] * (OPTIONS - 1) + [1])])),
         "expected object, got integer at $.sequences.questions[0].options[65535]",
+    ),
+    "a name of 1 MB": (
+        text(attempt("wrong", exam_name="é" * (MEGABYTE // 2))),
+        "text of 1,048,576 bytes, more than 65,536, at $.exam_name",
+    ),
+    "10 MB in one text": (
+        text(attempt("wrong", unknown="x" * (10 * MEGABYTE))),
+        "text of 10,485,760 bytes, more than 65,536, at $.unknown",
     ),
     "10 MB": (text(attempt("wrong", unknown="x" * (10 * MEGABYTE)))[:-1], "not JSON: ends too early"),
 }

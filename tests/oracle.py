@@ -44,6 +44,9 @@ CONTRACT = {
     "sequences": _SEQUENCES,
 }
 
+REQUIRED = ("keen_id", "user_exam_id", "base_exam_id", "exam_name")
+TEXT_BYTES = 65_536
+
 
 class Message(NamedTuple):
     """A message where it stands in Kafka; `timestamp` counts milliseconds, a tombstone has no value."""
@@ -74,7 +77,14 @@ def is_accepted(value: bytes | None) -> bool:
             parse_constant=_refuse,
         )
         json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair cannot be encoded
-        return isinstance(parsed, tuple) and _depth(parsed) <= 100 and _fits(parsed, CONTRACT)
+        return (
+            isinstance(parsed, tuple)
+            and _depth(parsed) <= 100
+            and _longest(parsed) <= TEXT_BYTES
+            and _fits(parsed, CONTRACT)
+            and set(REQUIRED) <= {name for name, _ in parsed}
+            and all(value for name, value in parsed if name in REQUIRED)
+        )
     except (ValueError, RecursionError):
         return False
 
@@ -100,6 +110,15 @@ def _depth(value: Any) -> int:
     if isinstance(value, tuple):
         return 1 + max((_depth(item) for _, item in value), default=0)
     return 1 + max((_depth(item) for item in value), default=0) if isinstance(value, list) else 0
+
+
+def _longest(value: Any) -> int:
+    """The bytes of the longest text in a value."""
+    if isinstance(value, tuple):
+        return max((_longest(item) for _, item in value), default=0)
+    if isinstance(value, list):
+        return max(map(_longest, value), default=0)
+    return len(value.encode()) if isinstance(value, str) else 0
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 
 import psutil
+import pytest
 
 from etl import settings as settings_module
 from etl.errors import WarehouseError
@@ -59,6 +60,9 @@ class OwnStack:
         processes.down(settings_module.load(home=self.home))  # in case that someone killed the keeper
         if not keep:
             shutil.rmtree(self.home, ignore_errors=True)
+
+
+STACK = pytest.StashKey[OwnStack]()  # where the configuration of pytest holds it
 
 
 def keep(home: Path) -> int:

@@ -13,38 +13,39 @@ from playwright.sync_api import Browser
 
 from etl import sqlfile
 from etl.catalog import catalog_pages as site
-from etl.catalog.catalog import Catalog, Expected, catalog, described
+from etl.catalog.catalog import Catalog, Expected, bounded, catalog, described
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage import Lineage
-from etl.catalog.lineage_drawing import BOX, TALL, picture
+from etl.catalog.lineage_drawing import BOX, GAP, TALL, picture
 from etl.catalog.table_facts import Counted
 from etl.errors import UsageError
+from etl.pages.links import links
 from etl.settings import PROJECT, Settings, load
 from etl.sqlfile import SqlFile
 
 FILES = sqlfile.files()
 LINEAGE = Lineage(FILES)
 FILLED = [file for file in FILES if file.stage[0] in "234"]
+POINTERS = {"ops.published", "ops.candidate", "ops.metastore"}
 COUNTS = "payload.sequences.counts"
 QUESTION = "payload.sequences.questions[]"
 NASTY = "</td><script>document.title = 'taken'</script><img src=x onerror=alert(1)> ${x} {{ 7 * 7 }} \" '"
 # By hand: table, column, and what it is computed from.
-KNOWN = [
+SOURCES = [
     ("flat.messages_v1", "exam_name", {"payload.exam_name"}),
     ("flat.messages_v1", "correct_count", {f"{COUNTS}.correct"}),
-    ("flat.attempts_v1", "score", {"correct_count", "question_count"}),
-    ("flat.attempts_v1", "exam_name", {"exam_name"}),
-    ("flat.attempts_v1", "started_date", {"started_at"}),
-    ("flat.attempts_v1", "message_count", {"event_id", "kafka_topic", "kafka_partition", "kafka_offset"}),
-    ("flat.attempts_v1", "build_id", set()),
-    ("flat.attempt_questions_v1", "question_position", {"questions"}),
-    ("flat.attempt_questions_v1", "result", {"questions[].user_result"}),
-    ("flat.question_options_v1", "is_correct", {"questions[].options[]", "questions[].options[].correct"}),
+    ("flat.messages_v1", "score", {f"{COUNTS}.correct", f"{COUNTS}.total"}),
+    ("flat.messages_v1", "started_date", {"payload.started_at"}),
+    ("flat.messages_v1", "last_landing", set()),
+    ("flat.attempts_v1", "score", {"score"}),
+    ("flat.message_questions_v1", "question_position", {"payload.sequences.questions"}),
+    ("flat.message_questions_v1", "result", {f"{QUESTION}.user_result"}),
+    ("flat.message_options_v1", "is_correct", {f"{QUESTION}.options[]", f"{QUESTION}.options[].correct"}),
     ("marts.exams_v1", "mean_score", {"score"}),
     ("marts.exams_v1", "attempt_count", {""}),
     ("marts.daily_activity_v1", "started_hour", {"started_at"}),
     ("marts.questions_v1", "exam_name", {"exam_name"}),
-    ("reports.unknown_fields", "field_path", {"unknown_fields[].path"}),
+    ("reports.unknown_fields", "field_path", {"unknown_fields"}),
     ("reports.learning_git", "exam_name", set()),
 ]
 THINGS = """-- raw.things: one row per thing.
@@ -112,27 +113,30 @@ def test_every_column_is_traced_to_columns_that_are_there(file: SqlFile) -> None
     traces = LINEAGE.traces[file.table]
     assert not LINEAGE.untraced
     assert list(traces) == [name for name, _ in file.columns] or not file.columns
-    there = {(one.table, column.place) for one in FILES for column in described(one)[0]}
+    there = {(other.table, column.place) for other in FILES for column in described(other)[0]}
+    there |= {(table, column) for table, traced in LINEAGE.traces.items() for column in traced}
     for column, trace in traces.items():
         assert {(one.table, one.place) for one in trace.sources if one.path} <= there, column
         if file.columns:
-            assert trace.sources or trace.parameters == ("build_id",), column
+            assert trace.sources or trace.parameters, column
         for origin in LINEAGE.origins(Source(file.table, column)):
             assert origin.table.startswith(("raw.", "ops.")), column
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.table)
 def test_what_the_header_says_it_reads_is_what_the_sql_reads(file: SqlFile) -> None:
-    assert LINEAGE.reads[file.table] == sorted(LINEAGE.names[name] for name in file.reads)
+    views = [name for name in LINEAGE.viewed[file.table] if name != "ops.published"]  # which every view reads
+    assert {*LINEAGE.reads[file.table], *views} == {LINEAGE.names[name] for name in file.reads}
 
 
-@pytest.mark.parametrize(("table", "column", "expected"), KNOWN)
+@pytest.mark.parametrize(("table", "column", "expected"), SOURCES)
 def test_sources_are_those_found_by_hand(table: str, column: str, expected: set[str]) -> None:
     assert paths(LINEAGE.traces[table][column].sources) == expected
 
 
 def test_what_only_a_view_reads_is_kept_apart() -> None:
-    assert LINEAGE.viewed["flat.attempts_v1"] == ["ops.published"]
+    assert LINEAGE.viewed["flat.messages_v1"] == ["ops.published"]
+    assert LINEAGE.viewed["flat.message_options_v1"] == ["flat.superseded_messages_v1", "ops.published"]
     assert LINEAGE.viewed["raw.rejected_messages_v1"] == []
 
 
@@ -140,9 +144,9 @@ def test_a_mart_comes_from_the_message_in_the_end() -> None:
     assert paths(LINEAGE.origins(Source("marts.exams_v1", "mean_score"))) == {f"{COUNTS}.correct", f"{COUNTS}.total"}
     assert LINEAGE.origins(Source("marts.exams_v1", "attempt_count")) == {Source("raw.assessments_v1", "")}
     uses = LINEAGE.uses()["raw.assessments_v1", f"{COUNTS}.correct"]
-    assert uses == [Source("flat.messages_v1", "correct_count")]
-    asked = LINEAGE.origins(Source("flat.question_options_v1", "option_id"))
-    assert asked == {Source("raw.assessments_v1", f"{QUESTION}.options[].id")}
+    assert uses == [Source("flat.messages_v1", "correct_count"), Source("flat.messages_v1", "score")]
+    origins = LINEAGE.origins(Source("flat.message_options_v1", "option_id"))
+    assert origins == {Source("raw.assessments_v1", f"{QUESTION}.options[].id")}
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -166,6 +170,14 @@ def test_fields_and_comments_are_those_of_the_create() -> None:
     assert columns[0].comment == "The thing"
 
 
+def test_a_view_without_a_table_has_the_types_and_comments_of_the_columns_that_it_shows(alone: Settings) -> None:
+    tables = {table.file.table: table for table in catalog(alone, ask=False).tables}
+    shown = {column.path: column for column in tables["flat.attempts_v1"].columns}
+    own = {column.path: column for column in tables["flat.messages_v1"].columns}
+    assert shown["score"] == own["score"] and shown["score"].comment
+    assert list(shown) == list(own)
+
+
 def test_a_picture_has_a_box_per_table_and_a_curve_per_read() -> None:
     drawn = picture(FILES, LINEAGE.reads)
     places = [(box.left, box.top) for box in drawn.boxes]
@@ -173,8 +185,17 @@ def test_a_picture_has_a_box_per_table_and_a_curve_per_read() -> None:
         near = [one for one in places if abs(one[0] - left) < BOX and abs(one[1] - top) < TALL]
         assert near == [(left, top)], "boxes lie upon each other"
     raw = [file for file in FILES if file.stage == "1_raw"]
-    assert len(drawn.curves) == sum(map(len, LINEAGE.reads.values())) + len(raw)
+    reads = [name for names in LINEAGE.reads.values() for name in names if name not in POINTERS]
+    assert len(drawn.curves) == len(reads) + len(raw)
     assert {box.table for box in drawn.boxes} >= {file.table for file in FILES if file.stage[0] != "0"}
+
+
+def test_tables_of_ops_stand_beside_the_reports_that_read_them_and_pointers_nowhere() -> None:
+    drawn = picture(FILES, LINEAGE.reads)
+    left = {box.table: box.left for box in drawn.boxes}
+    assert [text for text, _ in drawn.heads] == ["Kafka", "raw", "flat", "marts", "ops", "reports"]
+    assert {left[name] for name in left if name.startswith("ops.")} == {left["reports.headline"] - BOX - GAP}
+    assert not POINTERS & set(left)
 
 
 @pytest.fixture(scope="module")
@@ -248,31 +269,73 @@ def test_a_box_leads_to_its_table_and_shows_its_way(browser: Browser, pages: Pat
         assert page.locator("h1").inner_text() == "marts.questions"
 
 
+def test_a_search_finds_tables_questions_and_columns(browser: Browser, pages: Path) -> None:
+    with opened(browser, pages / "catalog" / "index.html") as page:
+        field = page.get_by_role("searchbox")
+        assert not page.locator("#columns").is_visible() and page.locator("#lineage").is_visible()
+        field.fill("Option Mislead")
+        assert page.locator("tr[data-text]:visible").all_inner_texts()[0].startswith("misleading_options")
+        assert not page.locator("#lineage").is_visible()
+        field.fill("score_sum")
+        links = page.locator("#columns li a:visible").evaluate_all("all => all.map(link => link.getAttribute('href'))")
+        assert "marts.exams_v1.html#score_sum" in links and dead_links(page) == []
+        assert f"{len(links)} columns" in page.get_by_role("status").inner_text()
+        field.fill("")
+        assert page.locator("tr[data-text]:visible").count() == len(FILES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"min_value": 0, "max_value": 1}, "from 0 to 1"),
+        ({"min_value": 3, "max_value": 3}, "exactly 3"),
+        ({"min_value": 1}, "at least 1"),
+        ({"max_value": 0, "mostly": 0.99}, "at most 0, in 0.99 of the rows"),
+        ({"value_set": ["a", 2]}, "one of a, 2"),
+        ({"regex": "^x"}, "matching ^x"),
+        ({"column": "a"}, ""),
+    ],
+)
+def test_the_bounds_of_a_rule_are_words(arguments: dict[str, object], text: str) -> None:
+    assert bounded(arguments) == text
+
+
+def test_pages_link_the_other_pages_that_exist(tmp_path: Path) -> None:
+    for path in ("report.html", "catalog/index.html"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    assert links(tmp_path, "report.html") == [("index.html", "Start"), ("catalog/index.html", "Catalog")]
+    assert links(tmp_path, "catalog/x.html")[:2] == [("../index.html", "Start"), ("../report.html", "Report")]
+
+
 def test_pages_say_that_nobody_answered(pages: Path) -> None:
     text = (pages / "catalog" / "index.html").read_text(encoding="utf-8")
     assert "HDFS does not answer at 127.0.0.1:1" in text
     assert "no HiveServer2 protocol from spark at 127.0.0.1:1" in text
-    assert "Not made yet: <code>./warehouse report</code>" in (pages / "index.html").read_text(encoding="utf-8")
+    assert "Not written yet: <code>./warehouse report</code>" in (pages / "index.html").read_text(encoding="utf-8")
 
 
-def said_of_all(found: Catalog, **known: object) -> Catalog:
-    """The catalog with the same said of every table, as if the servers had answered."""
-    return replace(found, tables=[replace(table, **known) for table in found.tables], notes=[])  # type: ignore[arg-type]
+def of_all(described: Catalog, **facts: object) -> Catalog:
+    """The catalog with the same facts of every table, as if the servers had answered."""
+    return replace(described, tables=[replace(table, **facts) for table in described.tables], notes=[])  # type: ignore[arg-type]
 
 
-def test_what_was_not_built_is_told(alone: Settings) -> None:
+def test_pages_say_what_has_not_been_built(alone: Settings) -> None:
     found = catalog(alone, ask=False)
     assert {table.is_there for table in found.tables} == {None}
-    empty = said_of_all(found, is_there=False)
+    empty = of_all(found, is_there=False)
     home = site.write_catalog(alone, empty, 0).parent
-    assert "Nothing was built yet" in (home / "index.html").read_text(encoding="utf-8")
-    assert "The engine knows no flat.attempts" in (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
+    assert "Nothing has been built yet" in (home / "index.html").read_text(encoding="utf-8")
+    assert "The engine has no flat.attempts" in (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
 
 
 def test_figures_are_for_people(alone: Settings) -> None:
     counted = Counted(20000, {"exam_id": 10000, "exam_name": 1, "started_at": 0, "attempt_id": 20000})
-    expected = [Expected(("exam_id",), "is known", "critical", False, "5 rows"), Expected(("",), "x", "info", True)]
-    found = said_of_all(catalog(alone, ask=False), counted=counted, sizes=[1_200_000, 34_000], expected=expected)
+    expected = [
+        Expected(("exam_id",), "is present", "critical", False, "5 rows", "in 0.9 of the rows"),
+        Expected(("",), "x", "info", True),
+    ]
+    found = of_all(catalog(alone, ask=False), counted=counted, sizes=[1_200_000, 34_000], expected=expected)
     home = site.write_catalog(alone, found, 0).parent
     source = (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
     top, rows = (
@@ -280,7 +343,8 @@ def test_figures_are_for_people(alone: Settings) -> None:
         dict(re.findall(r'<tr id="(\w+)"(.*?)</tr>', source, re.DOTALL)),
     )
     assert "20,000 " in top and " 1.2 MB " in top and " 1 of 2 not met " in top
-    assert "critical exam_id: is known: 5 rows" in top
+    assert "critical exam_id: is present, in 0.9 of the rows: 5 rows" in top
+    assert " exam_id is present in 0.9 of the rows critical not met " in words(source)
     assert " 50.0% 1 of 1 not met " in words(rows["exam_id"])
     assert " &lt;0.1% " in words(rows["exam_name"])
     assert " 0% " in words(rows["started_at"])
@@ -299,7 +363,7 @@ def test_whatever_a_file_or_a_server_says_is_text(browser: Browser, tmp_path: Pa
     asked = question(f"-- {nasty}\nSELECT n AS `{nasty.replace('`', '')}` FROM raw.things")
     found = catalog(home, [table, asked], ask=False)
     said = [Expected(("id",), NASTY, NASTY, False, NASTY)]
-    found = said_of_all(found, counted=Counted(fault=NASTY), expected=said)
+    found = of_all(found, counted=Counted(fault=NASTY), expected=said)
     found = replace(found, strangers=[NASTY], notes=[NASTY], validated_at="2026-01-02T03:04:05Z")
     folder = site.write_catalog(home, found, 0).parent
     for path in folder.glob("*.html"):

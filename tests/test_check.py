@@ -6,9 +6,7 @@ import base64
 import json
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 from rfc8259 import INVALID, VALID
 
 from etl.land import check_message as check
-from etl.land import raw_lines as lines
 from etl.land.check_message import Accepted, Rejected, contract
 from etl.land.raw_lines import Envelope, line_accepted, line_rejected, message_of, rejected_message_of
 from stack import parts
@@ -62,6 +59,8 @@ PLAIN = struct(n="long", i="integer", s="string", k="boolean", inner=INNER, word
 OPEN = struct(n="long", d="double", m=mapping("long"), parts=mapping(struct(n="long")))
 CHECK = contract(json.dumps(PLAIN)).check
 CHECK_OPEN = contract(json.dumps(OPEN)).check
+LIMIT = 400  # bytes of UTF-8 per text
+RULED = contract(json.dumps(PLAIN), ["s"], LIMIT)
 
 
 def reason(message: bytes | None, checked: Callable[[bytes | None], Accepted | Rejected] = CHECK) -> str:
@@ -162,7 +161,7 @@ def test_65_536_elements_fit() -> None:
 
 
 def test_a_known_message_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "_walk", None)
+    monkeypatch.setattr(check, "Inspection", None)
     accepted(FITTING["every field"])
 
 
@@ -182,7 +181,21 @@ UNKNOWN = {
         (("$.z", "[1.50,-0,1E400,12345678901234567890123]"),),
     ),
     "text in escapes": (b'{"z":"\\ud83d\\ude00\\n\\u0000"}', (("$.z", '"😀\\n\\u0000"'),)),
-    "a name in escapes": (b'{"\\u007a\\"":1}', (('$.z"', "1"),)),
+    "a name in escapes": (b'{"\\u007a\\"":1}', (('$["z\\""]', "1"),)),
+    "a name with a dot beside a nested one": (
+        b'{"inner.z":1,"inner":{"z":2,"items":[{"a.b":3,"a":{"b":4}}]}}',
+        (
+            ('$["inner.z"]', "1"),
+            ("$.inner.z", "2"),
+            ('$.inner.items[]["a.b"]', "3"),
+            ("$.inner.items[].a", '{"b":4}'),
+        ),
+    ),
+    "names that look like an element": (
+        b'{"words[]":1,"":2,"a b":3}',
+        (('$["words[]"]', "1"), ('$[""]', "2"), ('$["a b"]', "3")),
+    ),
+    "a name with a line break": (b'{"a\\n":1}', (('$["a\\n"]', "1"),)),
 }
 
 
@@ -197,10 +210,10 @@ def test_of_unknown_fields_are_kept_20_and_of_their_names_and_values_the_beginni
         f"$.{name}" for name in names[:20]
     ]
     ((path, example),) = accepted(json.dumps({"😀" * 10_000: "😀" * 10_000}).encode()).unknown
-    assert (path, example) == ("$." + "😀" * 60, '"' + "😀" * 199)
+    assert (path, example) == ('$["' + "😀" * 60 + '"]', '"' + "😀" * 199)
 
 
-def test_fields_of_structs_in_a_map_are_told_apart_from_its_names() -> None:
+def test_fields_of_structs_in_a_map_are_not_confused_with_its_names() -> None:
     assert accepted(b'{"parts":{"a":{"n":1,"z":2},"b":{"z":3}}}', CHECK_OPEN).unknown == (("$.parts.a.z", "2"),)
 
 
@@ -268,7 +281,7 @@ UNFIT = {
     "Hive's name for a column there is not": (b'{"_col99999999999":1}', "key _col99999999999 at $ is how Hive names"),
     "Hive's name for a column, deep": (b'{"inner":{"_col7":1}}', "key _col7 at $.inner is how Hive names"),
     "a position": (b'{"0":1}', "key 0 at $ is how Hive names a column by its position"),
-    "a position with a sign and zeros": (b'{"+005":1}', "key +005 at $ is how Hive names"),
+    "a position with a sign and zeros": (b'{"+005":1}', 'key "+005" at $ is how Hive names'),
     "a position in Arabic digits": ('{"\u0662":1}'.encode(), "key \u0662 at $ is how Hive names"),
     "a position of 5,000 zeros": (b'{"' + b"0" * 5000 + b'":1}', "is how Hive names a column by its position"),
     "an unknown integer of 1,001 digits": (
@@ -314,6 +327,63 @@ def test_maps_and_doubles_have_their_limits(message: bytes, words: str) -> None:
 def test_a_reason_stays_short() -> None:
     name = b'{"' + b"n" * 40_000 + b'":'
     assert len(reason(name * 50 + b"7" * 1001 + b"}" * 50)) < 700
+
+
+# --- what a message must have, and how long a text may be ---
+
+ABSENT = {
+    "missing": (b"{}", "required field is missing at $.s"),
+    "missing beside others": (b'{"n":1,"z":{"s":"x"}}', "required field is missing at $.s"),
+    "null": (b'{"s":null}', "required field is null at $.s"),
+    "empty": (b'{"s":""}', "required field is empty at $.s"),
+    "null at first": (b'{"s":null,"s":"x"}', "required field is null at $.s"),
+    "empty at last": (b'{"s":"x","s":""}', "required field is empty at $.s"),
+    "in an envelope": (b'{"schema":{},"payload":{"s":"x"}}', "required field is missing at $.s"),
+    "in another case": (b'{"S":"x"}', "key S at $ differs only in case from s"),
+    "of another type": (b'{"s":1}', "expected string, got integer at $.s"),
+}
+
+
+@pytest.mark.parametrize(("message", "words"), ABSENT.values(), ids=ABSENT)
+def test_a_message_without_a_required_field_is_rejected_with_its_path(message: bytes, words: str) -> None:
+    assert reason(message, RULED.check) == words
+
+
+@pytest.mark.parametrize("message", [b'{"s":" "}', b'{"s":"x","s":"y"}', b'{"z":1,"s":"x"}', b'{"s":"\\u0000"}'])
+def test_any_text_but_the_empty_one_is_there(message: bytes) -> None:
+    accepted(message, RULED.check)
+
+
+PLACES = {
+    "a required field": ('{"s":%s}', "text", "$.s"),
+    "an element": ('{"s":"x","words":["y",%s]}', "text", "$.words[1]"),
+    "a nested field": ('{"s":"x","inner":{"items":[{"id":%s}]}}', "text", "$.inner.items[0].id"),
+    "an unknown field": ('{"s":"x","z":%s}', "text", "$.z"),
+    "an element of an unknown field": ('{"s":"x","z":[{"y":%s}]}', "text", "$.z[0].y"),
+    "a key": ('{"s":"x",%s:1}', "key", "$"),
+    "a key in an unknown field": ('{"s":"x","z":{%s:1}}', "key", "$.z"),
+    "a text that a second one replaces": ('{"s":%s,"s":"x"}', "text", "$.s"),
+}
+
+
+@pytest.mark.parametrize(("form", "kind", "path"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("character", ["x", "é", "→", "😀"])
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_a_text_has_at_most_so_many_bytes_of_utf_8(
+    form: str, kind: str, path: str, character: str, is_ascii: bool
+) -> None:
+    """Whatever the characters, and however they are written: an escape counts as the character it stands for."""
+    width = len(character.encode())
+    longest = character * (LIMIT // width) + "x" * (LIMIT % width)
+    fits, too_long = (form % json.dumps(text, ensure_ascii=is_ascii) for text in (longest, longest + "x"))
+    accepted(fits.encode(), RULED.check)
+    assert reason(too_long.encode(), RULED.check) == f"{kind} of 401 bytes, more than 400, at {path}"
+
+
+@pytest.mark.parametrize("required", [["missing"], ["n"], ["s", "inner"]])
+def test_only_a_string_at_the_top_can_be_required(required: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"{required[-1]} is required, but is not a string at the top"):
+        contract(json.dumps(PLAIN), required)
 
 
 # --- strict JSON: values as RFC 8259 has them, and as it has them not ---
@@ -398,6 +468,16 @@ def test_any_object_is_accepted_whole_or_rejected(value: dict[str, Any], is_asci
         assert found.reason
 
 
+@given(OBJECTS | MATCHING, st.booleans(), st.sampled_from(["", "x", "x" * 101, "é" * 201]))
+def test_the_quick_way_accepts_only_what_the_long_one_does(value: dict[str, Any], is_ascii: bool, text: str) -> None:
+    for each in (value, {**value, "s": text}, {**value, "s": "x", "words": ["y", text]}):
+        message = json.dumps(each, ensure_ascii=is_ascii).encode()
+        inspected = RULED.inspect(message)
+        assert RULED.check(message) == inspected
+        if RULED.is_plain(message):
+            assert isinstance(inspected, Accepted) and not inspected.unknown
+
+
 @given(MATCHING, st.booleans())
 def test_any_object_of_the_contract_is_accepted(value: dict[str, Any], is_ascii: bool) -> None:
     accepted(json.dumps(value, ensure_ascii=is_ascii).encode())
@@ -437,31 +517,9 @@ def test_field_names_may_be_anything() -> None:
 
 
 def test_a_contract_pickles() -> None:
-    copy = pickle.loads(pickle.dumps(contract(json.dumps(PLAIN))))  # noqa: S301
-    assert copy.check(b'{"n":1}') == CHECK(b'{"n":1}')
-
-
-def test_a_worker_needs_nothing_of_this_project(tmp_path: Path) -> None:
-    from pyspark import cloudpickle
-
-    for module in (check, lines):
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        pickled = cloudpickle.dumps((contract, line_accepted, check.Accepted, Envelope))
-    finally:
-        for module in (check, lines):
-            cloudpickle.unregister_pickle_by_value(module)
-    (tmp_path / "pickled").write_bytes(pickled)
-    program = (
-        "import pickle, sys\n"
-        "contract, line, Accepted, Envelope = pickle.load(open('pickled', 'rb'))\n"
-        "found = contract(sys.argv[1]).check(b'{\"n\":1}')\n"
-        "assert type(found) is Accepted and 'etl' not in sys.modules\n"
-        "print(line(Envelope(1, 't', 0, 1, 2), found))"
-    )
-    command = [sys.executable, "-I", "-c", program, json.dumps(PLAIN)]
-    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert json.loads(output)["payload"] == {"n": 1}
+    copy = pickle.loads(pickle.dumps(RULED))  # noqa: S301
+    for message in (b'{"n":1,"s":"x"}', b'{"n":1}', b'{"s":"' + b"x" * 500 + b'"}'):
+        assert copy.check(message) == RULED.check(message)
 
 
 # --- the readers: what is accepted is read by Hive's JsonSerDe and by Spark's, and as the same row ---

@@ -62,32 +62,31 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "land --accept-loss 0:1": ("'0:1'", "partition:first-last"),
     "publish": ("FILE", "--help"),
     "publish missing.json": ("missing.json", "name a file"),
-    "publish --topic 'bad name!' -": ("bad name!", "WAREHOUSE_TOPIC"),
-    "--set topic=bad/name land": ("bad/name", "WAREHOUSE_TOPIC"),
+    "publish --topic 'bad name!' -": ("bad name!", "correct it in --set topic"),
+    "--set topic=bad/name land": ("bad/name", "correct it in --set topic"),
     "--set nope=1 status": ("nope", "docs/settings.md"),
     "--set nope status": ("nope", "write name=value"),
-    "--set spark_thrift=here query 'SELECT 1'": ("spark_thrift", "WAREHOUSE_SPARK_THRIFT"),
-    "--set engine=duck query 'SELECT 1'": ("duck", "WAREHOUSE_ENGINE"),
-    "query --engine duck 'SELECT 1'": ("duck", "WAREHOUSE_ENGINE"),
+    "--set spark_thrift=here query 'SELECT 1'": ("spark_thrift", "correct it in --set spark_thrift"),
+    "--set engine=duck query 'SELECT 1'": ("duck", "correct it in --set engine"),
+    "query --engine duck 'SELECT 1'": ("duck", "correct it in --set engine"),
     "up --engine duck": ("--engine", "spark, hive or all"),
     "--set hive_password=s3cret query 'SELECT 1'": ("command line", "WAREHOUSE_HIVE_PASSWORD"),
-    "--set 'ports={\"kafkka\":1}' up": ("kafkka", "known are kafka"),
+    "--set 'ports={\"kafkka\":1}' up": ("kafkka", "did you mean kafka"),
     "generate --attempts -1": ("-1", "give 0 or more"),
     "generate --attempts many": ("--attempts", "--help"),
     "generate --seed x": ("--seed", "--help"),
     "query": ("SQL", "./warehouse query"),
     "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
     "query --format csv --json 'SELECT 1'": ("--json", "give one of both"),
-    "rejected 0:1 --json": ("byte for byte", "leave one of both out"),
+    "rejected 0:1 --json": ("byte for byte", "leave out --json or the place"),
     "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
     "query -f missing.sql": ("missing.sql", "name a SQL file"),
     "query \"SELECT 'a\"": ("cannot be read", "quote"),
     "query 'SELECT ${day}'": ("${day}", "declare it"),
     "query 'SELECT 1' --hivevar day=1": ("day", "--hivevar"),
     "query 'SELECT 1' --hivevar day": ("day", "name=value"),
-    "query -f sql/2_flat/attempts_v1.sql": ("warehouse_root", "of type text"),
-    "query -f sql/2_flat/messages_v1.sql --hivevar warehouse_root=x --hivevar build_id=b1 "
-    "--hivevar since=0;2": ("0;2", "of type integer"),
+    "query -f sql/3_marts/exams_v1.sql": ("warehouse_root", "of type text"),
+    "query -f sql/3_marts/exams_v1.sql --hivevar warehouse_root=x --hivevar 'release=0;2'": ("0;2", "of type integer"),
 }  # fmt: skip
 
 
@@ -102,16 +101,16 @@ AWAY = {
     "land": "127.0.0.1:1",
     "rejected": "WAREHOUSE_SPARK_THRIFT",
     "rejected 0:1": "WAREHOUSE_SPARK_THRIFT",
-    "replay": "WAREHOUSE_SPARK_THRIFT",
-    "build": "WAREHOUSE_SPARK_THRIFT",
-    "plan": "WAREHOUSE_SPARK_THRIFT",
+    "replay": "WAREHOUSE_WEBHDFS",
+    "build": "WAREHOUSE_WEBHDFS",
+    "plan": "WAREHOUSE_WEBHDFS",
     "validate": "127.0.0.1:1",
     "report": "WAREHOUSE_SPARK_THRIFT",
     "query 'SELECT 1'": "WAREHOUSE_SPARK_THRIFT",
     "query --json 'SELECT 1'": "WAREHOUSE_SPARK_THRIFT",
     "rejected --json": "WAREHOUSE_SPARK_THRIFT",
     "land --json": "127.0.0.1:1",
-    "build --json": "WAREHOUSE_SPARK_THRIFT",
+    "build --json": "WAREHOUSE_WEBHDFS",
     "report --json": "WAREHOUSE_SPARK_THRIFT",
     "query --engine hive 'SELECT 1'": "up --engine hive or set WAREHOUSE_HIVESERVER2",
     "publish -": "WAREHOUSE_BOOTSTRAP_SERVERS",
@@ -147,9 +146,9 @@ def test_status_and_doctor_write_one_json_document(tmp_path: Path) -> None:
 def test_doctor_says_where_each_setting_comes_from_and_shows_no_password(tmp_path: Path) -> None:
     given = {"WAREHOUSE_HIVE_PASSWORD": "s3cret", "WAREHOUSE_HIVE_USER": "analyst"}
     done = start(tmp_path, "--set", "topic=exams", "doctor", **given)
-    assert "setting topic = exams, from a flag" in done.stdout
+    assert "setting topic = exams, from --set topic" in done.stdout
     assert "setting hive_user = analyst, from WAREHOUSE_HIVE_USER" in done.stdout
-    assert "setting key_field = user_exam_id, from warehouse.toml" in done.stdout
+    assert f"setting key_field = user_exam_id, from {PROJECT}/warehouse.toml" in done.stdout
     assert "setting hive_password = (not shown), from WAREHOUSE_HIVE_PASSWORD" in done.stdout
     assert "s3cret" not in done.stdout + done.stderr
     assert "setting engine" not in done.stdout, "it is the default"
@@ -223,8 +222,8 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_there_are_the_commands_of_the_project() -> None:
-    words = "up down status doctor generate publish land rejected replay build plan rollback clean compact"
-    words += " validate report docs query serve beeline run demo test"
+    words = "up down status running doctor generate publish land rejected replay build plan rollback repair retire clean compact"
+    words += " validate report docs query export connect serve beeline run demo test"
     assert " ".join(COMMANDS) == words
 
 
@@ -256,7 +255,6 @@ def test_help_is_shown_with_its_example(name: str, capsys: pytest.CaptureFixture
 
 OFFERED = {  # what is typed so far: what the shell is offered
     "bu": "build",
-    "build marts.": "marts.daily_activity marts.exams marts.questions",
     "--set hive_t": "hive_tls= hive_tls_ca= hive_tls_verify=",
     "--set hive_p": "hive_password_file=",
     "up --engine ": "spark hive all",

@@ -1,55 +1,43 @@
-"""What a session does with servers that are none."""
+"""`connect` and docs/connect.md: what each client needs, and that the examples of the page run on both servers."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
-import time
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from etl.errors import ServerError
-from etl.servers.hive import Hive
-from etl.settings import Settings
+from etl.servers.clients import clients
+from etl.settings import PROJECT, Settings
+
+PAGE = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")
 
 
-@contextlib.contextmanager
-def listening(answer: bytes | None) -> Iterator[int]:
-    """The port of a server that accepts, then says this and nothing else; None to say nothing and stay."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        kept = []
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    peer = listener.accept()[0]
-                    kept.append(peer)
-                    if answer is not None:
-                        peer.sendall(answer)
-                        peer.close()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield int(listener.getsockname()[1])
-        for peer in kept:
-            peer.close()
+def test_the_page_shows_what_the_command_prints() -> None:
+    needs = clients(Settings(hive_user="ada"))
+    width = max(map(len, needs))
+    printed = "".join(f"{name:{width}}  {need}\n" for name, need in needs.items())
+    assert f"$ ./warehouse connect\n{printed}```" in PAGE
 
 
-@pytest.mark.parametrize("auth", ["NONE", "NOSASL"])
-@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 64, b"\xff" * 64])
-def test_a_server_that_speaks_otherwise_or_not_at_all_is_told_in_time(auth: str, answer: bytes | None) -> None:
-    with listening(answer) as port:
-        given = Settings(hiveserver2=f"127.0.0.1:{port}", engine="hive", hive_auth=auth, hive_connect_seconds=1)
-        began = time.monotonic()
-        with pytest.raises(ServerError) as caught:
-            Hive(given)
-        assert time.monotonic() - began < 5
-        said = str(caught.value)
-        assert f"hive at 127.0.0.1:{port}" in said and "--engine hive" in said and "\n" not in said and len(said) < 600
+@pytest.mark.parametrize(
+    ("settings", "client", "need"),
+    [
+        ({"engine": "hive"}, "JDBC (DBeaver, Tableau)", "jdbc:hive2://127.0.0.1:10001/flat, user ada"),
+        ({"hive_auth": "NOSASL"}, "PyHive", "hive.connect('127.0.0.1', 10000, username='ada', auth='NOSASL', "),
+        ({"hive_auth": "NOSASL"}, "JDBC (DBeaver, Tableau)", "jdbc:hive2://127.0.0.1:10000/flat;auth=noSasl, "),
+        ({"hive_auth": "NOSASL"}, "Superset", "hive://ada@127.0.0.1:10000/flat?auth=NOSASL"),
+        ({"hive_auth": "LDAP"}, "Superset", "hive://ada:PASSWORD@127.0.0.1:10000/flat?auth=LDAP"),
+        ({"hive_auth": "KERBEROS"}, "Superset", "hive://127.0.0.1:10000/flat?auth=KERBEROS&kerberos_service_name=hive"),
+        ({"hive_auth": "KERBEROS"}, "JDBC (DBeaver, Tableau)", "jdbc:hive2://127.0.0.1:10000/flat;principal=hive/HOST"),
+        ({"hive_tls": True}, "JDBC (DBeaver, Tableau)", "jdbc:hive2://127.0.0.1:10000/flat;ssl=true, user ada"),
+        ({"hive_tls": True}, "Python", "etl.servers.hive_session.Connection("),
+    ],
+    ids=str,
+)
+def test_the_login_of_the_settings_is_in_what_a_client_needs(settings: dict[str, Any], client: str, need: str) -> None:
+    assert clients(Settings(hive_user="ada", **settings))[client].startswith(need)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a;b", "a'b", "-a", "a\nb", "a" * 300, "ünï"])
-def test_a_user_that_is_no_name_is_refused_before_it_is_sent(name: str) -> None:
-    with pytest.raises(ValueError, match="hive_user"):
-        Settings(hive_user=name)
+def test_no_password_is_shown() -> None:
+    needs = clients(Settings(hive_user="ada", hive_auth="LDAP", hive_password="s3cret"))  # noqa: S106
+    assert "s3cret" not in str(needs)

@@ -63,8 +63,41 @@ def counts(record: Record) -> Record:
 
 
 def questions(record: Record) -> list[Record]:
-    found: list[Record] = record["sequences"]["questions"]
-    return found
+    listed: list[Record] = record["sequences"]["questions"]
+    return listed
+
+
+def clicks(record: Record) -> list[int]:
+    """The seconds in which an attempt was clicked at."""
+    return [int(seconds(option["at"])) for q in questions(record) for option in q["options"] if "at" in option]
+
+
+def click_figures(single: list[Record]) -> dict[str, float]:
+    """Durations as the public reports count them: in whole seconds, of every attempt with a click."""
+    clicked = [(int(seconds(record["started_at"])), times) for record in single if (times := clicks(record))]
+    duration = sum(max(times) - started for started, times in clicked)
+    span = sum(max(times) - min(times) for _, times in clicked)
+    return {
+        "attempts_with_clicks": len(clicked),
+        "duration_seconds": duration,
+        "click_span_seconds": span,
+        "mean_duration_minutes": duration / len(clicked) / 60,
+        "mean_click_span_minutes": span / len(clicked) / 60,
+    }
+
+
+def all_wrong(every: list[Record], name: str) -> int:
+    counted = [counts(record) for record in every if record["exam_name"] == name]
+    return sum(count["incorrect"] == count["total"] for count in counted)
+
+
+def always_right(every: list[Record]) -> int:
+    """Questions of an exam that every message says are answered right, as the flag says it."""
+    flags: dict[tuple[str, str], set[bool | None]] = defaultdict(set)
+    for record in every:
+        for question in questions(record):
+            flags[record["base_exam_id"], question["id"]].add(question.get("user_correct"))
+    return sum(values == {True} for values in flags.values())
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -89,7 +122,8 @@ def figures(every: list[Record]) -> dict[str, str]:
     times = [record["started_at"] for record in every]
     perfect = Counter(counts(record).get("all_correct") for record in every)
     pairs = {(record["base_exam_id"], question["id"]) for record in every for question in questions(record)}
-    found = {
+    incomplete = Counter(counts(record)["incomplete"] / counts(record)["total"] for record in counted)
+    result = {
         "messages": len(every),
         "distinct_exam_names": len(names),
         "distinct_base_exam_ids": len({record["base_exam_id"] for record in every}),
@@ -120,21 +154,32 @@ def figures(every: list[Record]) -> dict[str, str]:
         "learning_to_program_with_r": names["Learning to Program with R"],
         "normal_forms_master_class": names["Normal Forms and All That Jazz Master Class"],
         "single_attempt_exams": sum(count == 1 for count in names.values()),
+        "always_right_questions": always_right(every),
+        "incomplete_share_1": incomplete[1],
+        "incomplete_share_0_5": incomplete[0.5],
+        "incomplete_share_0_25": incomplete[0.25],
+        "incomplete_share_0": incomplete[0],
+        "learning_git_all_wrong": all_wrong(every, "Learning Git"),
+        "git_fundamentals_for_web_developers_all_wrong": all_wrong(every, "Git Fundamentals for Web Developers"),
     }
-    return {name: str(value) for name, value in found.items()}
+    return {name: str(value) for name, value in (result | click_figures(single)).items()}
 
 
-def assert_published(found: dict[str, str], published: dict[str, str]) -> None:
-    for name in ("mean_score_percent", "stddev_score"):
-        assert float(found[name]) == pytest.approx(float(published[name]), abs=1e-9)
-        found, published = found | {name: ""}, published | {name: ""}
-    assert found == published
+def assert_published(counted: dict[str, str], published: dict[str, str]) -> None:
+    assert set(counted) >= set(published)
+    for name, value in published.items():
+        if "mean_" in name or "stddev_" in name:
+            assert float(counted[name]) == pytest.approx(float(value), abs=1e-9)
+        else:
+            assert counted[name] == value, name
 
 
 @pytest.mark.parametrize("seed", [1, 2, 20180128])
 def test_every_seed_gives_the_published_figures(seed: int) -> None:
     published = {row["figure"]: row["value"] for row in facts("published_figures")}
-    assert_published(figures(records(seed=seed)), published)
+    counted = figures(records(seed=seed))
+    assert set(counted) == set(published)
+    assert_published(counted, published)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -151,7 +196,9 @@ def test_every_exam_has_its_published_results(seed: int) -> None:
         right = Counter(result.count("correct") for result in results)
         assert [right[score] for score in range(len(histogram))] == histogram
         assert {len(result) for result in results} == {len(histogram) - 1}
-        assert sum(result.count("missed_some") for result in results) == int(exam["incomplete"])
+        incomplete = Counter(result.count("missed_some") for result in results)
+        expected = [int(count) for count in exam["incomplete_histogram"].split()]
+        assert [incomplete[count] for count in range(len(expected))] == expected and sum(expected) == len(taken)
         assert sum(result.count("unanswered") for result in results) == int(exam["unanswered"])
         assert {record["exam_name"] for record in taken} == {exam["exam_name"]}
         assert len({record["sequences"]["id"] for record in taken}) == 1
@@ -162,16 +209,35 @@ def test_every_exam_has_its_published_results(seed: int) -> None:
             assert first.count("correct") == int(exam["first_correct"])
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_learning_git_has_its_published_right_answers_and_options_by_place(seed: int) -> None:
+    (exam,) = [exam for exam in facts("exams") if exam["exam_name"] == "Learning Git"]
+    taken = [record for record in records(seed=seed) if record["exam_name"] == "Learning Git"]
+    right = Counter(place for r in taken for place, q in enumerate(questions(r)) if q["user_result"] == "correct")
+    assert [right[place] for place in range(5)] == [int(count) for count in exam["correct_by_place"].split()]
+    flags = [tuple(option.get("correct", False) for option in questions(record)[2]["options"]) for record in taken]
+    options = Counter(place for flag in flags for place, is_right in enumerate(flag) if is_right)
+    assert [options[place] for place in range(4)] == [int(count) for count in exam["third_right_option"].split()]
+    assert {len(question["options"]) for record in taken for question in questions(record)} == {4}
+
+
+def test_a_message_is_an_attempt_by_either_id_and_names_its_exam() -> None:
+    pairs = {(record["keen_id"], record["user_exam_id"]) for record in records()}
+    assert len(pairs) == len(dict(pairs)) == len({attempt for _, attempt in pairs}) == 3242
+    ids = ("keen_id", "user_exam_id", "base_exam_id", "exam_name")
+    assert all(isinstance(record[key], str) and record[key].strip() for record in records() for key in ids)
+
+
 def test_each_exam_has_its_number_of_questions_with_several_right_answers() -> None:
     several: dict[str, set[str]] = defaultdict(set)
-    asked: dict[str, set[str]] = defaultdict(set)
+    shown: dict[str, set[str]] = defaultdict(set)
     for record in records():
         for question in questions(record):
-            asked[record["base_exam_id"]].add(question["id"])
+            shown[record["base_exam_id"]].add(question["id"])
             if sum(option.get("correct", False) for option in question["options"]) > 1:
                 several[record["base_exam_id"]].add(question["id"])
     for exam in facts("exams"):
-        replaced = len(asked[exam["base_exam_id"]]) - (len(exam["correct_histogram"].split()) - 1)
+        replaced = len(shown[exam["base_exam_id"]]) - (len(exam["correct_histogram"].split()) - 1)
         surplus = len(several[exam["base_exam_id"]]) - int(exam["multi_answer_questions"])
         assert 0 <= surplus <= replaced <= 1
 
@@ -221,13 +287,13 @@ def test_every_record_has_the_shape_and_the_invariants_of_the_genuine_ones(attem
             assert counts(record) == recounted(questions(record))
 
 
-def recounted(asked: list[Record]) -> Record:
-    found: Record = dict.fromkeys(RESULTS.values(), 0)
-    for question in asked:
-        found[RESULTS[question["user_result"]]] += 1
-    total = len(asked)
-    found |= {"total": total, "submitted": total - found["unanswered"]}
-    return found | {"all_correct": found["correct"] == total}
+def recounted(shown: list[Record]) -> Record:
+    result: Record = dict.fromkeys(RESULTS.values(), 0)
+    for question in shown:
+        result[RESULTS[question["user_result"]]] += 1
+    total = len(shown)
+    result |= {"total": total, "submitted": total - result["unanswered"]}
+    return result | {"all_correct": result["correct"] == total}
 
 
 def assert_question(question: Record, for_testing: bool) -> None:
@@ -281,7 +347,7 @@ def test_questions_keep_their_options_and_are_shuffled() -> None:
             exams[question["id"]].add(record["base_exam_id"])
             options[question["id"]].add(frozenset(shown))
             orders[question["id"]].add(shown)
-    assert {len(found) for found in options.values()} == {1} == {len(found) for found in exams.values()}
+    assert {len(sets) for sets in options.values()} == {1} == {len(ids) for ids in exams.values()}
     assert len(orders["8b4488de-43a5-4ffa-bf82-af1e19ee1b64"]) > 60
 
 
@@ -289,9 +355,9 @@ def test_clicks_are_as_dirty_as_the_genuine_ones() -> None:
     single = distinct(records())
     unchecked = later = 0
     for record in single:
-        clicks = [o for q in questions(record) for o in q["options"] if "at" in o]
-        unchecked += sum(not option["checked"] for option in clicks)
-        later += any(seconds(option["at"]) > float(record["keen_timestamp"]) for option in clicks)
+        clicked = [o for q in questions(record) for o in q["options"] if "at" in o]
+        unchecked += sum(not option["checked"] for option in clicked)
+        later += any(seconds(option["at"]) > float(record["keen_timestamp"]) for option in clicked)
     assert 0.02 < later / len(single) < 0.10
     assert unchecked > 1000
 
@@ -316,14 +382,14 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
 
 
 def test_another_seed_gives_other_attempts_of_the_same_exams() -> None:
-    one, two = records(seed=1), records(seed=2)
-    assert not {record["keen_id"] for record in one} & {record["keen_id"] for record in two}
-    asked = [{question["id"] for record in every for question in questions(record)} for every in (one, two)]
-    assert asked[0] == asked[1]
+    first, second = records(seed=1), records(seed=2)
+    assert not {record["keen_id"] for record in first} & {record["keen_id"] for record in second}
+    shown = [{question["id"] for record in every for question in questions(record)} for every in (first, second)]
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 2, 5, 100, 3279, 3281, 5000])
-def test_any_number_of_messages_can_be_asked_for(attempts: int) -> None:
+def test_any_number_of_messages_can_be_generated(attempts: int) -> None:
     assert len(records(attempts)) == attempts
 
 
@@ -334,14 +400,14 @@ def test_a_negative_number_is_refused() -> None:
 
 @pytest.mark.parametrize("attempts", [1640, 8000])
 def test_more_or_fewer_messages_keep_the_population(attempts: int) -> None:
-    base, other = records(), records(attempts, 4)
+    base, other = records(), records(attempts, 6)
     scale = attempts / len(base)
     surplus = len(other) - len(distinct(other))
     assert surplus == pytest.approx(38 * scale, rel=0.3)
     for key in ("base_exam_id", "certification"):
-        expected, found = (Counter(record[key] for record in every) for every in (base, other))
+        expected, scaled = (Counter(record[key] for record in every) for every in (base, other))
         for value, count in expected.items():
-            assert found[value] == pytest.approx(count * scale, rel=0.15, abs=10 * max(scale, 1))
+            assert scaled[value] == pytest.approx(count * scale, rel=0.15, abs=10 * max(scale, 1))
     days = {record["started_at"][:10] for record in other}
     assert len(days) == 69 and (min(days), max(days)) == ("2017-11-21", "2018-01-28")
     assert len({record["user_exam_id"] for record in other}) == len(distinct(other))
@@ -393,40 +459,57 @@ class TestAgainstTheDataset:
         assert_published(figures(records()), published)
 
     def test_exams_by_name(self) -> None:
-        found: dict[str, Counter[str]] = defaultdict(Counter)
+        exams: dict[str, Counter[str]] = defaultdict(Counter)
         for record in records():
-            found[record["exam_name"]]["attempts"] += 1
+            exams[record["exam_name"]]["attempts"] += 1
             for key in ("correct", "total"):
-                found[record["exam_name"]][key] += counts(record).get(key, 0)
-        assert found == {
+                exams[record["exam_name"]][key] += counts(record).get(key, 0)
+        assert exams == {
             row["exam_name"]: {key: int(row[key] or 0) for key in ("attempts", "correct", "total")}
             for row in rows(DATASET / "exams.csv")
         }
 
     def test_exams_by_id(self) -> None:
-        found = Counter((record["base_exam_id"], record["exam_name"]) for record in records())
-        assert found == {
+        counted = Counter((record["base_exam_id"], record["exam_name"]) for record in records())
+        assert counted == {
             (row["base_exam_id"], row["exam_name"]): int(row["attempts"]) for row in rows(DATASET / "base_exams.csv")
         }
 
     def test_question_counts(self) -> None:
-        found = Counter(str(counts(record).get("total", "null")) for record in records())
+        counted = Counter(str(counts(record).get("total", "null")) for record in records())
         published = rows(DATASET / "question_count_distribution.csv")
-        assert found == {row["question_count"]: int(row["messages"]) for row in published}
+        assert counted == {row["question_count"]: int(row["messages"]) for row in published}
 
     def test_repeated_attempts(self) -> None:
-        found = Counter((record["user_exam_id"], record["exam_name"]) for record in records())
+        counted = Counter((record["user_exam_id"], record["exam_name"]) for record in records())
         published = rows(DATASET / "repeated_attempts.csv")
-        assert {key: count for key, count in found.items() if count > 1} == {
+        assert {key: count for key, count in counted.items() if count > 1} == {
             (row["user_exam_id"], row["exam_name"]): int(row["messages"]) for row in published
         }
 
     def test_results_and_days_of_exams(self) -> None:
-        found = {row["exam_name"]: self._exam(row["exam_name"]) for row in rows(DATASET / "exams.csv")}
+        exams = {row["exam_name"]: self._exam(row["exam_name"]) for row in rows(DATASET / "exams.csv")}
         for row in rows(DATASET / "reference" / "published_exams.csv"):
-            expected = {key: value for key, value in row.items() if key in found[row["exam_name"]] and value}
-            got = {key: str(found[row["exam_name"]][key]) for key in expected}
-            assert got == expected, row["exam_name"]
+            exam = exams[row["exam_name"]]
+            expected = {key: value for key, value in row.items() if key in exam and value}
+            assert {key: str(exam[key]) for key in expected} == expected, row["exam_name"]
+
+    def test_clicks_shares_and_questions_that_are_always_right(self) -> None:
+        published = {row["figure"]: row["published"] for row in rows(DATASET / "reference" / "published.csv")}
+        counted = figures(records())
+        names = {
+            "sum floor(last at)-floor(started_at), s, dedup": "duration_seconds",
+            "avg duration, min, dedup": "mean_duration_minutes",
+            "avg clicking time, min, dedup": "mean_click_span_minutes",
+            "attempts with an `at`, dedup (derived)": "attempts_with_clicks",
+            "... always correct (missing flags as -99)": "always_right_questions",
+        }
+        for figure, name in names.items():
+            assert float(counted[name]) == pytest.approx(float(published[figure]), abs=1e-9)
+        (exam,) = [exam for exam in facts("exams") if exam["exam_name"] == "Learning Git"]
+        for figure, column in (("correct by index", "correct_by_place"), ("right option", "third_right_option")):
+            by_place = [value for name, value in published.items() if name.startswith(f"Learning Git {figure}")]
+            assert by_place == exam[column].split()
 
     @staticmethod
     def _exam(name: str) -> Record:
@@ -434,11 +517,11 @@ class TestAgainstTheDataset:
         single = distinct(taken)
         days = [record["started_at"][:10] for record in taken]
         first = [questions(record)[0]["user_result"] for record in single]
-        found = {
+        totals = {
             key: sum(counts(record).get(key, 0) for record in taken)
             for key in ("incomplete", "unanswered", "all_correct")
         }
-        return found | {
+        return totals | {
             "first_day": min(days),
             "last_day": max(days),
             "max_questions": max(len(questions(record)) for record in taken),

@@ -11,30 +11,19 @@ import re
 from typing import Any
 
 import pytest
-from contract_messages import CONTRACT
+from contract_messages import CONTRACT, FILE, RULES_OF_CONTRACT
 from corpus import CASES, GROUPS, Case
 from oracle import CONTRACT as TOLD
-from oracle import is_accepted
+from oracle import REQUIRED, TEXT_BYTES, is_accepted
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
 from etl.land import check_message as check
+from etl.land.spark_job import limits
 from etl.settings import PROJECT
 
+FITS = check.contract(*RULES_OF_CONTRACT)
 PAGE = (PROJECT / "docs/messages.md").read_text(encoding="utf-8")
-
 RULES = re.findall(r"^\| (.+) \| (`.+`) \|$", PAGE, re.MULTILINE)
-
-
-def spark_type(kind: Any) -> Any:
-    """A type as Spark writes it in `StructType.json()`."""
-    if isinstance(kind, dict):
-        return {"type": "struct", "fields": [{"name": name, "type": spark_type(one)} for name, one in kind.items()]}
-    return {"type": "array", "elementType": spark_type(kind[0])} if isinstance(kind, list) else _SCALARS[kind]
-
-
-_SCALARS = {"string": "string", "bigint": "long", "boolean": "boolean"}
-
-CHECK = check.contract(json.dumps(spark_type(CONTRACT))).check
 
 
 def sha256(value: bytes | None) -> str | None:
@@ -66,6 +55,7 @@ def test_the_contract_of_the_cases_is_the_one_of_the_independent_computation() -
         return [named(kind[0])] if isinstance(kind, list) else words[kind]
 
     assert named(TOLD) == CONTRACT
+    assert limits(FILE) == (list(REQUIRED), TEXT_BYTES)
 
 
 @pytest.mark.parametrize("text", VALID.values(), ids=VALID)
@@ -87,7 +77,7 @@ def test_invalid_json_is_what_another_strict_parser_refuses(text: bytes) -> None
 def test_each_is_accepted_whole_or_rejected_by_a_rule_of_the_page(group: str) -> None:
     wrong = {}
     for name, case in GROUPS[group].items():
-        found = CHECK(case.value)
+        found = FITS.check(case.value)
         if isinstance(found, check.Accepted):
             text = found.payload_text if found.original is None else found.original
             is_good = is_right(case, None) and sha256(text.encode()) == sha256(case.value)
@@ -103,5 +93,5 @@ def test_what_the_grammar_allows_is_refused_by_a_rule_of_its_own(rule: str) -> N
     own = [one for one in RULES if rule in one[0]]
     assert len(own) == 1
     for name, case in GROUPS[f"RFC 8259, {rule}"].items():
-        found = CHECK(case.value)
+        found = FITS.check(case.value)
         assert isinstance(found, check.Rejected) and is_told(found.reason, own), name

@@ -1,73 +1,86 @@
-"""notebook: cells from SQL files, executed in a real kernel that only this machine can reach. No server is asked."""
+"""notebook: the answers of a report as cells with their output, and the same cells run in plain Python."""
 
 from __future__ import annotations
 
-import ast
-import json
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 import pytest
-from nbformat import v4
+from question_rows import rows_of
 
-from etl.errors import UsageError, WarehouseError
-from etl.report.notebook import executed, written
-from etl.report.report import questions
-from etl.settings import PROJECT, load
-
-WHERE = """
-import json, os, sys, psutil
 from etl import settings
-me = psutil.Process()
-print(json.dumps({
-    "listens": [one.laddr.ip for one in me.net_connections("inet") if one.status == "LISTEN"],
-    "topic": settings.load().topic, "password": settings.load().password(), "python": sys.executable, "pid": me.pid,
-}))
-"""
+from etl.errors import UsageError
+from etl.report.notebook import Picture, Questions, Sentence
+from etl.report.report import questions, report
+from etl.servers import hive
+from etl.settings import PROJECT, load
+from etl.sqlfile import SqlFile
+
+RESULTS = {file.statements()[0]: rows_of(file) for file in questions()}
 
 
-def run_in_kernel(tmp_path: Path, source: str, **flags: Any) -> dict[str, Any]:
-    """What a cell printed as JSON."""
-    notebook = v4.new_notebook(cells=[v4.new_code_cell(source)])
-    executed(notebook, load(home=tmp_path, **flags), str(tmp_path))
-    (output,) = notebook.cells[0].outputs
-    found: dict[str, Any] = json.loads(output.text)
-    return found
+class Warehouse:
+    """A session that has the rows made by hand, and counts its queries."""
+
+    def __init__(self, *_: object) -> None:
+        self.queries: list[str] = []
+
+    def query(self, statement: str) -> hive.Result:
+        self.queries.append(statement)
+        return RESULTS.get(statement) or hive.Result(["attempt_id"], [("a",)])
 
 
-def test_the_kernel_has_the_settings_and_listens_to_this_machine_alone(tmp_path: Path) -> None:
-    found = run_in_kernel(tmp_path, WHERE, topic="exams", hive_password="s3cret")  # noqa: S106
-    assert (found["topic"], found["password"]) == ("exams", "s3cret")
-    assert set(found["listens"]) <= {"127.0.0.1"}  # ipykernel's own pipe
-    assert not psutil.pid_exists(found["pid"])
+def written(home: Path, warehouse: Warehouse) -> Any:
+    done = report(load(home=home), [warehouse.query], as_notebook=True)
+    assert done.notebook
+    return nbformat.read(done.notebook, as_version=4)
 
 
-@pytest.mark.parametrize(
-    ("source", "kind", "said"),
-    [
-        ("from etl.errors import UsageError\nraise UsageError('it lacks a column', 'add it')", UsageError, "add it"),
-        ("1 / 0", WarehouseError, "division by zero"),
-    ],
-)
-def test_a_cell_that_fails_is_one_line_of_its_kind(
-    tmp_path: Path, source: str, kind: type[WarehouseError], said: str
-) -> None:
-    with pytest.raises(kind, match=said) as caught:
-        run_in_kernel(tmp_path, source)
-    assert type(caught.value) is kind and "\n" not in str(caught.value)
+def test_each_question_is_one_query_for_page_and_notebook_together(tmp_path: Path) -> None:
+    warehouse = Warehouse()
+    written(tmp_path, warehouse)
+    assert sorted(warehouse.queries) == sorted(RESULTS)
 
 
-def test_the_notebook_asks_every_question_and_shows_its_sql() -> None:
-    notebook = written(questions(), "Exams <report>")
+def test_the_notebook_has_every_question_with_its_sql_and_its_answer(tmp_path: Path) -> None:
+    notebook = written(tmp_path, Warehouse())
     nbformat.validate(notebook)
-    assert [cell.id for cell in notebook.cells] == [cell.id for cell in written(questions(), "x").cells]
-    text = "\n".join(cell.source for cell in notebook.cells)
+    cells = {cell.id: cell for cell in notebook.cells}
     for file in questions():
-        assert file.text.strip() in text and f"sql/4_reports/{file.path.name}" in text
-        assert f'ask("{file.path.stem}")' in text
-    assert "# Exams &lt;report&gt;" in text and str(PROJECT) not in text
+        name = file.path.stem
+        assert file.text.strip() in cells[f"{name}-question"].source
+        answer = cells[f"{name}-answer"]
+        assert f'questions.answer("{name}")' in answer.source
+        kinds = [set(output.data) - {"text/plain"} for output in answer.outputs]
+        drawn = [{"image/svg+xml"}] if not file.header["Chart"].startswith("none") else []
+        assert kinds == [{"text/markdown"}, *drawn, {"text/html"}]
+    assert str(PROJECT) not in nbformat.writes(notebook) and str(tmp_path) not in nbformat.writes(notebook)
+
+
+def test_running_its_cells_shows_what_the_notebook_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = written(tmp_path, Warehouse())
+    shown: list[Any] = []
+    monkeypatch.setattr(hive, "Hive", Warehouse)
+    monkeypatch.setattr(settings, "load", lambda: load(home=tmp_path))
+    names: dict[str, Any] = {"display": lambda *values: shown.extend(values)}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            ast.parse(cell.source)
+            exec(cell.source, names)  # noqa: S102 (the project's own cells)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert [repr(value) for value in shown] == [output.data["text/plain"] for output in outputs]
+    assert list(names["headline"].columns) == RESULTS[file_of("headline").statements()[0]].columns
+
+
+def file_of(name: str) -> SqlFile:
+    return next(file for file in questions() if file.path.stem == name)
+
+
+def test_jupyter_displays_a_sentence_as_markdown_and_a_chart_as_svg() -> None:
+    assert Sentence("a *b*")._repr_markdown_() == r"**a \*b\***"
+    assert Picture("<svg/>")._repr_svg_() == "<svg/>"
+
+
+def test_a_question_that_no_file_has_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"no question nonsense; use one of headline"):
+        Questions(Warehouse()).answer("nonsense")  # type: ignore[arg-type]

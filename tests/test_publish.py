@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
 import gzip
 import io
 import json
+import lzma
 import socket
 import time
 import tracemalloc
@@ -13,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,20 +180,22 @@ def test_utf_16_is_told() -> None:
 
 def test_a_record_of_many_megabytes_passes_and_one_beyond_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     huge = b'{"a":"' + b"x" * (9 << 20) + b'"}'
-    assert read(b"[1," + huge + b",2]") == read(b"1\n" + huge + b"\n2") == [b"1", huge, b"2"]
+    assert read(b"[{}," + huge + b",2]") == read(b"{}\n" + huge + b"\n2") == [b"{}", huge, b"2"]
     monkeypatch.setattr(module, "RECORD_BYTES", 4 << 20)
-    for content in (b"[1," + huge + b"]", b"1\n" + huge):
+    for content in (b"[{}," + huge + b"]", b"{}\n" + huge, b"{\n}\n" + huge):
         found, message = failing(content)
-        assert found == [b"1"] and message.startswith("record 2 of x.json, at byte ") and "longer than" in message
+        assert len(found) == 1 and message.startswith("record 2 of x.json, at byte ") and "longer than" in message
 
 
-@pytest.mark.parametrize("shape", ["array", "array in one line", "lines"])
+@pytest.mark.parametrize("shape", ["array", "array in one line", "lines", "objects", "objects in one line"])
 def test_memory_does_not_grow_with_the_file(shape: str) -> None:
     record = b'{"id":"' + b"x" * 3000 + b'","list":[1,2,3]}'
     opening, between, end = {
         "array": (b"[\n", b",\n", b"]"),
         "array in one line": (b"[", b",", b"]"),
         "lines": (b"", b"\n", b""),
+        "objects": (b'{\n"id": 1}', b"\n", b""),
+        "objects in one line": (b"{}", b"", b""),
     }[shape]
 
     class Endless(io.RawIOBase):
@@ -208,7 +214,7 @@ def test_memory_does_not_grow_with_the_file(shape: str) -> None:
     count = len([None for _ in records(cast(BinaryIO, Endless()))])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 30_001
+    assert count == 30_001 + shape.startswith("objects")
     assert peak < 12 << 20  # of 90 MB
 
 
@@ -217,6 +223,182 @@ def test_any_array_is_cut_into_its_elements(values: list[object], data: st.DataO
     texts = [json.dumps(value, ensure_ascii=data.draw(st.booleans())).encode("utf-8", "replace") for value in values]
     size = data.draw(st.integers(1, 50))
     assert read(b"[" + b", ".join(texts) + b"]", size) == texts
+
+
+# --- input that does not hold messages, or holds them in another layout ---
+
+MESSAGE = b'{"id": "x", "list": [{"a": 1}]}'
+NO_MESSAGES = {
+    "a web page": (b"<!DOCTYPE html>\n<html><title>404</title></html>\n", "a web page; get the file itself again"),
+    "a web page in capitals, behind blank lines": (b"\n\n<HTML>\n", "a web page"),
+    "XML": (b'<?xml version="1.0"?>\n<a/>\n', "XML; convert it to JSON lines"),
+    "a zip archive": (b"PK\x03\x04\x14\0" + b"\0" * 20 + MESSAGE, "a zip archive; unpack it"),
+    "bzip2": (bz2.compress(MESSAGE), "a bzip2 file; unpack it"),
+    "xz": (lzma.compress(MESSAGE), "an xz file; unpack it"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + b"\x04\0\x59\0", "a zstd file; unpack it"),
+    "gzip in gzip": (gzip.compress(gzip.compress(MESSAGE)), "a gzip file within a gzip file; unzip it once"),
+    "a tar archive": (b"attempts.json".ljust(257, b"\0") + b"ustar\0" + b"00" + MESSAGE, "a tar archive; unpack it"),
+    "a gzipped tar archive": (gzip.compress(b"a".ljust(257, b"\0") + b"ustar\x0000"), "a tar archive; unpack it"),
+    "Parquet": (b"PAR1\x15\x04", "a Parquet file; convert it"),
+    "Avro": (b"Obj\x01\x04", "an Avro file; convert it"),
+    "a Git LFS pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+        "a Git LFS pointer, not the file; get the file with git lfs pull",
+    ),
+    "CSV": (b"keen_id,exam_name\nx,Hunt\n", "CSV; convert it to JSON lines, an object per line"),
+    "CSV in quotes": (b'"keen_id";"exam_name"\n', "CSV; convert it"),
+    "values between tabs": (b"keen_id\texam_name\n", "CSV; convert it"),
+    "YAML": (b"---\nkeen_id: x\n", "YAML; convert it"),
+    "binary data": (b"\0\0\0\0\x07" + MESSAGE, "binary data; convert it"),
+    "text": (b"Moved to another place\n", "text, not JSON objects: it begins with 'Moved to another pla'"),
+    "strings": (b'"x"\n"y"\n', "text, not JSON objects"),
+    "numbers": (b"1\n2\n", "text, not JSON objects"),
+    "a terminal's colours": (b"\x1b[1mx\x1b[0m\n", "binary data"),
+    "the answer of an API": (
+        b'{"result": [{"a":1},{"a":2}]}',
+        "one object around 2 messages, in 'result'; publish the inner array: jq '.[\"result\"]'",
+    ),
+    "a page of an answer": (
+        b'{"next": "x", "count": 1,\n "items": [{"a":1}]}',
+        "one object around 1 messages, in 'items'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "look"), NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_input_that_holds_no_messages_is_named_before_a_record_is_read(content: bytes, look: str) -> None:
+    found, message = failing(content)
+    assert not found
+    assert message.startswith(f"nothing was published: x.json looks like {look}")
+    assert message.endswith("; --force publishes its lines as they are")
+
+
+@pytest.mark.parametrize("content", [b"{\0a", b"\0{\0a", b"[\0"])
+def test_utf_16_without_a_mark_is_named_too(content: bytes) -> None:
+    assert failing(content)[1] == "x.json is UTF-16; convert it to UTF-8"
+
+
+@pytest.mark.parametrize(("content", "look"), NO_MESSAGES.values(), ids=NO_MESSAGES)
+def test_force_sends_lines_as_they_are(content: bytes, look: str) -> None:
+    assert look
+    plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    lines = [line.removesuffix(b"\r") for line in plain.split(b"\n")]
+    assert list(records(io.BytesIO(content), is_forced=True)) == [line for line in lines if line.strip(b" \t\r")]
+
+
+NOT_WHOLE = {
+    "a first line that is cut off": (b'{"a":1\n{"a":2}\n', "record 1 of x.json, at byte 0, is not JSON or not whole"),
+    "a first line with single quotes": (b"{'a': 1}\n{'a': 2}\n", "record 1 of x.json, at byte 0, is not JSON"),
+    "a first line with a comma too many": (b'\n{"a":1,}\n{"a":2}\n', "record 1 of x.json, at byte 1, is not JSON"),
+    "a pretty-printed object that is cut off": (b'{\n  "a": 1,\n', "record 1 of x.json, at byte 0, is not JSON or not"),
+    "commas between lines": (b'{"a":1},\n{"a":2}\n', "has ',' behind it on its line"),
+    "a word behind the object": (b'{"a":1} x\n', "has 'x' behind it on its line"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), NOT_WHOLE.values(), ids=NOT_WHOLE)
+def test_a_first_record_that_is_not_whole_is_refused_before_anything_is_sent(content: bytes, words: str) -> None:
+    found, message = failing(content)
+    assert not found and words in message and "nothing was published" in message and "--force" in message
+
+
+def test_commas_between_objects_are_an_array_without_its_brackets() -> None:
+    assert "put the objects between [ and ]" in failing(b'{"a":1},\n{"a":2}\n')[1]
+
+
+OBJECTS = [b'{\n  "a": 1,\n  "b": ["}{"]\n}', b"{ }", b'{"a":{"b":{}}}', '{"é":"→\x1e😀"}'.encode(), b'{\r"a":\t1}']
+LAYOUTS = {
+    "pretty-printed": (b"", b"\n"),
+    "with nothing between them": (b"", b""),
+    "with spaces between them": (b"", b"  "),
+    "with CR between them": (b"", b"\r"),
+    "with record separators": (b"\x1e", b"\n"),
+    "with record separators alone": (b"\x1e", b""),
+    "with blank lines between them": (b"", b"\n\n \r\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "behind"), LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("size", [1, 2, 7, 1 << 20])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\n \n"])
+def test_objects_in_any_layout_are_cut_out_of_the_text(before: bytes, behind: bytes, size: int, mark: bytes) -> None:
+    content = mark + b"".join(before + each + behind for each in OBJECTS)
+    assert read(content, size) == OBJECTS
+    if size > 1:
+        assert read(gzip.compress(content), size) == OBJECTS
+
+
+@pytest.mark.parametrize("between", [b"", b"\r", b"\x1e", b" "])
+def test_objects_on_one_line_are_told_apart(between: bytes) -> None:
+    assert read(MESSAGE + between + MESSAGE + b"\n") == [MESSAGE, MESSAGE]
+
+
+def test_a_single_object_may_be_pretty_printed_and_needs_no_line_end() -> None:
+    pretty = json.dumps(json.loads(MESSAGE), indent=2).encode()
+    assert read(pretty) == read(b"\n" + pretty + b"\n") == [pretty]
+
+
+def test_a_fault_behind_the_first_object_gives_the_objects_before_and_names_the_record() -> None:
+    for rest in (b'{\n"a": x}', b'{\n"a": 1', b"[1]", b"x"):
+        found, message = failing(b'{\n"a": 0}\n' + rest)
+        assert found == [b'{\n"a": 0}'] and message.startswith("record 2 of x.json, at byte 10, ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"result": []}',
+        b'{"result": [1, 2]}',
+        b'{"result": {"a": 1}}',
+        b'{"a": [{"b":1}], "c": 1}',
+        b'{"data": [{"b":1}], "c": {"d":1}}',
+        b'{"a": {"result": [{"b":1}]}}',
+    ],
+)
+def test_an_object_that_only_resembles_an_answer_is_a_message(content: bytes) -> None:
+    assert read(content) == [content]
+
+
+def test_a_first_line_of_many_megabytes_is_a_line() -> None:
+    huge = b'{"a":"' + b"x" * (3 << 20) + b'","n":' + b"7" * 5000 + b"}"
+    for rest in (b"", b"\n", b"\nnot json", b"\r\n{}"):
+        assert read(huge + rest)[0] == huge
+    assert read(huge + huge) == [huge, huge]
+
+
+def test_a_first_line_that_is_nested_too_deep_to_be_parsed_is_a_line() -> None:
+    deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    assert read(deep + b"\n{}") == [deep, b"{}"]
+
+
+@hypothesis.settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists), max_size=3),
+        min_size=1,
+    ),
+    st.sampled_from([None, 0, 2]),
+    st.sampled_from([b"", b"\n", b"\r\n", b"\n\x1e", b" "]),
+    st.integers(1, 50),
+)
+def test_any_objects_in_any_layout_are_read(
+    values: list[dict[str, object]], indent: int | None, between: bytes, size: int
+) -> None:
+    texts = [json.dumps({"id": 1, **value}, indent=indent, ensure_ascii=False).encode() for value in values]
+    mark = b"\x1e" if b"\x1e" in between else b""
+    assert read(mark + between.join(texts), size) == texts
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
+    class Failing(Drip):
+        def readinto(self, buffer: Any) -> int:
+            if not self._left:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().readinto(buffer)
+
+    with pytest.raises(WarehouseError) as caught:
+        list(records(cast(BinaryIO, Failing(b'{"a":1}\n' * 10, 1 << 20)), "x.json"))
+    assert str(caught.value).startswith("cannot read x.json behind byte ")
 
 
 # --- Kafka ---

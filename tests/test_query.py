@@ -6,14 +6,23 @@ import csv
 import datetime
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from etl import query
-from etl.errors import UsageError
+from etl.errors import UsageError, WarehouseError
+from etl.query import export, statements
 from etl.servers.hive import Result
+from etl.settings import PROJECT, Settings
+from etl.terminal import CONTROL
 
 ROWS = Result(
     ["name", "count", "price", "seen_at", "day", "is_good"],
@@ -32,6 +41,12 @@ def test_a_table_puts_numbers_to_the_right_and_shows_null() -> None:
         "NULL   NULL                    -0.50  2026-01-02 00:00:00         2026-01-02  false",
         "(2 rows)",
     ]
+
+
+def test_csv_tells_null_from_an_empty_text() -> None:
+    rows = [(None, ""), ("", None), ('"', "a,b"), ("a\nb", "=1+1")]
+    text = query.formatted(Result(["a", "b"], rows), "csv")
+    assert text == 'a,b\n,""\n"",\n"""","a,b"\n"a\nb",=1+1'
 
 
 def test_csv_has_a_header_and_leaves_null_empty() -> None:
@@ -87,13 +102,17 @@ NASTY = {
 
 
 @pytest.mark.parametrize(("value", "shown"), NASTY.items())
-def test_a_table_shows_what_a_terminal_would_obey(value: str, shown: str) -> None:
-    head, _, cell, count = query.formatted(Result([value], [(value,)]), "table").split("\n")
+def test_a_terminal_gets_no_character_that_it_would_obey(value: str, shown: str) -> None:
+    result = Result([value], [(value,)])
+    head, _, cell, count = query.formatted(result, "table", terminal=True).split("\n")
     assert head == cell == shown and count == "(1 row)"
+    assert list(csv.reader([query.formatted(result, "csv", terminal=True).split("\n")[1]])) == [[shown]]
+    text = query.formatted(result, "json", terminal=True)
+    assert json.loads(text) == [{value: value}] and not CONTROL.search(text.replace("\n ", ""))
 
 
 @pytest.mark.parametrize("value", NASTY)
-def test_csv_and_json_hold_the_very_text(value: str) -> None:
+def test_a_pipe_and_a_file_get_the_very_text(value: str) -> None:
     result = Result(["text", "other"], [(value, 'a "b", c')])
     found = list(csv.reader(io.StringIO(query.formatted(result, "csv"), newline="")))
     assert found == [["text", "other"], [value, 'a "b", c']]
@@ -101,13 +120,31 @@ def test_csv_and_json_hold_the_very_text(value: str) -> None:
     assert "\x1b" not in query.formatted(result, "json")
 
 
+def test_standard_output_decides_whether_a_terminal_shows_it() -> None:
+    code = "from etl import query; from etl.servers.hive import Result; "
+    code += "print(query.formatted(Result(['a'], [('\\x1b[2J',)]), 'csv'), end='')"
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, cwd=PROJECT, check=True)
+    os.close(theirs)
+    assert os.read(ours, 1000).splitlines() == [b"a", b"\\x1b[2J"]
+    os.close(ours)
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True).stdout == b"a\n\x1b[2J"
+
+
+def test_a_table_in_a_pipe_keeps_all_but_what_would_break_its_lines() -> None:
+    lines = query.formatted(Result(["text"], [("a\nb\u2028c\u200dd\u202e\x1be",)]), "table").split("\n")
+    assert lines[2:] == ["a\\x0ab\\u2028c\u200dd\u202e\x1be", "(1 row)"]
+
+
 def test_wide_characters_take_two_columns() -> None:
     lines = query.formatted(Result(["text", "n"], [("数学", 1), ("abcdef", 22)]), "table").splitlines()
     assert lines == ["text     n", "------  --", "数学     1", "abcdef  22", "(2 rows)"]
 
 
-def test_a_long_text_is_not_cut() -> None:
-    assert "x" * 5000 in query.formatted(Result(["text"], [("x" * 5000,)]), "table")
+def test_a_table_cuts_a_very_long_text_and_tells_its_length() -> None:
+    rows = query.formatted(Result(["text"], [("x" * 1000,), ("y" * 9_000_000,)]), "table").splitlines()[2:]
+    assert rows[0] == "x" * 1000 and rows[1] == "y" * 1000 + "… (9,000,000 characters)"
+    assert len(query.formatted(Result(["text"], [("y" * 9_000_000,)]), "csv")) == len("text\n") + 9_000_000
 
 
 def test_no_line_ends_in_blanks() -> None:
@@ -118,7 +155,7 @@ def test_no_line_ends_in_blanks() -> None:
 def test_a_file_is_read_with_its_parameters(tmp_path: Path) -> None:
     path = tmp_path / "x.sql"
     path.write_text("-- a.b: c\n-- Parameters: day date\nSET x=1;\nSELECT '${day}';\n")
-    assert query.read(None, path, {"day": "2026-01-02"}) == ["SET x=1", "SELECT '2026-01-02'"]
+    assert statements.read(None, path, {"day": "2026-01-02"}) == ["SET x=1", "SELECT '2026-01-02'"]
 
 
 @pytest.mark.parametrize(
@@ -144,11 +181,150 @@ def test_what_cannot_be_asked_is_told(
     if path and text is not None:
         path.write_text(text)
     with pytest.raises(UsageError, match=message):
-        query.read(statement, path, values)
+        statements.read(statement, path, values)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.sql").write_bytes(b"SELECT '\xff'")
     for name in ("missing.sql", "latin.sql", "."):
         with pytest.raises(UsageError, match="cannot be read"):
-            query.read(None, tmp_path / name, {})
+            statements.read(None, tmp_path / name, {})
+
+
+# What only reads
+
+READS = [
+    "SELECT 1", "select 1", "(SELECT 1)", "((SELECT 1) UNION (SELECT 2)) ORDER BY 1", "VALUES (1, 2)", "TABLE x",
+    "WITH a AS (SELECT (1)), b(n) AS (SELECT 2) SELECT * FROM a", "WITH a AS (SELECT 1) (SELECT 2)",
+    "WITH RECURSIVE a AS (SELECT 1) SELECT 1", "(WITH a AS (SELECT 1) SELECT 1) UNION SELECT 2",
+    "WITH a AS (SELECT 1) FROM a SELECT *", "FROM v SELECT a WHERE a > 1", "SELECT * FROM t TABLESAMPLE(10 ROWS)",
+    "SELECT a FROM t DISTRIBUTE BY a SORT BY a", "SELECT * FROM t LATERAL VIEW OUTER EXPLODE(b) x AS y",
+    "SHOW TABLES IN flat", "SHOW CREATE TABLE flat.attempts", "SHOW PARTITIONS raw.assessments", "DESCRIBE FORMATTED x",
+    "DESC x", "EXPLAIN FORMATTED SELECT 1", "EXPLAIN INSERT INTO x SELECT 1", "EXPLAIN ANALYZE SELECT 1",
+    "/* note */ -- DROP\nSELECT /*+ BROADCAST(a) */ größe FROM `ünï`.a", "SELECT 'INSERT INTO x', `drop` FROM t",
+    "SELECT insert(name, 1, 1, 'x') FROM t", "SELECT java_method('java.lang.Math', 'abs', -1)",
+    "SELECT TRANSFORM(a) USING 'cat' AS b FROM t", "SELECT \x1b", "SHOW \x1b[2J",
+]  # fmt: skip
+WRITES = {
+    "DROP TABLE x": "DROP", "INSERT INTO x SELECT 1": "INSERT", "insert overwrite table x select 1": "INSERT",
+    "WITH a AS (SELECT 1) INSERT INTO x SELECT * FROM a": "INSERT", "FROM t INSERT INTO x SELECT a": "INSERT INTO",
+    "WITH a AS (SELECT (1)) FROM a INSERT OVERWRITE DIRECTORY '/x' SELECT *": "INSERT OVERWRITE",
+    "FROM t SELECT a INSERT INTO x SELECT b": "INSERT INTO", "FROM (SELECT 1 AS n) q INSERT INTO x SELECT n": "INSERT",
+    "WITH a(n) AS (SELECT 1), b AS (SELECT 2) DELETE FROM x": "DELETE",
+    "WITH update AS (SELECT 1) MERGE INTO x": "MERGE",
+    "EXPLAIN ANALYZE INSERT INTO x SELECT 1": "INSERT", "CREATE TABLE x AS SELECT 1": "CREATE",
+    "UPDATE x SET a = 1": "U",
+    "CREATE TEMPORARY VIEW x AS SELECT 1": "CREATE", "ALTER VIEW x AS SELECT 1": "ALTER", "TRUNCATE TABLE x": "TRUNC",
+    "/* SELECT */ DROP VIEW x": "DROP", "(DROP TABLE x)": "DROP", "MSCK REPAIR TABLE x": "MSCK",
+    "CACHE TABLE x": "CACHE",
+    "ADD JAR x": "ADD", "SET x=1": "SET", "USE flat": "USE", "LOAD DATA INPATH 'x' INTO TABLE y": "LOAD", "!ls": "!",
+    "dfs -rm x": "DFS", "EXPORT TABLE x TO 'y'": "EXPORT", "BEGIN DROP TABLE x": "BEGIN",
+    "GRANT ALL ON x TO y": "GRANT",
+    "EXECUTE IMMEDIATE 'DROP TABLE x'": "EXECUTE", "SELEKT 1": "SELEKT", "`SELECT` 1": "SELECT", "1": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", READS)
+def test_what_reads_passes(statement: str) -> None:
+    statements.check_reads(statements.read(statement, None, {}))
+
+
+@pytest.mark.parametrize(("statement", "verb"), WRITES.items())
+def test_what_writes_is_refused_by_its_kind(statement: str, verb: str) -> None:
+    with pytest.raises(UsageError, match=rf"only statements that read .*, not {verb}.*--write runs it"):
+        statements.check_reads(["SELECT 1", statement])
+
+
+def test_the_check_prints_nothing_of_the_statement(capfd: pytest.CaptureFixture[str]) -> None:
+    """A parser would warn of what it does not know, with the text as it is."""
+    for statement in READS:
+        statements.check_reads([statement])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_standard_input_is_read_for_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("SELECT 'é';\nSELECT 2".encode()), "utf-8"))
+    assert statements.read("-", None, {}) == ["SELECT 'é'", "SELECT 2"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
+    with pytest.raises(UsageError, match="standard input cannot be read"):
+        statements.read("-", None, {})
+
+
+# Files, written without a server
+
+
+def block(*rows: tuple[object, ...]) -> Result:
+    return Result(["n", "text"], list(rows), ["BIGINT", "STRING"])
+
+
+def test_row_groups_bound_what_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "GROUP_ROWS", 4)
+    blocks = [block((1, "a"), (2, None), (3, "")), block((4, "d")), block((5, "é"))]
+    with (tmp_path / "x.parquet").open("wb") as stream:
+        export.WRITERS[".parquet"](iter(blocks), blocks[0], stream)
+    file = pyarrow.parquet.ParquetFile(tmp_path / "x.parquet")
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [4, 1]
+    assert file.read().column("text").to_pylist() == ["a", None, "", "d", "é"]
+
+
+def test_an_export_without_rows_has_its_columns(tmp_path: Path) -> None:
+    for ending, write in export.WRITERS.items():
+        with (tmp_path / f"x{ending}").open("wb") as stream:
+            write(iter([block()]), block(), stream)
+    assert pyarrow.parquet.read_schema(tmp_path / "x.parquet").names == ["n", "text"]
+    assert (tmp_path / "x.csv").read_text() == "n,text\n" and (tmp_path / "x.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("query_", "name", "message"),
+    [
+        ("SELECT 1", "x.xlsx", "cannot export to .*x.xlsx; end the name in .parquet, .csv, .jsonl"),
+        ("SELECT 1; SELECT 2", "x.csv", "2 statements do not fit into one file"),
+        ("DROP TABLE x", "x.csv", "not DROP"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_a_server_is_needed(
+    query_: str, name: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        export.export(Settings(home=tmp_path), query_, tmp_path / name, lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    with export.replaced(path) as stream:
+        stream.write(b"first")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    with pytest.raises(KeyboardInterrupt), export.replaced(path) as stream:
+        stream.write(b"second")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("missing/x.csv", WarehouseError, "cannot write .*missing/x.csv: No such file"),
+        (".", UsageError, "is not a file; name a file"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_named(
+    name: str, error: type[WarehouseError], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message), export.replaced(tmp_path / name):
+        pass
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with (
+        pytest.raises(WarehouseError, match=r"cannot write .*x\.csv: No space left on device"),
+        export.write_errors(tmp_path / "x.csv"),
+        export.replaced(tmp_path / "x.csv"),
+    ):
+        full()
+    assert list(tmp_path.iterdir()) == []

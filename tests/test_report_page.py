@@ -1,58 +1,28 @@
-"""The report in a real browser: made from rows by hand, then once from the sample on the session's servers."""
+"""The report in a real browser, made from rows by hand."""
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlglot
 from browsing import Scheme, dead_links, faults, is_wider_than_screen, opened
 from playwright.sync_api import Browser, Page
-from sqlglot import exp
+from question_rows import rows_of
 
+from etl.catalog.catalog_pages import write_start
 from etl.report.report import questions, report
-from etl.servers.hive import Result
 from etl.settings import load
-from etl.sqlfile import SqlFile
 
-TEXTS = ["exam_name", "oddity", "treatment", "day_of_week", "duration", "trend", "verdict", "looked_at", "origin"]
-TEXTS += ["field_path", "first_message", "example"]
 DRAWN = sum(not file.header["Chart"].startswith("none") for file in questions())
-
-
-def value(column: str, number: int) -> Any:
-    """Something that fits the name of a column, now and then longer than one would like."""
-    if column == "standing":
-        return "warn"
-    if column.startswith("is_"):
-        return number % 2 == 0
-    if column in TEXTS:
-        return f"{column} {number} <of> " + "a rather long & winding name " * (number % 3)
-    if column.endswith("_id"):
-        return f"5e17ec71c0-{number:04}-4b6f-9a2e-00000000{number:04}"
-    if column.endswith("_at"):
-        return datetime.datetime(2026, 1, 1, 12, number)
-    if column.endswith(("_date", "_week", "week_start")):
-        return f"2026-01-{number + 1:02}"
-    return number + 0.5 if column.endswith("_percent") else number * 1234
-
-
-def rows_of(file: SqlFile) -> Result:
-    """Rows by hand in the shape of the question's result."""
-    tree = sqlglot.parse_one(file.statements()[0], read="hive")
-    assert isinstance(tree, exp.Select)
-    columns = list(tree.named_selects)
-    count = 1 if file.header["Grain"].startswith("one row") else 17 if "line" in file.header["Chart"] else 7
-    return Result(columns, [tuple(value(column, number) for column in columns) for number in range(count)])
 
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of all questions, made without a server."""
     answers = {file.statements()[0]: rows_of(file) for file in questions()}
-    return report(load(home=tmp_path_factory.mktemp("home")), answers.__getitem__).html
+    settings = load(home=tmp_path_factory.mktemp("home"))
+    write_start(settings)
+    return report(settings, [answers.__getitem__]).html
 
 
 def assert_is_good(page: Page) -> None:

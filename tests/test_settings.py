@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from etl import settings
 from etl.errors import EXIT_USAGE, UsageError, WarehouseError
+from etl.local_stack import SERVERS
 from etl.settings import PROJECT, Settings
 from stack.layout import PORTS
 
@@ -29,10 +31,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def running(folder: Path, **addresses: str) -> None:
-    """Record a running stack with these addresses."""
+def running(folder: Path, ended: tuple[str, ...] = (), **addresses: str) -> None:
+    """Record a stack with these addresses, whose servers run but for those that have ended."""
     (folder / "home").mkdir(exist_ok=True)
-    (folder / "home" / "stack.json").write_text(json.dumps({"settings": addresses}))
+    began = psutil.Process().create_time()
+    names = set(SERVERS.values())
+    rows = [{"name": name, "pid": os.getpid(), "began": began - 100 * (name in ended)} for name in names]
+    state = {"ports": {}, "settings": addresses, "processes": rows}
+    (folder / "home" / "stack.json").write_text(json.dumps(state))
 
 
 def refused(**flags: object) -> str:
@@ -47,7 +53,7 @@ def test_the_first_place_that_gives_a_setting_wins(folder: Path, monkeypatch: py
     def found() -> str:
         return settings.load().hiveserver2
 
-    assert found() == "127.0.0.1:10001"
+    assert found() == ""
     running(folder, hiveserver2="stack:1")
     assert found() == "stack:1"
     (folder / "warehouse.toml").write_text('hiveserver2 = "project:2"\n')
@@ -71,6 +77,32 @@ def test_only_the_addresses_that_are_not_set_come_from_the_stack(folder: Path) -
     running(folder, hiveserver2="stack:1", webhdfs="http://stack:2")
     found = settings.load(hiveserver2="cluster:1")
     assert (found.hiveserver2, found.webhdfs) == ("cluster:1", "http://stack:2")
+
+
+def test_without_a_stack_and_a_setting_there_is_no_address_and_the_next_step_is_named(folder: Path) -> None:
+    for name in SERVERS:
+        with pytest.raises(WarehouseError) as caught:
+            settings.load().address(name)
+        text = str(caught.value)
+        assert text.startswith(f"no stack is up in {folder}/home and no setting names ") and caught.value.exit_code == 1
+        assert text.endswith(f"; run ./warehouse up, or set WAREHOUSE_HOME or WAREHOUSE_{name.upper()}")
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_address_of_a_server_that_has_ended_is_not_used(folder: Path, name: str) -> None:
+    """Its port may belong to another home's server by now."""
+    running(folder, ended=(SERVERS[name],), **{one: f"http://stack:{n}" for n, one in enumerate(SERVERS)})
+    found = settings.load()
+    gone = [one for one in SERVERS if SERVERS[one] == SERVERS[name]]
+    assert [one for one in SERVERS if not getattr(found, one)] == gone
+    with pytest.raises(WarehouseError, match=r"run \./warehouse up"):
+        found.address(name)
+
+
+def test_a_stack_whose_servers_have_all_ended_gives_nothing(folder: Path) -> None:
+    running(folder, ended=tuple(SERVERS.values()), engine="hive", webhdfs="http://stack:2", hdfs_user="other")
+    found = settings.load()
+    assert (found.engine, found.webhdfs) == ("spark", "") and found.hdfs_user != "other"
 
 
 def test_the_projects_own_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,20 +147,58 @@ def test_ports_are_json_in_a_flag_as_in_the_environment(monkeypatch: pytest.Monk
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     line = refused(**{name: value})
-    assert f"setting {name}" in line and f"WAREHOUSE_{name.upper()}" in line
+    assert f"setting {name}" in line and line.endswith(f"; correct it in --set {name}")
     monkeypatch.setenv(f"WAREHOUSE_{name.upper()}", value)
-    assert name in refused()
+    assert name in refused() and f"WAREHOUSE_{name.upper()}" in refused()
+
+
+def test_a_value_that_cannot_be_used_is_named_with_its_file(folder: Path) -> None:
+    (folder / "warehouse.local.toml").write_text('engine = "pig"\n')
+    assert refused().endswith(f"; correct it in {folder}/warehouse.local.toml")
 
 
 def test_a_file_that_is_no_toml_is_named_with_its_fault(folder: Path) -> None:
     (folder / "warehouse.local.toml").write_text("topic = assessments\n")
     line = refused()
-    assert "settings cannot be read" in line and "line 1" in line and "warehouse.toml" in line
+    assert "settings cannot be read" in line and "line 1" in line
+    assert line.endswith(f"; correct {folder}/warehouse.local.toml")
+
+
+def test_a_file_that_is_not_utf_8_is_named(folder: Path) -> None:
+    (folder / "warehouse.toml").write_bytes(b'topic = "\xff"\n')
+    assert refused().endswith(f"; correct {folder}/warehouse.toml")
 
 
 def test_an_unknown_setting_in_a_file_is_named(folder: Path) -> None:
     (folder / "warehouse.toml").write_text('topik = "a"\n')
-    assert "there is no setting topik" in refused()
+    assert refused() == f"there is no setting topik, which {folder}/warehouse.toml gives; did you mean topic?"
+
+
+@pytest.mark.parametrize(
+    ("variable", "step"),
+    [("WAREHOUSE_TOPC", "did you mean topic?"), ("warehouse_hme", "did you mean home?")],
+)
+def test_a_misspelled_variable_is_named_with_what_is_near(
+    variable: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "a")
+    name = variable.lower().removeprefix("warehouse_")
+    assert refused() == f"there is no setting {name}, which {variable.upper()} gives; {step}"
+
+
+def test_a_variable_like_no_setting_is_refused_and_those_of_the_script_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_VENV", "/venv")
+    monkeypatch.setenv("WAREHOUSE_PYTHON", "python3")
+    settings.load()
+    monkeypatch.setenv("WAREHOUSE_XYZZY_42", "a")
+    assert refused().endswith("; docs/settings.md lists them")
+
+
+def test_a_home_that_cannot_be_written_is_named_before_any_work(folder: Path) -> None:
+    (folder / "file").touch()
+    for home in (folder / "file" / "x", Path("/dev/null/x"), Path("/proc/x")):
+        with pytest.raises(UsageError, match=rf"the folder {home} cannot be written: .*; set WAREHOUSE_HOME"):
+            settings.load(home=home).require_home()
 
 
 def test_a_record_of_the_stack_that_is_damaged_is_named(folder: Path) -> None:
@@ -140,7 +210,7 @@ def test_a_record_of_the_stack_that_is_damaged_is_named(folder: Path) -> None:
 
 
 def test_the_engine_of_the_stack_is_the_default_and_says_which_server_is_asked(folder: Path) -> None:
-    assert (settings.load().engine, settings.load().sql_server) == ("spark", "127.0.0.1:10000")
+    assert settings.load().engine == "spark"
     running(folder, engine="hive", hiveserver2="stack:1", spark_thrift="stack:2")
     assert (settings.load().engine, settings.load().sql_server) == ("hive", "stack:1")
     assert settings.load(engine="spark").sql_server == "stack:2"
@@ -152,7 +222,7 @@ def test_a_password_comes_from_its_setting_or_its_file(folder: Path) -> None:
     given = settings.load(hive_auth="LDAP", hive_password_file=file)
     assert given.password() == "from the file ü "
     assert settings.load(hive_password="1st", hive_password_file=file).password() == "1st"  # noqa: S106
-    with pytest.raises(UsageError, match="hive_auth LDAP wants a password; set WAREHOUSE_HIVE_PASSWORD"):
+    with pytest.raises(UsageError, match="hive_auth LDAP requires a password; set WAREHOUSE_HIVE_PASSWORD"):
         settings.load(hive_auth="LDAP").password()
     with pytest.raises(UsageError, match=r"the password cannot be read from .*nowhere"):
         settings.load(hive_password_file=folder / "nowhere").password()
@@ -167,6 +237,10 @@ def test_no_secret_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("WAREHOUSE_HIVE_PASSWORD")
     (folder / "warehouse.local.toml").write_text("hive_password = 53223\n")  # the quotes were forgotten
     assert "53223" not in refused() and "hive_password" in refused()
+    (folder / "warehouse.local.toml").unlink()
+    monkeypatch.setenv("WAREHOUSE_SPARK_TOKEN", "s3cret")
+    assert settings.load().token() == "s3cret" and "s3cret" not in repr(settings.load())
+    monkeypatch.delenv("WAREHOUSE_SPARK_TOKEN")
     (folder / "warehouse.local.toml").write_text('hive_pasword = "s3cret"\n')
     assert "s3cret" not in refused()
 
@@ -191,6 +265,7 @@ def test_the_page_lists_every_setting_with_its_default_and_meaning() -> None:
         [name, f"WAREHOUSE_{name.upper()}", default(name), field.description]
         for name, field in Settings.model_fields.items()
     ]
+    assert [row for row in rows("Setting") if row not in expected] == []
     assert rows("Setting") == expected
 
 

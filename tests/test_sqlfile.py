@@ -14,7 +14,8 @@ from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from etl import sqlfile
 from etl.errors import UsageError
-from etl.sqlfile import TYPES, SqlFile, checked, split, statements, substitute
+from etl.sqlfile import TYPES, SqlFile, split, statements
+from etl.sqltext import checked, substitute
 
 TEXT = """\
 -- flat.visits: one row per visit: the last one wins.
@@ -203,7 +204,7 @@ def test_a_hostile_value_is_refused_or_stays_text(value: str) -> None:
     assert ("${" not in sent and sent.isprintable()) or not value.isprintable()
 
 
-@pytest.mark.parametrize("value", ["\ud800", "a\udc27", "x" * 1001])
+@pytest.mark.parametrize("value", ["\ud800", "a\udc27", "x" * 20_001])
 def test_what_is_no_text_or_too_long_is_refused(value: str) -> None:
     for kind in TYPES:
         with pytest.raises(UsageError, match=f"parameter x cannot be .*; it takes a value of type {kind}"):
@@ -325,4 +326,4 @@ def test_every_file_of_the_project_is_read_with_its_columns() -> None:
     assert len({file.name for file in found}) == len(found) > 20
     for file in found:
         assert file.statements({name: values[kind] for name, kind in file.parameters.items()})
-        assert bool(file.columns) == (file.version > 0), file.path
+        assert bool(file.columns) == (file.version > 0 and file.name != "flat.attempts"), file.path

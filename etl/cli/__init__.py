@@ -6,16 +6,18 @@ longer than the help.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
 
 from etl import errors, terminal
-from etl.cli.shared import app, state
+from etl.cli.shared import app, conf, state
 from etl.errors import WarehouseError
 
 PARTS = ("servers", "raw", "tables", "answers", "whole")
@@ -31,13 +33,19 @@ def main() -> None:
     completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
     try:
         code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
+        sys.stdout.flush()  # here a full disk is told; at the exit it would be a trace
     except BrokenPipeError:  # whoever read the output has enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(errors.EXIT_FAILED)
     except WarehouseError as error:
         if state["debug"]:
             traceback.print_exc()
-        fail(str(error), error.exit_code)
+        fail(with_ended_servers(str(error)), error.exit_code, error.excerpt)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            told(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not written yet would fail again
+        fail(f"the output cannot be written: {error.strerror}", errors.EXIT_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", errors.EXIT_FAILED)
     except Exception as error:
@@ -61,7 +69,22 @@ def told(error: Exception) -> NoReturn:
     fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Say in one line what went wrong, and end."""
-    terminal.say(f"warehouse: {message}")
+def with_ended_servers(message: str) -> str:
+    """An error with what it may come of in front: servers of the home's stack that ended by themselves, and why."""
+    try:
+        from stack import processes
+
+        ended = "; ".join(processes.ended(conf()))
+    except Exception:  # the error to show is the one at hand
+        return message
+    if not ended:
+        return message
+    first = "" if " has ended in " in message else f"{message}; "
+    return f"{first}{ended}; ./warehouse up starts it again"
+
+
+def fail(message: str, code: int, excerpt: Sequence[str] = ()) -> NoReturn:
+    """Say in one line what went wrong, with an excerpt below it, and end."""
+    for line in (f"warehouse: {message}", *excerpt):
+        terminal.say(line)
     sys.exit(code)

@@ -1,14 +1,16 @@
-"""report, docs, query, serve, beeline: questions to the tables, and their answers."""
+"""report, docs, query, export, connect, serve, beeline: what readers of the tables use."""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from etl import terminal
-from etl.cli.shared import Engine, Json, Variables, app, conf, formats, pairs, state, write
+from etl.cli.shared import Engine, Json, Variables, app, conf, formats, pairs, write
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
@@ -17,24 +19,20 @@ from etl.terminal import progress, say
 def report(
     engine: Engine = None,
     as_json: Json = False,
-    notebook: Annotated[bool, typer.Option(help="Write it as an executed notebook too.")] = True,
+    notebook: Annotated[bool, typer.Option(help="Write it as a notebook too.")] = True,
 ) -> None:
     """Answer the questions of sql/4_reports as a page.
 
     As HTML, as Markdown and as a notebook; the answers in short go to standard output.
     """
     from etl.catalog import catalog_pages as site
-    from etl.report import notebook as executed
     from etl.report.report import report as run
-    from etl.servers.hive import Hive
+    from etl.report.report import sessions
 
     given = conf(engine)
-    with progress("report") as bar:
-        if notebook:
-            done = executed.report(given)
-        else:
-            with Hive(given, terminal.watch) as hive:
-                done = run(given, hive.query, watch=lambda files: bar.each(files, lambda file: file.name))
+    with progress("report") as bar, sessions(given) as queries:
+        each = partial(bar.each, name=lambda file: file.name)
+        done = run(given, queries, watch=each, as_notebook=notebook)
     if as_json:
         answers = [{"name": one.name, "question": one.question, "answer": one.sentence} for one in done.sections]
         write({"html": done.html, "markdown": done.markdown, "notebook": done.notebook, "answers": answers})
@@ -68,41 +66,78 @@ def docs(engine: Engine = None, as_json: Json = False) -> None:
 
 @app.command(epilog='Example: ./warehouse query "SELECT COUNT(*) AS attempts FROM flat.attempts" --json')
 def query(
-    statement: Annotated[str | None, typer.Argument(metavar="[SQL]")] = None,
+    statement: Annotated[str | None, typer.Argument(metavar="[SQL|-]")] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="Run a SQL file instead.")] = None,
     form: Annotated[str | None, typer.Option("--format", help="table, csv or json.", autocompletion=formats)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    writes: Annotated[bool, typer.Option("--write", help="Run statements that write, too.")] = False,
     hivevar: Variables = [],  # noqa: B006
     engine: Engine = None,
 ) -> None:
-    """Ask in SQL.
+    """Query in SQL, of the argument, of a file or (-) of standard input.
 
-    The rows go to standard output, and nothing else does.
+    The rows of all statements go to standard output, and nothing else does. Statements that do more than read are
+    refused without --write: a fence for slips, not a permission.
     """
-    from etl import query as verb
+    from etl.query.query import query as verb
+    from etl.query.statements import check_reads, read
 
     if form not in (None, "table", "csv", "json"):
         raise UsageError(f"--format cannot be {form!r}", "give table, csv or json")
     if as_json and form not in (None, "json"):
         raise UsageError(f"--format {form} and --json are two forms", "give one of both")
-    statements = verb.read(statement, file, pairs(hivevar, "--hivevar"))
-    with progress("query"):
-        result = verb.query(conf(engine), statements, terminal.watch)
-    print(verb.formatted(result, "json" if as_json else form or "table"))
+    statements = read(statement, file, pairs(hivevar, "--hivevar"))
+    if not writes:
+        check_reads(statements)
+    verb(conf(engine), statements, "json" if as_json else form or "table", sys.stdout)
+
+
+@app.command(epilog="Example: ./warehouse export marts.exams --to exams.parquet")
+def export(
+    source: Annotated[str, typer.Argument(metavar="SQL|TABLE")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A .parquet, .csv or .jsonl file to write.")],
+    engine: Engine = None,
+) -> None:
+    """Export the rows of a query or of a table to a file.
+
+    Types are kept, any number of rows fits into memory, and an error leaves the file as it was.
+    """
+    from etl.query.export import export as verb
+
+    with progress("export") as bar:
+        rows = verb(conf(engine), source, to, lambda done: bar.note(f"{done:,} rows"))
+    say(f"exported {rows:,} rows to {to}, {to.stat().st_size:,} bytes")
+
+
+@app.command(epilog="Example: ./warehouse connect --engine hive")
+def connect(engine: Engine = None, as_json: Json = False) -> None:
+    """Show what each client needs to connect to the SQL server.
+
+    For PyHive, SQLAlchemy, pandas, JDBC, Superset, dbt, Hue and DuckDB; docs/connect.md has an example of each.
+    """
+    from etl.servers.clients import clients
+
+    given = conf(engine)
+    needs = clients(given)
+    if as_json:
+        write({"engine": given.engine, "server": given.sql_server, "clients": needs})
+        return
+    width = max(map(len, needs))
+    for name, need in needs.items():
+        print(f"{name:{width}}  {need}")
 
 
 @app.command(epilog="Example: ./warehouse serve --port 8000")
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 8000,
-    engine: Engine = None,
 ) -> None:
-    """Serve the pages, and one to ask questions on, at 127.0.0.1.
+    """Serve the pages at 127.0.0.1.
 
     Every user of this machine can reach them.
     """
     from etl.serve.serve import serve as verb
 
-    verb(conf(engine), port, say, debug=state["debug"])
+    verb(conf(), port, say)
 
 
 @app.command(

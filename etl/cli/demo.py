@@ -15,7 +15,7 @@ NEXT = """
 Ask:      ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
 Or:       ./warehouse beeline          (any client of the HiveServer2 protocol works: {hive_server})
 Look at:  {reports}/index.html  (./warehouse docs adds the catalog of all tables)
-Or:       ./warehouse serve            (the same pages, and one to ask in SQL, on 127.0.0.1)
+Or:       ./warehouse serve            (the same pages, on 127.0.0.1)
 Stop:     ./warehouse down
 The data is a SYNTHETIC sample that reproduces published figures. To publish the genuine file instead,
 start over with an empty WAREHOUSE_HOME: ./warehouse up, ./warehouse publish FILE, ./warehouse run"""

@@ -1,4 +1,4 @@
-"""generate, publish, land, rejected, replay: messages, into Kafka and from there to the raw tables."""
+"""generate, publish, land, rejected, replay: messages into Kafka, and from there into the raw tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.shared import Json, app, conf, state, write
+from etl.cli.shared import Json, app, conf, state, write, writing
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
@@ -34,17 +34,20 @@ def generate(
 def publish(
     source: Annotated[str, typer.Argument(metavar="FILE|-")],
     topic: Annotated[str | None, typer.Option(help="Another topic than that of the settings.")] = None,
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="Publish the lines as they are, whatever the input looks like.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Publish a file or standard input to Kafka.
 
-    A JSON array or JSON lines, plain or .gz; each record becomes a message.
+    A JSON array, JSON lines or JSON objects, plain or .gz; each record becomes a message.
     """
     from etl.publish.publish import publish as run
 
     if topic is not None:
         state["flags"]["topic"] = topic  # read, and refused, as the setting it is
-    done = run(conf(), source, topic)
+    done = run(conf(), source, topic, is_forced=is_forced)
     if as_json:
         write(done)
     say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
@@ -57,24 +60,27 @@ def land(
     accept_loss: Annotated[
         list[str],
         typer.Option(
-            metavar="PARTITION:FIRST-LAST", help="Offsets that Kafka lost and that may be missing (repeatable)."
+            metavar="PARTITION:FIRST-LAST",
+            help="Offsets that Kafka lost and that are accepted as missing (repeatable).",
         ),
     ] = [],  # noqa: B006
     is_following: Annotated[
-        bool, typer.Option("--follow", help="Go on, and build and validate too, until SIGTERM or Ctrl-C.")
+        bool, typer.Option("--follow", help="Keep landing, building and validating until SIGTERM or Ctrl-C.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Land what is new in Kafka in the raw tables.
+    """Land new messages of Kafka in the raw tables.
 
     Each message exactly once, as JSON on HDFS.
     """
     if is_following:
         _follow(accept_loss)
         return
+    from etl.land import offsets
     from etl.land.land import land as run
 
-    landed = run(conf(), say, accept_loss)
+    offsets.gaps_of(accept_loss)  # what was typed, before a server is needed
+    landed = run(writing(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
@@ -86,7 +92,7 @@ def _follow(accept_loss: list[str]) -> None:
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
     with stopped_by_signals() as stop:
-        total = follow(conf(), say, stop)
+        total = follow(writing(), say, stop)
     say(f"stopped; {total:,} messages were landed, built and validated")
 
 
@@ -96,33 +102,30 @@ def rejected(
 ) -> None:
     """Show the rejected messages by reason, or one of them.
 
-    The one that is named is written to standard output, byte for byte.
+    A single message is written to standard output, byte for byte.
     """
     from etl import query
     from etl.land import rejected as verb
     from etl.servers.hive import Hive
 
     if message is not None and as_json:
-        raise UsageError("a message is written byte for byte, not as --json", "leave one of both out")
+        raise UsageError("a message is written byte for byte, not as JSON", "leave out --json or the place")
     with progress("rejected"), Hive(conf()) as hive:
         result = verb.by_reason(hive) if message is None else None
-        found = None if message is None else verb.message(hive, message)
+        content = None if message is None else verb.message(hive, message)
     if result is not None:
         print(query.formatted(result, "json" if as_json else "table"))
         return
-    sys.stdout.buffer.write(found or b"")
-    say("a tombstone: it has no value" if found is None else f"{len(found):,} bytes")
+    sys.stdout.buffer.write(content or b"")
+    say("a tombstone: it has no value" if content is None else f"{len(content):,} bytes")
 
 
 @app.command(epilog="Example: ./warehouse replay")
 def replay(as_json: Json = False) -> None:
-    """Land the rejected messages that fit by now.
-
-    As after a change of the contract; each once.
-    """
+    """Land the rejected messages that now fit the contract, each once."""
     from etl.land.replay import replay as run
 
-    done = run(conf(), say)
+    done = run(writing(), say)
     if as_json:
         write({"accepted": done.landed.accepted, "rejected": done.rejected, "landing": done.landed})
-    say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are rejected still")
+    say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are still rejected")

@@ -1,15 +1,16 @@
-"""up, down, status, doctor: the servers, started, ended, looked at and examined."""
+"""up, down, status, running, doctor: the servers, started and stopped, their health and what they run."""
 
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from etl import errors
 from etl.cli.shared import Json, app, conf, engines_to_start, write
 from etl.errors import UsageError
+from etl.local_stack import SERVERS
 from etl.terminal import escaped, progress, say
 
 
@@ -23,6 +24,9 @@ def up(
             autocompletion=engines_to_start,
         ),
     ] = None,
+    until: Annotated[
+        int | None, typer.Option(metavar="PID", help="Stop the servers when this process ends, however it ends.")
+    ] = None,
 ) -> None:
     """Start the servers and wait until all are well.
 
@@ -33,7 +37,7 @@ def up(
     if engine not in (None, "spark", "hive", "all"):
         raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
     began = time.monotonic()
-    found = processes.up(conf(), say, engine)
+    found = processes.up(conf(), say, engine, until)
     say(f"{len(found['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
 
 
@@ -54,12 +58,42 @@ def status(as_json: Json = False) -> None:
     from etl.servers.hive import Result
     from stack import health
 
+    given = conf()
+    if not any(getattr(given, name) for name in SERVERS):
+        given.address("bootstrap_servers")  # says that no stack is up
     with progress("asking every server"):
-        rows = health.status(conf())
+        rows = health.status(given)
     result = Result(["server", "address", "process", "health"], rows)
     print(query.formatted(result, "json" if as_json else "table"))
     if any(row[3] != "healthy" for row in rows):
         raise typer.Exit(errors.EXIT_FAILED)
+
+
+@app.command(epilog="Example: ./warehouse running")
+def running(
+    end: Annotated[
+        str | None, typer.Option(metavar="ID", help="End the statement of this id, or of this beginning of an id.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what runs on the engines and since when, or end it.
+
+    A statement of Spark shows while it runs jobs, a landing too.
+    """
+    from etl import query
+    from etl.servers.hive import Result
+    from stack import running as verb
+
+    if end is not None:
+        ended = verb.end(conf(), end)
+        say(f"ended on {ended.engine}: {ended.text}")
+        return
+    statements = verb.running(conf())
+    rows: list[tuple[Any, ...]] = [
+        (one.engine, one.id, f"{one.since:%Y-%m-%d %H:%M:%S}", one.text) for one in statements
+    ]
+    result = Result(["engine", "id", "since_utc", "statement"], rows)
+    print(query.formatted(result, "json" if as_json else "table"))
 
 
 @app.command(epilog="Example: ./warehouse doctor")

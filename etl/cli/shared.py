@@ -26,6 +26,7 @@ ENGINES = {
     "hive": "HiveServer2 with Tez",
     "all": "both, for up",
 }
+SECRETS = {"hive_password", "spark_token"}  # settings that are no flags
 FORMATS = {"table": "for people", "csv": "with a header", "json": "an array, one object a line"}
 
 
@@ -52,7 +53,7 @@ def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
     from etl.settings import Settings
 
     for name, field in Settings.model_fields.items():
-        if name != "hive_password" and name.startswith(incomplete):
+        if name not in SECRETS and name.startswith(incomplete):
             yield f"{name}=", field.description or ""
 
 
@@ -66,6 +67,15 @@ def conf(engine: str | None = None) -> Settings:
     from etl import settings
 
     return settings.load(**state["flags"] | ({"engine": engine} if engine else {}))
+
+
+def writing(engine: str | None = None) -> Settings:
+    """The settings of a call that writes to the warehouse: it must be the one that this home wrote to before."""
+    from etl.store import identity
+
+    given = conf(engine)
+    identity.confirm_warehouse(given)
+    return given
 
 
 def pairs(texts: list[str], what: str) -> dict[str, str]:
@@ -105,12 +115,12 @@ def options(
     state["flags"] = flags
     if not flags:
         return
-    if "hive_password" in flags:
+    for name in SECRETS & set(flags):
         raise UsageError(
-            "a password on the command line can be read by every user of this machine",
-            "set WAREHOUSE_HIVE_PASSWORD in the environment, or hive_password_file",
+            f"{name} on the command line can be read by every user of this machine",
+            f"set WAREHOUSE_{name.upper()} in the environment, or {name}_file",
         )
-    from etl.settings import Settings
+    from etl.settings import Settings, near
 
     if unknown := set(flags) - set(Settings.model_fields):
-        raise UsageError(f"there is no setting {min(unknown)}", "docs/settings.md lists them")
+        raise UsageError(f"there is no setting {min(unknown)}", near(min(unknown), Settings.model_fields))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from etl import terminal
-from etl.cli.shared import Engine, Json, app, conf, write
+from etl.cli.shared import Engine, Json, app, conf, write, writing
 from etl.errors import ExpectationError
 from etl.terminal import progress, say
 
@@ -22,7 +22,7 @@ def built(engine: str | None, as_json: bool = False) -> bool:
     """Build and print the verdict; False where nothing was due."""
     from etl.build.build import build as run
 
-    validated = run(conf(engine), say, terminal.watch)
+    validated = run(writing(engine), say, terminal.watch)
     if validated is None:
         if as_json:
             write({"release": None})
@@ -63,7 +63,7 @@ def rollback(engine: Engine = None, as_json: Json = False) -> None:
     from etl.build.rollback import rollback as run
 
     with progress("rollback"):
-        back = run(conf(engine), say)
+        back = run(writing(engine), say)
     if as_json:
         write(back)
 
@@ -77,7 +77,7 @@ def repair(engine: Engine = None, as_json: Json = False) -> None:
     from etl.build.repair import repair as run
 
     with progress("repair"):
-        lost = run(conf(engine))
+        lost = run(writing(engine))
     if as_json:
         write({"missing": lost})
     else:
@@ -91,7 +91,7 @@ def retire(table: Annotated[str, typer.Argument(metavar="TABLE")], engine: Engin
     """Take a table, whose SQL file was removed, out of builds, views and suites."""
     from etl.build.retire import retire as run
 
-    run(conf(engine), table, say)
+    run(writing(engine), table, say)
 
 
 @app.command(epilog="Example: ./warehouse clean --yes")
@@ -109,7 +109,7 @@ def clean(
     from etl.servers.hive import Result
 
     with progress("clean"):
-        found = run(conf(engine), yes)
+        found = run(writing(engine) if yes else conf(engine), yes)
     total = sum(leftover.bytes for leftover in found)
     rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in found]
     result = Result(["path", "bytes", "why"], rows)
@@ -127,8 +127,9 @@ def compact(engine: Engine = None) -> None:
     from etl.build.build import refill
     from etl.land.compact import compact as run
 
-    if run(conf(engine), say):
-        refill(conf(engine), say)
+    given = writing(engine)
+    if run(given, say):
+        refill(given, say)
     else:
         say("there are no small landings to merge")
 
@@ -142,7 +143,7 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
     from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
-    given = conf(engine)
+    given = writing(engine)
     validated = run(given, say, published(given))
     show(validated, as_json)
     if not validated.is_good:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
 
 import typer
 
@@ -46,17 +45,13 @@ def demo(engine: Engine = None) -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog="Example: ./warehouse test -k conventions",
 )
-def test(
-    context: typer.Context,
-    long: Annotated[bool, typer.Option("--long", help="The tests that take minutes, too.")] = False,
-) -> None:
-    """Run the tests on a stack of their own.
+def test(context: typer.Context) -> None:
+    """Run the tests on servers of their own.
 
-    Arguments that are not known here go to pytest.
+    Arguments go to pytest. --long adds the tests that take minutes, --long PART runs one part of them alone.
     """
     from etl.settings import PROJECT
 
-    chosen = [] if long else ["-m", "not long"]
     os.chdir(PROJECT)
     # In place of this process: whoever ends it ends the tests, which then end their servers.
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *chosen, *context.args])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])  # noqa: S606

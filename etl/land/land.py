@@ -30,7 +30,7 @@ from etl.terminal import progress
 
 @dataclass(frozen=True)
 class Landed:
-    """What one landing brought: its number (0 for none) and a row per Kafka partition, as in raw.landings."""
+    """The result of a landing: its number (0 for none) and a row per Kafka partition, as in raw.landings."""
 
     landing: int
     partitions: list[dict[str, Any]]
@@ -58,12 +58,12 @@ class Landed:
             if row["end_offset"] > row["start_offset"]
         )
         notes = {"without a message": self.total("absent_count"), "lost in Kafka": self.total("lost_count")}
-        return spans + "".join(f"; offsets {what}: {count:,}" for what, count in notes.items() if count)
+        return spans + "".join(f"; offsets {note}: {count:,}" for note, count in notes.items() if count)
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Who may add the next landing, `number`; `before` are the rows of the newest one."""
+    """The right to add the next landing, `number`; `before` are the rows of the newest landing."""
 
     settings: Settings
     hive: Hive
@@ -138,9 +138,9 @@ def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
 
 @contextlib.contextmanager
 def loading(settings: Settings) -> Iterator[Loader]:
-    """Be the one loader of this home.
+    """Hold the right to land for this home.
 
-    Raises BusyError when another one is at work.
+    Raises BusyError when another loader is running.
     """
     with lock.exclusive(settings, "land"), Hive(settings) as hive:
         hdfs = Hdfs(settings)
@@ -154,8 +154,8 @@ def loading(settings: Settings) -> Iterator[Loader]:
 def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequence[str] = ()) -> Landed:
     """Land everything between the end of the newest landing and the end of the topic.
 
-    Raises WarehouseError when another loader is at work, or the topic is not the one that was landed, and
-    ExpectationError for offsets that Kafka has lost, but for those that are named, as in 0:100-199.
+    Raises WarehouseError when another loader is running, or the topic was deleted and created again, and
+    ExpectationError for offsets that Kafka has lost, except those in `accepted_losses`, written as 0:100-199.
     """
     accepted = offsets.gaps_of(accepted_losses)
     with progress("land") as bar, loading(settings) as loader:
@@ -177,7 +177,7 @@ def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequen
 
 
 def _counted(row: dict[str, Any], counts: dict[tuple[int, str], int]) -> dict[str, Any]:
-    """A range with the counts of what was landed of it."""
+    """Return a range with the counts of its accepted, rejected and absent messages."""
     accepted, rejected = (
         counts.get((row["kafka_partition"], table), 0) for table in (spark_job.ACCEPTED, spark_job.REJECTED)
     )

@@ -1,4 +1,4 @@
-"""The lines of the raw tables: a Kafka message, where it stood in Kafka and what was found of it, as one JSON object.
+"""Writes the lines of the raw tables: a Kafka message, its place in Kafka and the verdict on it, as one JSON object.
 
 No string of a line is longer than Jackson, which reads it for Hive and Spark, allows: 20,000,000 characters. A field
 that a message does not need is left out of its line.
@@ -18,11 +18,23 @@ import msgspec
 if TYPE_CHECKING:
     from etl.land.check_message import Accepted
 
+ACCEPTED, REJECTED = "assessments", "rejected_messages"  # the raw tables, without their database
 PIECE_BYTES = 15_000_000  # as base64, 20,000,000 characters; a multiple of 3, so that pieces can be joined
+# Each stands before a value; worker.py joins whole columns by the same texts.
+LANDING, TOPIC, PARTITION, OFFSET, TIMESTAMP = (
+    '{"landing":',
+    ',"kafka_topic":',
+    ',"kafka_partition":',
+    ',"kafka_offset":',
+    ',"kafka_timestamp":',
+)
+PAYLOAD, ORIGINAL, NO_ORIGINAL = ',"payload":', ',"original":', "null}"
+
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Envelope(NamedTuple):
-    """What is known of a message beside its value: the landing that brings it, and what Kafka holds of it.
+    """A message without its value: the landing that brings it, and what Kafka holds beside the value.
 
     The timestamp is in milliseconds.
     """
@@ -33,57 +45,61 @@ class Envelope(NamedTuple):
     offset: int
     timestamp: int
     key: bytes | None = None
-    headers: Sequence[tuple[str, bytes | None]] = ()
+    headers: Headers = ()
 
 
 def line_accepted(envelope: Envelope, accepted: Accepted) -> str:
     """Return a line of the raw table: the envelope, the message itself, and `original` where it differs."""
-    original = "null" if accepted.original is None else _json(accepted.original)
+    original = NO_ORIGINAL if accepted.original is None else to_json(accepted.original) + "}"
     unknown = [{"path": path, "example": example} for path, example in accepted.unknown]
-    recorded = f',"unknown_fields":{_json(unknown)}' if unknown else ""
-    return f'{_head(envelope)}{recorded},"payload":{accepted.payload_text},"original":{original}}}'
+    recorded = f',"unknown_fields":{to_json(unknown)}' if unknown else ""
+    return f"{_head(envelope)}{recorded}{PAYLOAD}{accepted.payload_text}{ORIGINAL}{original}"
 
 
 def message_of(line: str) -> bytes:
-    """Return the exact bytes of the message in a line that `line_accepted` made.
+    """Return the exact bytes of the message in a line that `line_accepted` wrote.
 
-    They are `original` where there is one; else what stands between the first `,"payload":` (before it a quote
+    They are `original` where there is one; else the text between the first `,"payload":` (before it a quote
     within a text is escaped) and the last `,"original":` (behind it is only null).
     """
-    payload, _, original = line.partition(',"payload":')[2].rpartition(',"original":')
-    return payload.encode() if original == "null}" else str(json.loads(original[:-1])).encode()
+    payload, _, original = line.partition(PAYLOAD)[2].rpartition(ORIGINAL)
+    return payload.encode() if original == NO_ORIGINAL else str(json.loads(original[:-1])).encode()
 
 
 def line_rejected(envelope: Envelope, reason: str, value: bytes | None) -> str:
     """Return a line of the table of rejected messages: the envelope, the reason and the exact bytes, in pieces."""
     pieces = [] if value is None else [value[at : at + PIECE_BYTES] for at in range(0, len(value) or 1, PIECE_BYTES)]
-    more = f',"more_base64":{_json([_base64(piece) for piece in pieces[1:]])}' if pieces[1:] else ""
-    first = _json(_base64(pieces[0] if pieces else None))
-    return f'{_head(envelope)},"reason":{_json(reason)},"message_base64":{first}{more}}}'
+    more = f',"more_base64":{to_json([_base64(piece) for piece in pieces[1:]])}' if pieces[1:] else ""
+    first = to_json(_base64(pieces[0] if pieces else None))
+    return f'{_head(envelope)},"reason":{to_json(reason)},"message_base64":{first}{more}}}'
 
 
 def rejected_message_of(row: Mapping[str, Any]) -> bytes | None:
-    """Return the exact bytes of the message in a row that `line_rejected` made; None for a tombstone."""
+    """Return the exact bytes of the message in a row that `line_rejected` wrote; None for a tombstone."""
     first = row["message_base64"]
     return None if first is None else base64.b64decode(first + "".join(row.get("more_base64") or ()))
 
 
-def _head(envelope: Envelope) -> str:
-    """What both kinds of lines begin with; of a key or a header beyond 15,000,000 bytes only those are kept."""
-    landing, topic, partition, offset, timestamp, key, headers = envelope
-    kept = "" if key is None else f',"key_base64":"{_base64(key[:PIECE_BYTES])}"'
+def sent_with(key: bytes | None, headers: Headers) -> str:
+    """Return the key and the headers as members of a line; of one beyond 15,000,000 bytes only those are kept."""
+    members = "" if key is None else f',"key_base64":"{_base64(key[:PIECE_BYTES])}"'
     if headers:
         pairs = [{"name": name, "value_base64": _base64(value and value[:PIECE_BYTES])} for name, value in headers]
-        kept += f',"headers":{_json(pairs)}'
-    return (
-        f'{{"landing":{landing},"kafka_topic":{_json(topic)},"kafka_partition":{partition}'
-        f',"kafka_offset":{offset},"kafka_timestamp":{timestamp}{kept}'
-    )
+        members += f',"headers":{to_json(pairs)}'
+    return members
+
+
+def to_json(value: Any) -> str:
+    """Return a value as JSON without white space."""
+    return msgspec.json.encode(value).decode()
+
+
+def _head(envelope: Envelope) -> str:
+    """Return what lines of both tables begin with."""
+    landing, topic, partition, offset, timestamp, key, headers = envelope
+    place = f"{LANDING}{landing}{TOPIC}{to_json(topic)}{PARTITION}{partition}{OFFSET}{offset}{TIMESTAMP}{timestamp}"
+    return place + sent_with(key, headers)
 
 
 def _base64(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

@@ -17,7 +17,7 @@ from etl.store.landings import Folder
 def refuse_unfit(settings: Settings, hdfs: Hdfs, folders: Sequence[Folder]) -> None:
     """Raise UsageError where a message that landed under an older contract does not fit the newest one.
 
-    Its unknown field may be one that a new version names, with a type that is not the message's.
+    An unknown field of the message may be a field of the new version, which has another type there.
     """
     table = contract.newest().table
     older = [
@@ -27,7 +27,7 @@ def refuse_unfit(settings: Settings, hdfs: Hdfs, folders: Sequence[Folder]) -> N
     ]
     if not older:
         return
-    with spark.session(settings, str(uuid.uuid4()), f"check what was landed against {table}") as session:
+    with spark.session(settings, str(uuid.uuid4()), f"check landed messages against {table}") as session:
         for number, offset, reason in spark_job.unfit(session, older):
             raise UsageError(
                 f"message {number}:{offset} was landed, but does not fit {table}: {reason}",

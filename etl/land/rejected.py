@@ -1,4 +1,4 @@
-"""Shows what was rejected: the messages by reason, or one of them, byte for byte."""
+"""Reads the rejected messages: their reasons with counts, or the exact bytes of one message."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ ORDER BY messages DESC, reason ASC
 
 
 def by_reason(hive: Hive) -> Result:
-    """The rejected messages by reason, most frequent first; numbers in a reason, such as positions, are made N."""
+    """Return the rejected messages by reason, most frequent first; numbers in a reason, such as positions, become N."""
     return hive.query(BY_REASON)
 
 
 def message(hive: Hive, place: str) -> bytes | None:
-    """The exact bytes of the rejected message at `partition:offset`, None for a tombstone, which has none.
+    """Return the exact bytes of the rejected message at `partition:offset`; None for a tombstone, which has none.
 
     Raises UsageError where no message was rejected there.
     """
-    found = re.fullmatch("([0-9]{1,9}):([0-9]{1,18})", place)
-    if not found:
-        raise UsageError(f"a message cannot be {place!r}", "write partition:offset, as in 0:17")
-    table = sqlfile.versions("raw.rejected_messages")[-1].table  # which keeps also what was replayed since
+    match = re.fullmatch("([0-9]{1,9}):([0-9]{1,18})", place)
+    if not match:
+        raise UsageError(f"{place!r} is not the place of a message", "write partition:offset, as in 0:17")
+    table = sqlfile.versions("raw.rejected_messages")[-1].table  # unlike the view, it keeps replayed messages
     rows = hive.query(
         f"SELECT CONCAT(message_base64, CONCAT_WS('', more_base64)) FROM {table} "  # noqa: S608
-        f"WHERE kafka_partition = {found[1]} AND kafka_offset = {found[2]}"
+        f"WHERE kafka_partition = {match[1]} AND kafka_offset = {match[2]}"
     ).rows
     if not rows:
         raise UsageError(f"no message was rejected at {place}", "./warehouse rejected shows the first of each reason")

@@ -1,7 +1,7 @@
-"""Moves rejected messages that now fit the contract to the raw table, each once, as a landing of their own.
+"""Lands rejected messages that now fit the contract in the raw table, each once, as a landing of their own.
 
-Such a landing reads nothing of Kafka; raw.landings names the offsets it took from those that were rejected, and by
-these the view raw.rejected_messages leaves them out: what is still there is what may be replayed.
+Such a landing does not read Kafka. raw.landings lists the offsets that it landed, and the view raw.rejected_messages
+leaves these out: it shows the messages that can still be replayed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SELECT
     kafka_offset AS offset,
     kafka_timestamp AS timestamp,
     UNBASE64(key_base64) AS key,
-    TRANSFORM(headers, one -> STRUCT(one.name AS key, UNBASE64(one.value_base64) AS value)) AS headers,
+    TRANSFORM(headers, header -> STRUCT(header.name AS key, UNBASE64(header.value_base64) AS value)) AS headers,
     UNBASE64(CONCAT(message_base64, CONCAT_WS('', more_base64))) AS value
 FROM raw.rejected_messages
 """
@@ -32,7 +32,7 @@ PLACE = r'"kafka_partition":([0-9]+),"kafka_offset":([0-9]+)'  # only the landin
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay brought, and how many messages are rejected still."""
+    """The result of a replay: its landing, and how many messages are still rejected."""
 
     landed: Landed
     rejected: int
@@ -41,7 +41,7 @@ class Replayed:
 def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
     """Check every rejected message again, and land those that fit.
 
-    Raises WarehouseError when another loader is at work.
+    Raises WarehouseError when another loader is running.
     """
     with progress("replay") as bar, land.loading(settings) as loader:
         count: int = loader.hive.query("SELECT COUNT(*) FROM raw.rejected_messages").rows[0][0]
@@ -59,9 +59,9 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
                 return Replayed(Landed(0, []), count)
             staged = session.read.text(f"{loader.staging}/table={spark_job.ACCEPTED}")
             places = staged.selectExpr(*(f"CAST(REGEXP_EXTRACT(value, '{PLACE}', {n}) AS BIGINT)" for n in (1, 2)))
-            taken = defaultdict(list)
+            replayed = defaultdict(list)
             for partition, offset in sorted(tuple(row) for row in places.collect()):
-                taken[partition].append(offset)
+                replayed[partition].append(offset)
         rows = [
             {
                 **row,
@@ -70,7 +70,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
                 "rejected_count": 0,
                 "absent_count": 0,
                 "lost_count": 0,
-                "replayed_offsets": taken[row["kafka_partition"]],
+                "replayed_offsets": replayed[row["kafka_partition"]],
             }
             for row in loader.before
         ]

@@ -1,6 +1,6 @@
-"""The pages: sections and results in, the text of a page out. Pure: nothing is asked, nothing is written.
+"""The pages: sections and results in, the text of a page out. Pure: nothing is queried, nothing is written.
 
-Everything that came out of data is escaped: by Jinja in HTML, by `markdown` in Markdown.
+All text from data is escaped: by Jinja in HTML, by `markdown` in Markdown.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from etl.pages.colours import GRID, SERIES, TEXT, alone, style
+from etl.pages.links import Link
 from etl.pages.words import DASH, PERCENT, SHARE, SHORT, age, clean, fence, kind, label, markdown, shown
 
 __all__ = [
@@ -46,7 +47,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Equation:
-    """A sum that should hold; whether it does, None for unknown, was found in SQL."""
+    """A sum that should hold; SQL says whether it does, None for unknown."""
 
     left: Term
     right: Sequence[Term]
@@ -55,7 +56,7 @@ class Equation:
 
 @dataclass(frozen=True)
 class Front:
-    """What the first page shows of a question beside its answer."""
+    """The figures or sums that the first page shows of a question beside its answer."""
 
     figures: Sequence[Term] = ()
     equations: Sequence[Equation] = ()
@@ -96,7 +97,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a page says of itself."""
+    """The title of a page, and when and in how many seconds it was written."""
 
     title: str
     made_at: datetime.datetime
@@ -119,27 +120,26 @@ def _environment() -> Environment:
     return environment
 
 
-def render(template: str, **values: Any) -> str:
-    """A page of one of the templates here; `chart_style` are rules for it alone."""
-    return _environment().get_template(template).render(**{"chart_style": "", **values})
-
-
-def render_html(sections: Sequence[Section], facts: Facts) -> str:
-    """The whole report as one page that asks for nothing else.
+def render(template: str, script: str = "", /, **values: Any) -> str:
+    """A page of one of the templates here; `chart_style` are rules for it alone.
 
     Its one script may run because the page names its hash; no other may.
     """
-    script = (FOLDER / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = _environment().get_template("report.html")
-    return page.render(
-        sections=sections,
-        facts=facts,
-        chart_style=style("svg.chart "),
-        most=MOST_ROWS,
-        script=script,
-        digest=f"sha256-{digest}",
-    )
+    text = (FOLDER / script).read_text(encoding="utf-8") if script else ""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    own = {"chart_style": "", "script": text, "digest": f"sha256-{digest}"}
+    return _environment().get_template(template).render(**own | values)
+
+
+def render_html(
+    sections: Sequence[Section], facts: Facts, links: Sequence[Link] = (), described: Mapping[str, str] | None = None
+) -> str:
+    """The whole report as one page that loads nothing else.
+
+    `links` lead to the other pages, `described` from the name of a question to its page in the catalog.
+    """
+    own = {"links": links, "described": described or {}, "most": MOST_ROWS, "chart_style": style("svg.chart ")}
+    return render("report.html", "report.js", sections=sections, facts=facts, **own)
 
 
 def render_markdown(sections: Sequence[Section], facts: Facts) -> str:

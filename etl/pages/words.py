@@ -15,7 +15,7 @@ UNSEEN = {code: 0x2400 + code for code in range(32)} | {127: 0x2421, 0xFFFE: 0xF
 MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]")
 LINKS = re.compile(r"(?<=[a-z])(:)(?=//)|(?<=www)(\.)|(@)", re.IGNORECASE)
 PERCENT, SHARE = re.compile(r"_percent(_of_\w+)?$"), re.compile(r"_share(_of_\w+)?$")
-AGES = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+AGES = ((31_557_600, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def clean(text: str) -> str:
@@ -53,11 +53,14 @@ def _number(column: str, value: int | float | Decimal) -> str:
 
 
 def age(value: Any, now: datetime.datetime) -> str:
-    """How long before `now` a time was, in its greatest unit: `3 hours before`; nothing where it is no time."""
+    """How long before `now` a time was: `3 hours before`, in the greatest unit of which there are two.
+
+    Empty where the value is no time.
+    """
     if not isinstance(value, datetime.datetime):
         return ""
     seconds = (now - (value if value.tzinfo else value.replace(tzinfo=datetime.UTC))).total_seconds()
-    size, unit = next((one for one in AGES if abs(seconds) >= one[0]), AGES[-1])
+    size, unit = next(((size, unit) for size, unit in AGES if abs(seconds) >= 2 * size), AGES[-1])
     count = int(abs(seconds) // size)
     return f"{count:,} {unit}{'' if count == 1 else 's'} {'before' if seconds >= 0 else 'after'}"
 
@@ -76,7 +79,8 @@ def markdown(text: str) -> str:
     """Text that Markdown shows as it is: one line, no markup, no HTML, no link, fit for a table's cell."""
     text = " ".join(clean(re.sub(r"[\r\n\t]+", " ", text)).split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = MARKDOWN.sub(r"\\\g<0>", text)
+    # A doubled backslash begins a formula in Jupyter.
+    text = MARKDOWN.sub(lambda match: "&#92;" if match[0] == "\\" else f"\\{match[0]}", text)
     return LINKS.sub(lambda match: f"&#{ord(match[0])};", text)
 
 

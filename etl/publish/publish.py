@@ -1,4 +1,4 @@
-"""The records of a file or of stdin move into a Kafka topic: one message each, each acknowledged."""
+"""Publishes the records of a file or of stdin to a Kafka topic: one message each, each acknowledged."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.publish.records import Content, records_of
 from etl.settings import Settings
+from etl.store import identity
 from etl.terminal import Bar, progress
 
 MESSAGE_BYTES = 11 << 20  # 10 MB and what Kafka puts around it
@@ -26,7 +27,7 @@ ANSWER, DELIVERY = 10, 20  # seconds until Kafka is given up, before and after i
 
 @dataclass(frozen=True)
 class Published:
-    """What was published; `is_genuine` says that the content is the published data set's."""
+    """The counts of a publication; `is_genuine` says that the content is that of the published data set."""
 
     acknowledged: int
     bytes: int
@@ -35,21 +36,25 @@ class Published:
     is_genuine: bool
 
 
-def publish(settings: Settings, source: str, topic: str | None = None, partitions: int = 1) -> Published:
+def publish(
+    settings: Settings, source: str, topic: str | None = None, partitions: int = 1, is_forced: bool = False
+) -> Published:
     """Publish a file, or stdin where `source` is "-", and wait until Kafka has acknowledged every record.
 
-    A missing topic is made, with so many partitions. Raises UsageError for a file that cannot be read, ServerError
-    for Kafka, and WarehouseError for content that is not cut into records, when those before it are published.
+    A missing topic is created, with so many partitions. Raises UsageError for a file that cannot be read, ServerError
+    for Kafka, and WarehouseError for content that cannot be cut into records: nothing is published where it does not
+    begin with a message, unless `is_forced` (then its lines are), else the records before the fault.
     """
     started = time.monotonic()
     with _opened(source) as stream, progress("publish") as bar:
         content = Content(stream, "the input" if source == "-" else source, settings.genuine_bytes)
-        found = records_of(content)
-        show = _shown(bar, source, stream)
-        first = list(itertools.islice(found, 1))  # before the topic is made
+        rest = records_of(content, is_forced)
+        show = _progress(bar, source, stream)
+        first = list(itertools.islice(rest, 1))  # before the topic is created
+        identity.confirm_kafka(settings)
         sender = _Sender(settings, topic or settings.topic, partitions)
         try:
-            for record in itertools.chain(first, found):
+            for record in itertools.chain(first, rest):
                 sender.send(record)
                 show(sender.sent, content.length)
         except WarehouseError as error:
@@ -72,8 +77,8 @@ def _opened(source: str) -> AbstractContextManager[BinaryIO]:
         raise UsageError(f"cannot read {source}: {error.strerror}", "name a file, or - for stdin") from error
 
 
-def _shown(bar: Bar, source: str, stream: BinaryIO) -> Callable[[int, int], None]:
-    """Return what shows how far it is: (records, bytes of content)."""
+def _progress(bar: Bar, source: str, stream: BinaryIO) -> Callable[[int, int], None]:
+    """Return the function that reports (records, bytes of content) to the bar."""
     total = Path(source).stat().st_size if source != "-" and stream.seekable() else None
     started = time.monotonic()
 
@@ -90,13 +95,14 @@ class _Sender:
     """An idempotent producer that counts what Kafka acknowledges and stops at the first refusal."""
 
     def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
-        self._topic, self._where = topic, f"topic {topic} at {settings.bootstrap_servers}"
+        address = settings.address("bootstrap_servers")
+        self._topic, self._where = topic, f"topic {topic} at {address}"
         self._key = _key_of(settings.key_field)
         self._refused: tuple[KafkaError, int] | None = None
         self.sent = self.acknowledged = self.bytes = self.unkeyed = 0
-        # No log: what goes wrong is raised, once.
-        basic: dict[str, Any] = {"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}
-        self._make_topic(AdminClient(basic), partitions)
+        # No log: an error is raised, once.
+        basic: dict[str, Any] = {"bootstrap.servers": address, "log_level": 0}
+        self._create_topic(AdminClient(basic), partitions)
         safe = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DELIVERY * 1000}
         quick = {"compression.type": "zstd", "linger.ms": 50, "queue.buffering.max.kbytes": 64 << 10}
         self._producer = Producer({**basic, **safe, **quick, "message.max.bytes": MESSAGE_BYTES})
@@ -139,15 +145,16 @@ class _Sender:
         error, length = self._refused
         self._producer.purge()
         is_long = error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
+        fault = "did not get into" if is_long else "was not acknowledged by"  # but may be there: the answer can be lost
         raise ServerError(
-            f"a record of {length:,} bytes did not get into {self._where}: {error.str()}; "
+            f"a record of {length:,} bytes {fault} {self._where}: {error.str()}; "
             f"{self.acknowledged:,} records were acknowledged before",
             "raise the topic's max.message.bytes, up to 11 MB"
             if is_long
-            else "see ./warehouse status, and publish again",
+            else "see ./warehouse status, and publish again: of an attempt that comes twice the newest message counts",
         )
 
-    def _make_topic(self, admin: AdminClient, partitions: int) -> None:
+    def _create_topic(self, admin: AdminClient, partitions: int) -> None:
         new = NewTopic(self._topic, partitions, config={"max.message.bytes": str(MESSAGE_BYTES)})
         try:
             if self._topic not in admin.list_topics(timeout=ANSWER).topics:
@@ -155,14 +162,14 @@ class _Sender:
         except (KafkaException, TimeoutError) as error:
             reason = error.args[0] if error.args else error
             if isinstance(reason, KafkaError) and reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return  # made by another publish in between
+                return  # created by another publish in between
             text = reason.str() if isinstance(reason, KafkaError) else str(reason)
             step = "start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS"
             raise ServerError(f"could not publish to {self._where}: {text}", step) from error
 
 
 def _key_of(field: str) -> Callable[[bytes], str | None]:
-    """Return what finds a record's key: the member of this name, where the record is JSON and that a string."""
+    """Return the function that reads the key of a record: its member of this name, where that is a string."""
     keyed = msgspec.defstruct("Keyed", [("key", str | None, None)], rename={"key": field})
     decode = msgspec.json.Decoder(keyed).decode
 

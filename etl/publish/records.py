@@ -1,7 +1,8 @@
-"""Cuts a file or stdin into its records, byte for byte: a JSON array or JSON lines, plain or gzipped.
+"""Cuts a file or stdin into its records, byte for byte: a JSON array, JSON lines or JSON objects, plain or gzipped.
 
-The first bytes tell which. A line is a record as it is, even where it is no JSON (the loader rejects it where
-it can be seen); an element of an array is cut out of the text. No file is held in memory as a whole.
+The first record tells which. Objects that follow each other otherwise than one per line (pretty-printed, `}{`, with
+record separators as in RFC 7464) and the elements of an array are cut out of the text. A line is a record as it is,
+even where it is not JSON: `land` rejects it where it can be seen. No file is held in memory as a whole.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NoReturn, cast
 
 from etl.errors import WarehouseError
+from etl.publish import input_format
+from etl.publish.input_format import FORCE, NOTHING
 
 CHUNK = 1 << 20
 RECORD_BYTES = 64 << 20
 
 _BLANK = b" \t\n\r"
+_SEPARATOR = b"\x1e"  # before each record, as in RFC 7464
 _SPACE = re.compile(r"[ \t\n\r]*")
-# Only where an element ends matters: nothing is built, and what strict JSON forbids is left to the loader.
+_GAP = re.compile(r"[ \t\n\r\x1e]*")
+# Only the end of an element matters: nothing is built, and what strict JSON forbids is left to `land`.
 _ELEMENT = json.JSONDecoder(object_pairs_hook=len, parse_int=len, parse_float=len, strict=False)
 
 
 class Content:
-    """What a file says, unzipped where it is gzipped, read once from start to end; counts and hashes it."""
+    """The content of a file, unzipped where it is gzipped, read once from start to end; counts and hashes it."""
 
     def __init__(self, stream: BinaryIO, name: str, blob_bytes: int = 0) -> None:
         buffered = stream if hasattr(stream, "peek") else io.BufferedReader(cast(io.RawIOBase, stream))
@@ -48,42 +53,120 @@ class Content:
         """Whether all that was read is the content of this git blob."""
         return self.length == self._blob_bytes and self._blob.hexdigest() == blob
 
-    def refuse(self, record: int, at: int, why: str) -> NoReturn:
+    def refuse(self, record: int, at: int, fault: str, step: str = "fix the file") -> NoReturn:
         """Raise WarehouseError naming the record and where it starts."""
-        raise WarehouseError(f"record {record:,} of {self.name}, at byte {at:,}, {why}", "mend the file")
+        raise WarehouseError(f"record {record:,} of {self.name}, at byte {at:,}, {fault}", step)
 
     def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            found = read(size)
-        except (EOFError, OSError, zlib.error) as error:
+            data = read(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             where = f"{self.name} is damaged or cut off behind byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error}", "get the file again") from error
-        self.length += len(found)
+        except OSError as error:  # the disk or the network, not the file
+            where = f"cannot read {self.name} behind byte {self.length:,} of its content"
+            raise WarehouseError(f"{where}: {error.strerror or error}", "look at its disk or server") from error
+        self.length += len(data)
         if self.length <= self._blob_bytes:
-            self._blob.update(found)
-        return found
+            self._blob.update(data)
+        return data
 
 
-def records(stream: BinaryIO, name: str = "the input") -> Iterator[bytes]:
-    """Yield the records of a JSON array or of JSON lines, gzipped or not, each with its exact bytes.
+def records(stream: BinaryIO, name: str = "the input", is_forced: bool = False) -> Iterator[bytes]:
+    """Yield the records of a JSON array, JSON lines or JSON objects, gzipped or not, each with its exact bytes.
 
-    Raises WarehouseError behind the last good record: empty or damaged input, an array that is no JSON, a
-    record beyond 64 MB.
+    Raises WarehouseError before the first record for input that looks like something else, unless `is_forced`, which
+    yields its lines; and behind the last good record for damaged input, text that is not JSON, a record beyond 64 MB.
     """
-    return records_of(Content(stream, name))
+    return records_of(Content(stream, name), is_forced)
 
 
-def records_of(content: Content) -> Iterator[bytes]:
+def records_of(content: Content, is_forced: bool = False) -> Iterator[bytes]:
+    """Yield the records of a content, as `records` does."""
     line = content.line(CHUNK)
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise WarehouseError(f"{content.name} is UTF-16", "convert it to UTF-8")
+    if is_forced:
+        yield from _lines(content, line)
+        return
+    input_format.refuse_encoding(content.name, line)
     line = line.removeprefix(b"\xef\xbb\xbf")  # it marks the file and is part of no record
     while not line.strip(_BLANK):
         line = content.line(CHUNK)
         if not line:
             raise WarehouseError(f"{content.name} holds no record", "publish a JSON array or JSON lines")
-    is_array = line.lstrip(_BLANK).startswith(b"[")
-    yield from _elements(content, line.lstrip(_BLANK)) if is_array else _lines(content, line)
+    head = line.lstrip(_BLANK)
+    if head.startswith(b"["):
+        yield from _elements(content, head)
+        return
+    if not head.lstrip(_BLANK + _SEPARATOR).startswith(b"{"):
+        input_format.refuse(content.name, head)
+    first, is_line = _first(content, line)
+    yield from _lines(content, first) if is_line else _objects(content, first.decode("latin-1"))
+
+
+def _first(content: Content, line: bytes) -> tuple[bytes, bool]:
+    """Return what was read up to the end of the first record, and whether the records are lines.
+
+    Raises WarehouseError where the record is not JSON, or is one object that holds the messages as a list.
+    """
+    while True:
+        text = line.decode("latin-1")
+        start = _behind(_GAP, text, 0)
+        try:
+            end = _ELEMENT.raw_decode(text, start)[1]
+            break
+        except RecursionError:
+            return line, True
+        except json.JSONDecodeError as error:
+            more = b"" if _is_wrong(text, error) else _more(content, len(line))
+            if not more:
+                place = content.length - len(line) + start
+                content.refuse(1, place, f"is not JSON or not whole: {error.msg}; {NOTHING}", f"fix the file; {FORCE}")
+            line += more
+    input_format.refuse_list(content.name, json.loads(text[start:end], strict=False, parse_int=str, parse_float=str))
+    is_line = not re.search(r"[\r\n\x1e]", text[:end].lstrip(" \t\r\n"))
+    behind = text[end:].lstrip(" \t")
+    if is_line and (not behind or behind.startswith(("\n", "\r\n"))):
+        return line, True
+    if is_line and not behind.startswith(("{", "\r", "\x1e")):
+        place = content.length - len(line)
+        step = "put the objects between [ and ]" if behind.startswith(",") else "fix the file"
+        content.refuse(1, place, f"has {behind[:1]!r} behind it on its line; {NOTHING}", f"{step}; {FORCE}")
+    return line, False
+
+
+def _is_wrong(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether whole lines hold something that is not JSON: an error before their end, which more lines do not cure."""
+    return text.endswith("\n") and error.pos < len(text.rstrip()) - 1
+
+
+def _more(content: Content, length: int) -> bytes:
+    """Return the next lines, about as much as there is already; nothing at the end or beyond the limit."""
+    parts: list[bytes] = []
+    while sum(map(len, parts)) < length and (part := content.line(max(RECORD_BYTES + 1 - length, 0))):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _objects(content: Content, text: str) -> Iterator[bytes]:
+    """Yield objects that follow each other in any way; a text as in `_elements`."""
+    at = count = 0
+    while True:
+        at = _behind(_GAP, text, at)
+        if at == len(text):
+            text, at = content.chunk().decode("latin-1"), 0
+            if not text:
+                return
+            continue
+        if text[at] != "{":
+            content.refuse(count + 1, content.length - len(text) + at, "does not begin with {")
+        try:
+            end = _ELEMENT.raw_decode(text, at)[1]
+        except (ValueError, RecursionError) as error:
+            text, at = _longer(content, text[at:], count + 1, error), 0
+            continue
+        count += 1
+        yield text[at:end].encode("latin-1")
+        at = end
 
 
 def _lines(content: Content, line: bytes) -> Iterator[bytes]:
@@ -122,40 +205,40 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
         if not rest:
             return
     where = f"byte {content.length - len(rest.lstrip(_BLANK)):,} of {content.name}"
-    raise WarehouseError(f"the array ends before {where}, but the file goes on", "mend the file")
+    raise WarehouseError(f"the array ends before {where}, but the file goes on", "fix the file")
 
 
 def _element(text: str, at: int, is_first: bool) -> tuple[int, int, int]:
     """Return where the next element starts and ends, and where the comma or bracket behind it is.
 
-    Raises ValueError (what is wrong) where the text is not whole or no JSON.
+    Raises ValueError where the text is not whole or not JSON.
     """
-    start = _behind_space(text, at)
+    start = _behind(_SPACE, text, at)
     if is_first and text.startswith("]", start):
         return start, start, start
     end = _ELEMENT.raw_decode(text, start)[1]
-    behind = _behind_space(text, end)
+    behind = _behind(_SPACE, text, end)
     if not text.startswith((",", "]"), behind):
         raise json.JSONDecodeError("Expecting ',' or ']'", text, behind)
     return start, end, behind
 
 
-def _behind_space(text: str, at: int) -> int:
-    return cast(re.Match[str], _SPACE.match(text, at)).end()
+def _behind(gap: re.Pattern[str], text: str, at: int) -> int:
+    return cast(re.Match[str], gap.match(text, at)).end()
 
 
 def _longer(content: Content, rest: str, record: int, error: Exception) -> str:
     """Return a record's text with as much again behind it: however long it is, it is read about twice."""
-    at = content.length - len(rest) + _behind_space(rest, 0)
+    at = content.length - len(rest) + _behind(_SPACE, rest, 0)
     if isinstance(error, RecursionError):
-        content.refuse(record, at, "is nested too deep to be cut out of its array; JSON lines can hold it")
-    what = str(getattr(error, "msg", error))
+        content.refuse(record, at, "is nested too deep to be cut out; JSON lines can hold it")
+    cause = str(getattr(error, "msg", error))
     if len(rest) > RECORD_BYTES:
-        content.refuse(record, at, f"is no JSON or longer than {RECORD_BYTES:,} bytes: {what}")
+        content.refuse(record, at, f"is not JSON or longer than {RECORD_BYTES:,} bytes: {cause}")
     parts, wanted = [rest], max(len(rest), 1)
     while wanted > 0 and (chunk := content.chunk()):
         parts.append(chunk.decode("latin-1"))
         wanted -= len(chunk)
     if len(parts) == 1:
-        content.refuse(record, at, f"is no JSON or not whole: {what}")
+        content.refuse(record, at, f"is not JSON or not whole: {cause}")
     return "".join(parts)

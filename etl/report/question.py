@@ -113,10 +113,10 @@ def front(text: str, row: Mapping[str, Any], where: str) -> Front:
     if "=" not in text:
         return Front(figures=[term(name.strip()) for name in text.split(",")])
     equations = []
-    for one in text.split(","):
-        match = EQUATION.fullmatch(one.strip())
+    for equation in text.split(","):
+        match = EQUATION.fullmatch(equation.strip())
         if not match:
-            raise UsageError(f"{where} has the equation `{one.strip()}`", "write it as `a = b + c if is_so`")
+            raise UsageError(f"{where} has the equation `{equation.strip()}`", "write it as `a = b + c if is_so`")
         left, right, holds = match.groups()
         equations.append(Equation(term(left), [term(name) for name in right.split(" + ")], term(holds).value))
     return Front(equations=equations)

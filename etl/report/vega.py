@@ -35,10 +35,16 @@ def specification(chart: Chart, records: list[dict[str, Any]], width: int) -> di
     )
     drawn = drawn.configure(font=FONT).configure_view(stroke=None)
     drawn = drawn.configure_axis(**text, **lines, **space).configure_axisX(labelLimit=90)
-    drawn = drawn.configure_axisY(labelLimit=340 if width == WIDE else 140)
+    drawn = drawn.configure_axisY(labelLimit=_limit(records, 340 if width == WIDE else 140))
     columns = 6 if width == WIDE else 2
     drawn = drawn.configure_legend(**text, orient="top", titleFontWeight="normal", columns=columns)
     return dict(drawn.to_dict()) | {"datasets": {"rows": records}}  # Altair would check and copy every value
+
+
+def _limit(records: list[dict[str, Any]], pixels: int) -> int:
+    """The width that labels are cut to, 0 where none comes near it: measuring texts takes half of the drawing."""
+    longest = max((len(line) for record in records for line in str(record["y"]).split("\n")), default=0)
+    return pixels if longest * 7 > pixels else 0
 
 
 def _bars(altair: Any, base: Any, chart: Chart, records: list[dict[str, Any]]) -> Any:

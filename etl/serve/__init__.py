@@ -1,1 +1,1 @@
-"""The pages on 127.0.0.1."""
+"""A static server for the pages, on 127.0.0.1."""

@@ -1,37 +1,61 @@
-"""serve: the warehouse's pages, and one to ask questions on, served on 127.0.0.1 until it is interrupted."""
+"""Serves the pages on 127.0.0.1 until it is interrupted.
+
+Starlette and uvicorn do the work. What they leave open is bounded here: a connection ends after CONNECTION_SECONDS
+whatever its client does, so that slow clients cannot hold the server for good.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from etl.errors import ServerError, WarehouseError
-from etl.serve.answers import Pages, Site
-from etl.serve.asking import Asking, Limits
-from etl.serve.guard import Guard
+from etl.errors import ServerError
+from etl.serve.site import application, headers
 from etl.settings import Settings
 
 HOST = "127.0.0.1"
-WAIT_SECONDS = 3  # for answers that are on their way when it ends
+CONNECTION_SECONDS = 30.0  # the largest page takes a second on the loopback interface
+IDLE_SECONDS = 5  # between two requests of one connection
+MOST_CONNECTIONS = 50  # beyond them a request gets 503
+MOST_SOCKETS = 200  # beyond them a connection is closed unread
+GRACE_SECONDS = 3  # for answers under way when the server ends
 
 
-def serve(settings: Settings, port: int, say: Callable[[str], None], *, debug: bool = False) -> None:
-    """Serve until Ctrl-C or SIGTERM; `port` 0 takes a free one. ServerError where the port is taken."""
+class Bounded(H11Protocol):
+    """An HTTP connection that ends in time."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Accept a connection, for CONNECTION_SECONDS at most."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_SOCKETS:
+            transport.abort()
+        self._deadline = self.loop.call_later(CONNECTION_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        if self._deadline:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """Close on what is not HTTP: uvicorn's own answer to it carries no headers of ours."""
+        self.transport.close()
+
+
+def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; `port` 0 takes a free one. Raises ServerError where the port is taken."""
     with listening(port) as listener, _ending_quietly():
-        address = f"http://{HOST}:{listener.getsockname()[1]}/"
-        say(f"{address} asks {settings.engine} at {settings.sql_server} and shows {settings.reports}; Ctrl-C ends it")
-        server(settings, listener, debug=debug).run(sockets=[listener])
+        say(f"http://{HOST}:{listener.getsockname()[1]}/ serves {settings.reports}; Ctrl-C ends it")
+        server(settings.reports).run(sockets=[listener])
     say("ended")
 
 
@@ -41,90 +65,40 @@ def listening(port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((HOST, port))
     except (OSError, OverflowError) as error:
-        raise ServerError(
-            f"{HOST}:{port} cannot be listened at: {error}", "give another --port; 0 takes a free one"
-        ) from error
+        raise ServerError(f"cannot listen on {HOST}:{port}: {error}", "give another --port; 0 takes a free one") from (
+            error
+        )
     with listener:
         yield listener
 
 
 @contextlib.contextmanager
 def _ending_quietly() -> Iterator[None]:
-    """uvicorn raises the signal that ended it once more; nothing is left to be interrupted then."""
+    """Ignore the signal that uvicorn raises again after it has ended by it."""
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda *_: None) for one in signals]
+    before = [signal.signal(number, lambda *_: None) for number in signals]
     try:
         yield
     finally:
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
-def server(
-    settings: Settings, listener: socket.socket, limits: Limits | None = None, *, debug: bool = False
-) -> uvicorn.Server:
-    """What runs on the socket; with `debug` it prints the trace of what nobody expected."""
-    port = listener.getsockname()[1]
+def server(folder: Path) -> uvicorn.Server:
+    """The server of a folder, to be run on a listening socket."""
     return uvicorn.Server(
         uvicorn.Config(
-            application(Asking(settings, limits), port),
-            log_level="error" if debug else "critical",
+            application(folder),
+            http=Bounded,
+            ws="none",
+            lifespan="off",
+            log_level="critical",
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=WAIT_SECONDS,
+            headers=headers(),
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-
-
-def application(asking: Asking, port: int) -> Starlette:
-    """All addresses behind the guard."""
-    token = secrets.token_urlsafe(32)
-    site = Site(asking, token)
-    one = "/api/questions/{id}"
-    routes = [
-        Route("/", site.start),
-        Route("/ask", site.ask),
-        Route("/ask.js", site.script),
-        Route("/ask.css", site.styles),
-        Route("/api/shelf", site.shelf),
-        Route("/api/questions", site.questions),
-        Route("/api/questions", site.new, methods=["POST"]),
-        Route(one, site.one),
-        Route(f"{one}/cancel", site.cancel, methods=["POST"]),
-        Route(f"{one}/chart.svg", site.chart),
-        Route(f"{one}/rows.csv", site.file),
-        Mount("/", Pages(directory=asking.settings.reports, html=True, check_dir=False)),
-    ]
-
-    @contextlib.asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
-        yield
-        asking.close()
-
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, hosts=frozenset({f"{HOST}:{port}", f"localhost:{port}"}), token=token)],
-        exception_handlers={WarehouseError: told, HTTPException: missing, Exception: unexpected},
-        lifespan=life,
-    )
-
-
-async def told(_: Request, error: Exception) -> Response:
-    """What went wrong, in its one line."""
-    return JSONResponse({"error": str(error)}, 400)
-
-
-async def unexpected(_: Request, error: Exception) -> Response:
-    """What nobody thought of."""
-    cause = " ".join(str(error).split())[:300]
-    return JSONResponse({"error": f"unexpected {type(error).__name__}: {cause}; see ./warehouse --debug serve"}, 500)
-
-
-async def missing(request: Request, error: Exception) -> Response:
-    """A page that is not there."""
-    code = error.status_code if isinstance(error, HTTPException) else 404
-    path = request.url.path[:200]
-    if code != 404:
-        return PlainTextResponse(f"{request.method} {path} is not answered here\n", code)
-    return PlainTextResponse(f"{path} is not there; http://{request.headers['host']}/ lists the pages\n", code)

@@ -24,7 +24,7 @@ class Hdfs:
     """The warehouse's folder on HDFS; paths are relative to `settings.warehouse_root`."""
 
     def __init__(self, settings: Settings) -> None:
-        address = urlsplit(settings.webhdfs)
+        address = urlsplit(settings.address("webhdfs"))
         self.address = address.netloc
         self.root = PurePosixPath(urlsplit(settings.warehouse_root).path or "/")
         self.filesystem = fsspec.filesystem(
@@ -35,6 +35,7 @@ class Hdfs:
             use_https=address.scheme == "https",
             use_listings_cache=False,
         )
+        self.filesystem.session.headers["X-XSRF-HEADER"] = "warehouse"  # a web page's form cannot send it
 
     def path(self, *names: str) -> str:
         """The absolute path of something under the root."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from etl.errors import ServerError, WarehouseError
+from etl.servers.sql_errors import explained, is_lost
 from etl.settings import Settings
 
 if TYPE_CHECKING:
     from etl.servers.hive_session import Watch
 
+# What PyHive and thrift raise, beside thrift's own errors, when an answer breaks off or is none.
+GONE = (OSError, EOFError, struct.error, AssertionError, AttributeError, TypeError)
 CAUSE = re.compile(r"(?:[\w$.]+(?:Exception|Error): )+")
 HUNG_UP, TOO_LONG = 4, 6  # of thrift's TTransportException: what another protocol looks like
 
@@ -26,10 +30,11 @@ class StatementError(WarehouseError):
 
 @dataclass
 class Result:
-    """The rows of a query: names of the columns and one tuple a row."""
+    """The rows of a query: names and types of the columns (such as `BIGINT`, `DECIMAL(10,2)`) and one tuple a row."""
 
     columns: list[str] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
 
     def dictionaries(self) -> list[dict[str, Any]]:
         """One dictionary a row."""
@@ -61,7 +66,7 @@ class Hive:
         self.address = f"{settings.engine} at {settings.sql_server}"
         try:
             self._connection = Connection(settings)
-        except (TException, OSError, EOFError) as error:
+        except (*GONE, TException) as error:
             raise _not_opened(settings, self.address, error) from error
         except hive.Error as error:
             raise ServerError(
@@ -85,7 +90,7 @@ class Hive:
         """Run one statement and fetch all of its rows; raises as `blocks`."""
         result = Result()
         for block in self.blocks(statement):
-            result.columns = block.columns
+            result.columns, result.types = block.columns, block.types
             result.rows += block.rows
         return result
 
@@ -109,9 +114,9 @@ class Hive:
     def blocks(self, statement: str, size: int = 1000) -> Iterator[Result]:
         """Run one statement and fetch its rows by blocks of at most `size`; the first comes when it has run.
 
-        Raises StatementError with the server's cause in one line, ServerError when the server goes away; the
-        statement is never sent twice. An interrupt or a deadline cancels the statement on the server and ends the
-        session.
+        Raises StatementError with the server's cause in one line, ServerError when the server, or one that it needs,
+        goes away; the statement is never sent twice. An interrupt or a deadline cancels the statement on the server
+        and ends the session.
         """
         from pyhive import hive
         from thrift.Thrift import TException
@@ -121,15 +126,18 @@ class Hive:
         try:
             cursor.execute(statement)
             names = [column[0].rpartition(".")[2] for column in cursor.description or []]
-            yield Result(names, rows := cursor.fetchmany(size) if names else [])
+            types = [_type(column) for column in cursor.description or []]
+            yield Result(names, rows := cursor.fetchmany(size) if names else [], types)
             while len(rows) == size:
-                yield Result(names, rows := cursor.fetchmany(size))
+                yield Result(names, rows := cursor.fetchmany(size), types)
         except hive.Error as error:
+            raise self._failed(statement, error) from error
+        except (ValueError, ArithmeticError) as error:
             raise StatementError(
-                f"{self.address} could not run `{_short(statement)}`: {reduced(error)}",
-                "mend it, or ask ./warehouse doctor",
+                f"{self.address} sent a value of `{_short(statement)}` that Python cannot hold: {reduced(error)}",
+                "CAST it AS STRING",
             ) from error
-        except (TException, OSError, EOFError) as error:
+        except (*GONE, TException) as error:
             raise ServerError(
                 f"{self.address} went away during `{_short(statement)}`, whose outcome is unknown: {reduced(error)}",
                 "see ./warehouse status, then run it again",
@@ -137,6 +145,18 @@ class Hive:
         finally:
             with contextlib.suppress(Exception):  # the session may be gone, and what failed was raised already
                 cursor.close()
+
+    def _failed(self, statement: str, error: BaseException) -> WarehouseError:
+        """What a server's error about a statement is raised as."""
+        text = message(error)
+        if is_lost(text):
+            return ServerError(
+                f"{self.address} lost a server that it needs during `{_short(statement)}`: {reduced(error)}",
+                "see ./warehouse status, then run it again",
+            )
+        explanation = explained(text, statement)
+        tried = f"{self.address} could not run `{_short(statement)}`"
+        return StatementError(f"{tried}: {explanation.cause}", explanation.step, explanation.excerpt)
 
 
 def _not_opened(settings: Settings, address: str, error: Exception) -> ServerError:
@@ -162,21 +182,32 @@ def _not_opened(settings: Settings, address: str, error: Exception) -> ServerErr
     )
 
 
+def _type(column: Sequence[Any]) -> str:
+    """The type of a described column, such as BIGINT or DECIMAL(10,2)."""
+    name, precision, scale = column[1].removesuffix("_TYPE"), column[4], column[5]
+    return f"{name}({precision},{scale})" if name == "DECIMAL" and precision else name
+
+
 def _short(statement: str) -> str:
     text = " ".join(statement.split())
     return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def message(error: BaseException | str) -> str:
+    """The whole text of an error, as the server sent it."""
+    first = error.args[0] if isinstance(error, BaseException) and error.args else error
+    first = getattr(error, "strerror", None) or first  # an OSError begins with its number
+    return str(
+        getattr(getattr(first, "status", None), "errorMessage", None) or getattr(first, "message", None) or first
+    )
 
 
 def reduced(error: BaseException | str) -> str:
     """The cause in a server's error, which may be a whole Java trace, in one line of at most 400 characters."""
     if getattr(error, "message", "") == "unexpected exception":  # so thrift wraps what its socket raised
         error = getattr(error, "inner", None) or error
-    first = error.args[0] if isinstance(error, BaseException) and error.args else error
-    first = getattr(error, "strerror", None) or first  # an OSError begins with its number
-    text = str(
-        getattr(getattr(first, "status", None), "errorMessage", None) or getattr(first, "message", None) or first
-    )
+    text = message(error)
     head = re.split(r"\n\s*(?:at |== SQL ==|;|'[A-Z])", text, maxsplit=1)[0]  # a trace, a query or its plan follows
-    line = CAUSE.sub("", " ".join(head.split())).removeprefix("Error running query: ")
+    line = CAUSE.sub("", " ".join(head.split())[:2000]).removeprefix("Error running query: ")
     line = re.sub(r"^(\[\w+(?:\.\w+)*\]) \1", r"\1", line).strip() or "no cause given"
     return line if len(line) <= 400 else f"{line[:399]}…"

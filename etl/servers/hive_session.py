@@ -19,7 +19,13 @@ from puresasl import QOP
 from pyhive import hive
 from pyhive.sasl_compat import PureSASLClient
 from TCLIService import TCLIService
-from TCLIService.ttypes import TCancelOperationReq, TCloseOperationReq, TOperationState
+from TCLIService.ttypes import (
+    TCancelOperationReq,
+    TCloseOperationReq,
+    TGetResultSetMetadataReq,
+    TOperationState,
+    TTypeId,
+)
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
@@ -143,7 +149,8 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
     """A cursor that sends a statement once, waits for it and cancels it on the server when it stops waiting."""
 
     watch: Watch | None = None
-    _operationHandle: Any  # PyHive's name
+    _operationHandle: Any  # PyHive's names
+    _description: list[tuple[Any, ...]] | None
 
     def execute(self, operation: str, parameters: Any = None, **_: Any) -> None:
         """Run one statement.
@@ -164,6 +171,17 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
             self._connection.socket.close()
             raise
 
+    @property
+    def description(self) -> list[tuple[Any, ...]] | None:
+        """As PyHive's, with the precision and the scale of a DECIMAL, which it leaves out."""
+        if self._operationHandle is None or not self._operationHandle.hasResultSet:
+            return None
+        if self._description is None:
+            answer = self._connection.client.GetResultSetMetadata(TGetResultSetMetadataReq(self._operationHandle))
+            hive._check_status(answer)
+            self._description = [_described(column) for column in answer.schema.columns]
+        return self._description
+
     def _wait(self, limit: float) -> None:
         began = asked = time.monotonic()
         pause = 0.005
@@ -181,6 +199,15 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
             raise hive.OperationalError(status.errorMessage or "the server gives no cause")
         if status.hasResultSet is not None:  # HiveServer2 knows it only once the statement is compiled
             self._operationHandle.hasResultSet = status.hasResultSet
+
+
+def _described(column: Any) -> tuple[Any, ...]:
+    """A column as the DB-API describes it: name, type, two sizes that are not known, precision, scale, nullable."""
+    entry = column.typeDesc.types[0].primitiveEntry
+    kind = TTypeId._VALUES_TO_NAMES[entry.type] if entry else "STRING_TYPE"
+    qualifiers = (entry.typeQualifiers.qualifiers if entry and entry.typeQualifiers else None) or {}
+    precision, scale = (getattr(qualifiers.get(name), "i32Value", None) for name in ("precision", "scale"))
+    return column.columnName, kind, None, None, precision, scale, True
 
 
 def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:

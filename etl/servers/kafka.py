@@ -33,8 +33,9 @@ def describe(settings: Settings) -> Topic:
     from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
     from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-    where = f"topic {settings.topic} at {settings.bootstrap_servers}"
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+    address = settings.address("bootstrap_servers")
+    where = f"topic {settings.topic} at {address}"
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
     try:
         future = admin.describe_topics(TopicCollection([settings.topic]), request_timeout=SECONDS)[settings.topic]
         topic = future.result(SECONDS + 5)
@@ -55,3 +56,20 @@ def describe(settings: Settings) -> Topic:
         ) from error
     offsets = {number: (first, held["end"][number]) for number, first in held["first"].items()}
     return Topic(settings.topic, str(topic.topic_id), offsets)
+
+
+def cluster_id(settings: Settings) -> str:
+    """The id of the Kafka cluster. Raises ServerError when no broker answers."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    address = settings.address("bootstrap_servers")
+    try:
+        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+        return str(admin.describe_cluster(request_timeout=SECONDS).result(SECONDS + 5).cluster_id)
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise ServerError(
+            f"no Kafka broker answers at {address}: {reason}",
+            "start it with ./warehouse up or set WAREHOUSE_BOOTSTRAP_SERVERS",
+        ) from error

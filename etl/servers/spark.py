@@ -45,7 +45,7 @@ def session(settings: Settings, identity: str, task: str, bar: Bar | None = None
 
 def end(settings: Settings, identity: str) -> None:
     """End the job that a killed loader may have left running on a Connect server, in the session of this name."""
-    if settings.spark.startswith("sc://"):
+    if settings.address("spark").startswith("sc://"):
         with contextlib.suppress(Exception):  # it has ended long since, as nearly always
             _opened(settings, identity).stop()
 
@@ -54,14 +54,16 @@ def _opened(settings: Settings, identity: str) -> SparkSession:
     """A Connect client for `sc://`, in a session of this name; else a driver of its own on that master."""
     from pyspark.sql import SparkSession
 
-    if not settings.spark.startswith("sc://"):
+    if not settings.address("spark").startswith("sc://"):
         return SparkSession.builder.master(settings.spark).appName("warehouse land").enableHiveSupport().getOrCreate()
     server, _, options = settings.spark.partition(";")
     address = server.removeprefix("sc://").rstrip("/")
     try:
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=10).close()
-        options = ";".join(filter(None, (options, f"session_id={identity}")))
+        # As a header of each call: for a token of its own PySpark wants TLS, or a server that is called localhost.
+        token = (token := settings.token()) and f"authorization=Bearer%20{token}"
+        options = ";".join(filter(None, (options, token, f"session_id={identity}")))
         spark = SparkSession.builder.remote(f"sc://{address}/;{options}").getOrCreate()
     except (OSError, ValueError) as error:
         raise ServerError(
@@ -80,6 +82,8 @@ def _cause(error: Exception) -> str:
 
     Where a task failed to write, HDFS's own words are the last cause of the server's trace.
     """
+    if details := re.search(r'details = "(.+)"', str(error)):  # of gRPC, such as a token that is missing
+        return details[1][:300]
     found = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
     named = [line for line in found if re.match(r"[\w.]+(Error|Exception): ", line)]
     if named:

@@ -42,7 +42,7 @@ class Schema:
         """Ask what the metastore holds; one query."""
         try:
             objects, *published = self._hive.query(
-                "SELECT metastore.objects, published.release, published.landing "
+                "SELECT metastore.hashes, published.release, published.landing "
                 "FROM ops.metastore AS metastore CROSS JOIN ops.published AS published"
             ).rows[0]
         except StatementError:
@@ -59,7 +59,7 @@ class Schema:
         """Write down what the metastore holds now, where that has changed."""
         if self._objects != self._saved:
             objects = "\n".join(f"{name}={value}" for name, value in sorted(self._objects.items()))
-            create, alter = self._file("metastore").view({"objects": objects})
+            create, alter = self._file("metastore").view({"hashes": objects})
             self._run([alter] if self._saved else [create, alter])
             self._saved = dict(self._objects)
 

@@ -24,7 +24,7 @@ from etl import pages as templates
 from etl.pages.write import write
 from etl.settings import Settings
 from etl.validate.failing_rows import HIDDEN, redact
-from etl.validate.run_suite import UNCHECKED, failure
+from etl.validate.run_suite import BATCH, UNCHECKED, failure
 
 KEPT = 20  # validations
 ABOUT = "run.json"
@@ -82,6 +82,7 @@ def _write(path: Path, document: Any, table: str) -> None:
     body = _view().render(document, template="sections.j2")
     # Great Expectations links to the place of the suite's page in a site of its own.
     body = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', f'href="{table}.suite.html"', body)
+    body = re.sub(rf"\s*{re.escape(BATCH.strip())}", "", body)
     # It writes this where it only counted.
     body = re.sub(r"unknown % (?:not )?null", "--", body)
     write(path, templates.render("data_docs_page.html", facts={"title": table}, names=names, body=body))

@@ -13,16 +13,18 @@ from pyhive.hive import HiveParamEscaper
 from etl.errors import WarehouseError
 from etl.servers.hive import Query, Result
 
+COUNT = "SELECT count(*) AS `table.row_count`"
+
 
 class RuleConnection:
     """A DB-API connection. After a statement failed, every other one fails with the same `error`.
 
-    Great Expectations sends the query of the rows only for the names of its columns. The SQL file of the table names
-    them, so that statement is answered here.
+    Great Expectations sends the query of the rows only for the names of its columns, and counts the rows by a statement
+    of its own. Both are answered here where the answer is there already: the columns of the SQL file, and `total`.
     """
 
-    def __init__(self, query: Query, rows: str, columns: Sequence[str]) -> None:
-        self.query, self.rows, self.columns = query, rows, columns
+    def __init__(self, query: Query, rows: str, columns: Sequence[str], total: int | None = None) -> None:
+        self.query, self.rows, self.columns, self.total = query, rows, columns, total
         self.error: WarehouseError | None = None
 
     def cursor(self, *_: Any, **__: Any) -> RuleCursor:
@@ -57,6 +59,9 @@ class RuleCursor:
         """Run one statement. Raises StatementError when it fails, ServerError when the server goes away."""
         if operation == self._connection.rows:
             self._result = Result(list(self._connection.columns), [])
+            return
+        if self._connection.total is not None and operation.startswith(COUNT):
+            self._result = Result(["row_count"], [(self._connection.total,)])
             return
         if self._connection.error:  # it would try every rule by itself, three times
             raise self._connection.error

@@ -5,16 +5,14 @@ A row per expectation comes out, as in ops.expectation_results, with the rows th
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import io
 import logging
 import os
 import sys
 import threading
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +24,7 @@ from etl.validate.suites import QUERY, Suite, wording
 
 UNCHECKED = "could not be checked"
 CAUSE = "; the server answered: "  # the rest may cite a value of the data, so no page shows it
+BATCH = "\n-- {batch}"  # without it Great Expectations prints a hint for every query, each time it sees it
 # Great Expectations imports these, which takes a second and 80 MB; counting by SQL does not use them.
 OPTIONAL, UNUSED = ("pyspark", "pyarrow"), ("altair", "scipy")
 
@@ -76,22 +75,40 @@ def load() -> Any:
     return context
 
 
-def run(context: Any, suite: Suite, query: Query, run_id: str) -> Outcome:
-    """Run a suite by the statements that `query` sends. Raises ServerError when the server goes away."""
+def row_counts(query: Query, suites: Sequence[Suite]) -> dict[str, int]:
+    """The rows of each table that has rules, by one statement for all; none where the server cannot count them."""
+    tables = [suite for suite in suites if any(rule["type"] != QUERY for rule in suite.expectations)]
+    counts = [f"SELECT '{suite.table}' AS name, COUNT(*) AS row_count FROM ({suite.rows}) AS rows" for suite in tables]  # noqa: S608
+    try:
+        return {name: int(count) for name, count in query("\nUNION ALL\n".join(counts)).rows} if counts else {}
+    except StatementError:
+        return {}  # a suite that cannot read its table says so
+
+
+def run(
+    context: Any, suite: Suite, query: Query, run_id: str, count: Callable[[], int | None] = lambda: None
+) -> Outcome:
+    """Run a suite by the statements that `query` sends; `count` is the number of the table's rows, if counted already.
+
+    Raises ServerError when the server goes away.
+    """
     from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
     from great_expectations.validator import validator
 
     declared = _suite(suite, suite.expectations)
-    counted = iter(_count(context, suite, query))
-    results, failing = [], {}
-    for place, expectation in enumerate(suite.expectations):
-        config = declared.expectations[place].configuration
-        result = _check(config) if expectation["type"] == QUERY else next(counted)
-        result.expectation_config = config
-        if violating := _violating(suite, expectation, result, query):
-            failing[place] = violating
-        results.append(result)
-    total = _total(suite, query) if any(map(_is_failed_rule, suite.expectations, results)) else None
+    results = [_unchecked(rule.configuration) for rule in declared.expectations]
+    failing: dict[int, Failing] = {}
+    rules = [place for place, rule in enumerate(suite.expectations) if rule["type"] != QUERY]
+    for place in range(len(results)):
+        if place not in rules:
+            _find(suite, place, results[place], query, failing)
+    total = count() if rules else None
+    for place, result in zip(rules, _count(context, suite, query, total), strict=True):
+        result.expectation_config = results[place].expectation_config
+        results[place] = result
+        _find(suite, place, result, query, failing)
+    if total is None and any(map(_is_failed_rule, suite.expectations, results)):
+        total = row_counts(query, [suite]).get(suite.table)
     table = {"table_name": suite.table, "suite": suite.declared["name"]}
     rows = [
         table | _row(expectation, result, failing.get(place), total)
@@ -112,16 +129,21 @@ def _suite(suite: Suite, expectations: list[dict[str, Any]]) -> Any:
     """Great Expectations' object of a suite with these expectations."""
     import great_expectations as gx
 
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a hint about queries that do not name their batch
-        return gx.ExpectationSuite(**{**suite.declared, "expectations": expectations})
+    named = [
+        {**rule, "kwargs": {"unexpected_rows_query": rule["kwargs"]["unexpected_rows_query"] + BATCH}}
+        if rule["type"] == QUERY
+        else rule
+        for rule in expectations
+    ]
+    return gx.ExpectationSuite(**{**suite.declared, "expectations": named})
 
 
-def _count(context: Any, suite: Suite, query: Query) -> list[Any]:
+def _count(context: Any, suite: Suite, query: Query, total: int | None) -> list[Any]:
     """The results of the rules in their order, by one statement for all of them."""
     rules = [expectation for expectation in suite.expectations if expectation["type"] != QUERY]
     if not rules:
         return []
-    connection = RuleConnection(query, suite.rows, suite.columns)
+    connection = RuleConnection(query, suite.rows, suite.columns, total)
     name = f"{suite.table} {id(connection)}"
     source = context.data_sources.add_sql(
         name, connection_string="hive://", kwargs={"creator": lambda: connection}, create_temp_table=False
@@ -137,43 +159,35 @@ def _count(context: Any, suite: Suite, query: Query) -> list[Any]:
     return sorted(results, key=lambda result: int(result.expectation_config.id))
 
 
-def _check(config: Any) -> Any:
-    """Great Expectations' object for the result of a check, before it ran."""
+def _unchecked(config: Any) -> Any:
+    """Great Expectations' object for a result, before the expectation ran."""
     from great_expectations.core import ExpectationValidationResult
 
     return ExpectationValidationResult(success=True, expectation_config=config, result={}, exception_info={})
 
 
-def _violating(suite: Suite, expectation: Mapping[str, Any], result: Any, query: Query) -> Failing | None:
-    """The rows that violate an expectation, None for none. A check gets its result from them."""
+def _find(suite: Suite, place: int, result: Any, query: Query, failing: dict[int, Failing]) -> None:
+    """Fetch the rows that violate an expectation, where it is a check or failed; a check gets its result from them."""
+    expectation = suite.expectations[place]
     is_check = expectation["type"] == QUERY
     sql = statement(suite, expectation)
     if sql is None or not (is_check or _is_failed_rule(expectation, result)):
-        return None
+        return
     try:
-        failing = fetch(query, sql, suite.meta.get("not_personal", ()))
+        rows = fetch(query, sql, suite.meta.get("not_personal", ()))
     except StatementError as error:
         if is_check:
             result.success = False
             result.exception_info = {"raised_exception": True, "exception_message": reduced(error)}
-        return None
-    if not failing.rows:
-        return None
-    if is_check:
-        result.success, result.result = False, {"observed_value": len(failing.rows)}
-    return failing
+        return
+    if rows.rows:
+        failing[place] = rows
+        if is_check:
+            result.success, result.result = False, {"observed_value": len(rows.rows)}
 
 
 def _is_failed_rule(expectation: Mapping[str, Any], result: Any) -> bool:
     return not result.success and expectation["type"] != QUERY and not failure(result)
-
-
-def _total(suite: Suite, query: Query) -> int | None:
-    """The number of rows that the rules are about; None where the server cannot count them."""
-    try:
-        return int(query(f"SELECT COUNT(*) FROM ({suite.rows}) AS checked").rows[0][0])  # noqa: S608
-    except StatementError:
-        return None
 
 
 def _row(expectation: Mapping[str, Any], result: Any, failing: Failing | None, total: int | None) -> dict[str, Any]:

@@ -5,8 +5,11 @@
 -- Parameters: warehouse_root text, compaction integer, compacted integer
 -- Usage: ./warehouse beeline -f sql/1_raw/assessments_v1.sql --hivevar compaction=0
 --     --hivevar compacted=0 --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Contract: `land` checks each message against the type of payload. Every key may be missing or
---     null. A key that is not named here stays in the line on HDFS and is told by unknown_fields.
+-- Contract: `land` checks each message against the type of payload and the two lines below, and
+--     rejects what does not fit. Every other field may be missing or null. A field that is not
+--     named here stays in the line on HDFS and is recorded in unknown_fields.
+-- Required: keen_id, user_exam_id, base_exam_id, exam_name
+-- Limit: 65,536 bytes of UTF-8 per text, also in fields that are not named here
 -- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
 --     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
 

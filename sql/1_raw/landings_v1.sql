@@ -13,10 +13,10 @@ CREATE DATABASE IF NOT EXISTS raw;
 CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
     landing BIGINT COMMENT 'Number of the landing, 1 is the first',
     kafka_topic STRING COMMENT 'The Kafka topic',
-    topic_id STRING COMMENT 'Id the broker gave the topic, another one after it was made anew',
+    topic_id STRING COMMENT 'Id of the topic at the broker, new when it is created again',
     kafka_partition INT COMMENT 'The Kafka partition',
     start_offset BIGINT COMMENT 'The first offset of the landing',
-    end_offset BIGINT COMMENT 'The offset behind its last, where the next landing starts',
+    end_offset BIGINT COMMENT 'The offset after its last, where the next landing starts',
     accepted_count BIGINT COMMENT 'Messages of the landing in raw.assessments',
     rejected_count BIGINT COMMENT 'Messages of the landing that were rejected',
     absent_count BIGINT COMMENT 'Offsets of the landing without a message: aborted, compacted',
@@ -28,7 +28,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
     COMMENT 'Files of the whole landing, at its lowest Kafka partition',
     landed_at STRING COMMENT 'When it was landed, ISO-8601 in UTC'
 )
-COMMENT 'What each landing brought, one row per landing and Kafka partition'
+COMMENT 'Counts and offsets of each landing, one row per landing and Kafka partition'
 PARTITIONED BY (
     compaction BIGINT COMMENT 'Number of the compaction that lists the folder, 0 for none',
     last_landing BIGINT COMMENT 'The last landing whose lines the folder holds'

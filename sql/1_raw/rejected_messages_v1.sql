@@ -21,9 +21,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.rejected_messages_v1 (
     key_base64 STRING COMMENT 'The exact bytes of its key in base64, NULL where it has none',
     headers ARRAY<STRUCT<name: STRING, value_base64: STRING>>
     COMMENT 'Its headers in their order, values in base64, NULL where it has none',
-    reason STRING COMMENT 'What is wrong with it: the path and the type, or the place in the text',
+    reason STRING COMMENT 'Why it was rejected, with the path or the place in the text',
     message_base64 STRING COMMENT 'Its exact bytes in base64, NULL for a tombstone',
-    more_base64 ARRAY<STRING> COMMENT 'What follows the first 15,000,000 bytes, in such pieces'
+    more_base64 ARRAY<STRING> COMMENT 'The bytes after the first 15,000,000, in pieces of that size'
 )
 COMMENT 'Messages that could not be accepted, one row per Kafka topic, partition and offset'
 PARTITIONED BY (

@@ -3,7 +3,8 @@
 -- Reads: marts.daily_activity
 -- Grain: started_hour, the busiest first
 -- Parameters: none
--- Answer: Most exams are started in the hour from {started_hour}:00 UTC: {attempts} attempts.
+-- Answer: Most attempts start in the hour from {started_hour}:00 UTC: {attempts} of them,
+--     reported by {messages} messages.
 -- Assumes: All times are UTC. The data does not say where people are.
 -- Chart: column x=started_hour y=attempts
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_hour.sql
@@ -11,6 +12,7 @@
 SELECT
     started_hour,
     SUM(attempt_count) AS attempts,
+    SUM(message_count) AS messages,
     ROUND(100 * SUM(score_sum) / SUM(scored_attempt_count), 1) AS mean_score_percent
 FROM marts.daily_activity
 WHERE started_hour IS NOT NULL

@@ -4,7 +4,8 @@
 -- Grain: day_of_week, started_hour, the busiest first
 -- Parameters: none
 -- Answer: The busiest hour of the week is {day_of_week} from {started_hour}:00 UTC, with
---     {attempts} attempts. A quarter of all attempts fall into {hours_of_a_quarter} hours.
+--     {attempts} attempts. A quarter of all attempts start in the {hours_of_a_quarter} busiest
+--     hours.
 -- Hides: day_of_week_number, hours_of_a_quarter
 -- Assumes: All times are UTC. The data does not say where people are. Hours without an attempt have
 --     no row and stay blank.

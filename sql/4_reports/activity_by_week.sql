@@ -3,8 +3,8 @@
 -- Reads: marts.daily_activity
 -- Grain: week_start, a Monday, the newest first
 -- Parameters: none
--- Answer: {trend}. A week had {early_mean} attempts in the first half of the time and {late_mean}
---     in the second. The busiest week, with {most_attempts}, began on {busiest_week}.
+-- Answer: {trend}. The mean of a week is {early_mean} attempts in the first half of the time and
+--     {late_mean} in the second. The busiest week, with {most_attempts}, began on {busiest_week}.
 -- Hides: trend, early_mean, late_mean, most_attempts, busiest_week
 -- Assumes: Weeks begin on Monday, UTC. The means of both halves are over whole weeks: the first and
 --     the last are left out where days are missing. A difference of up to a tenth counts as none.

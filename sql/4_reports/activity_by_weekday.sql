@@ -3,8 +3,8 @@
 -- Reads: marts.daily_activity
 -- Grain: day_of_week, the busiest first
 -- Parameters: none
--- Answer: The busiest day is {day_of_week} with {attempts} attempts, {attempts_per_day} on each
---     that had any.
+-- Answer: The busiest day is {day_of_week} with {attempts} attempts, a mean of {attempts_per_day} a
+--     day.
 -- Hides: day_of_week_number
 -- Assumes: Days are UTC days. The mean is over days with at least one attempt.
 -- Chart: column x=day_of_week y=attempts

@@ -3,10 +3,9 @@
 -- Reads: marts.exams
 -- Grain: one row
 -- Parameters: none
--- Answer: {messages} messages, which report {attempts} attempts: {duplicates} messages repeat an
---     event that another one reports.
--- Assumes: An assessment is a message where the data set is asked about, an attempt where people
---     are.
+-- Answer: {messages} messages, which report {attempts} attempts: a newer message of the same
+--     attempt replaces {duplicates} of them.
+-- Assumes: The public reports on this data count messages. People mean attempts.
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/assessments.sql
 

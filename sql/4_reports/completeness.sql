@@ -1,14 +1,14 @@
 -- reports.completeness: is every message accounted for?
 -- Position: 30
--- Reads: ops.topic_offsets, raw.landings, flat.attempts
+-- Reads: ops.topic_offsets, raw.landings, flat.messages, flat.attempts
 -- Grain: one row
 -- Parameters: none
 -- Answer: Kafka had {kafka_messages} messages: {raw_messages} are in raw, {rejected_messages}
 --     were rejected, {not_landed} are not landed yet, {lost} are lost. Those in raw are {attempts}
---     attempts and {duplicates} duplicates, {not_built} are not built yet.
+--     attempts and {duplicates} duplicates, {not_built} are not in a published release yet.
 -- Hides: is_all_landed, is_all_built
--- Assumes: Kafka was asked by the last validation. Its messages are counted by their offsets, what
---     was deleted from the topic since included, offsets without a message left out.
+-- Assumes: The offsets in Kafka are those that the last validation read. Deleted messages count,
+--     offsets without a message do not. A duplicate is a message whose attempt has a newer one.
 -- Front: kafka_messages = raw_messages + rejected_messages if is_all_landed,
 --     raw_messages = attempts + duplicates if is_all_built
 -- Chart: none
@@ -35,11 +35,14 @@ landed AS (
     FROM raw.landings
 ),
 
-built AS (
-    SELECT
-        COUNT(*) AS attempts,
-        SUM(message_count) AS messages
+attempts AS (
+    SELECT COUNT(*) AS attempts
     FROM flat.attempts
+),
+
+messages AS (
+    SELECT COUNT(*) AS messages
+    FROM flat.messages
 ),
 
 counted AS (
@@ -47,14 +50,15 @@ counted AS (
         landed.accepted AS raw_messages,
         landed.rejected AS rejected_messages,
         landed.lost,
-        built.attempts,
+        attempts.attempts,
         kafka.offset_count - landed.absent AS kafka_messages,
         kafka.offset_count - landed.offset_count AS not_landed,
-        built.messages - built.attempts AS duplicates,
-        landed.accepted - built.messages AS not_built
+        messages.messages - attempts.attempts AS duplicates,
+        landed.accepted - messages.messages AS not_built
     FROM kafka
     CROSS JOIN landed
-    CROSS JOIN built
+    CROSS JOIN attempts
+    CROSS JOIN messages
 )
 
 SELECT
@@ -70,7 +74,8 @@ SELECT
     raw_messages = attempts + duplicates AS is_all_built,
     CASE
         WHEN not_landed = 0 AND lost = 0 AND not_built = 0 THEN 'good'
-        WHEN lost = 0 AND not_landed >= 0 AND not_built >= 0 THEN 'warn' -- land and build mend it
+        -- `land` and `build` close the gap.
+        WHEN lost = 0 AND not_landed >= 0 AND not_built >= 0 THEN 'warn'
         ELSE 'bad'
     END AS standing
 FROM counted;

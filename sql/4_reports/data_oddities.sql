@@ -1,13 +1,14 @@
 -- reports.data_oddities: what is wrong with the data?
 -- Position: 190
--- Reads: raw.landings, flat.attempts, flat.attempt_questions, flat.question_options, marts.exams
+-- Reads: raw.landings, flat.messages, flat.attempts, flat.attempt_questions,
+--     flat.question_options, marts.exams
 -- Grain: oddity, the most frequent first
 -- Parameters: none
--- Answer: {kinds} kinds of oddity were found of {looked_for} that were looked for. The most
---     frequent: {occurrences} {oddity}. Treatment: {treatment}.
--- Hides: kinds, looked_for
--- Assumes: What is odd is judged by what nearly all messages have in common. Nothing is mended by
---     guessing: what is missing stays NULL, what contradicts itself stays as it came.
+-- Answer: {kinds} of {checked_kinds} kinds of oddity occur. The most frequent: {occurrences}
+--     {oddity}. Treatment: {treatment}.
+-- Hides: kinds, checked_kinds
+-- Assumes: An oddity is a deviation from what nearly all messages have in common. No value is
+--     guessed: missing values stay NULL, and contradictions stay as they came.
 -- Chart: bar x=occurrences y=oddity
 -- Usage: ./warehouse query -f sql/4_reports/data_oddities.sql
 
@@ -36,16 +37,25 @@ clicks AS (
     GROUP BY attempt_id
 ),
 
+reports AS (
+    SELECT
+        attempt_id,
+        COUNT(*) AS messages,
+        MIN(event_id) <> MAX(event_id) AS has_several_events
+    FROM flat.messages
+    GROUP BY attempt_id
+),
+
 attempts AS (
     SELECT
-        attempts.message_count,
+        reports.messages,
+        reports.has_several_events,
         attempts.exam_id,
         attempts.question_count,
         attempts.certification,
         attempts.started_at,
         attempts.received_at,
-        attempts.attempt_id,
-        questions.question_count AS found_count,
+        questions.question_count AS listed_count,
         clicks.first_clicked_at,
         clicks.last_clicked_at,
         (
@@ -53,6 +63,7 @@ attempts AS (
             OR attempts.correct_count <> questions.correct_count
         ) AS is_miscounted
     FROM flat.attempts
+    INNER JOIN reports ON attempts.attempt_id = reports.attempt_id
     LEFT JOIN questions ON attempts.attempt_id = questions.attempt_id
     LEFT JOIN clicks ON attempts.attempt_id = clicks.attempt_id
 ),
@@ -61,13 +72,14 @@ oddities AS (
     SELECT
         STACK(
             11,
-            'duplicate messages', SUM(message_count) - COUNT(*), 'Removed by event id',
+            'duplicate messages', SUM(messages) - COUNT(*), 'The newest report counts',
+            'attempts reported by different events',
+            COUNT(CASE WHEN has_several_events THEN 1 END), 'The newest report counts',
             'test attempts', COUNT(CASE WHEN exam_id = 'example-id' THEN 1 END), 'Kept',
             'attempts without counts', COUNT(*) - COUNT(question_count), 'Kept without a score',
             'attempts without certification', COUNT(*) - COUNT(certification), 'Kept as NULL',
             'attempts without a start', COUNT(*) - COUNT(started_at), 'Kept as NULL',
-            'attempts without an id', COUNT(*) - COUNT(attempt_id), 'Kept as NULL',
-            'attempts without questions', COUNT(*) - COUNT(found_count), 'Kept in flat.attempts',
+            'attempts without questions', COUNT(*) - COUNT(listed_count), 'Kept in flat.attempts',
             'attempts whose counts differ from their questions',
             COUNT(CASE WHEN is_miscounted THEN 1 END), 'Kept as they are',
             'attempts received before they were started',
@@ -98,6 +110,6 @@ SELECT
     occurrences,
     treatment,
     COUNT(CASE WHEN occurrences > 0 THEN 1 END) OVER () AS kinds,
-    COUNT(*) OVER () AS looked_for
+    COUNT(*) OVER () AS checked_kinds
 FROM oddities
 ORDER BY occurrences DESC, oddity ASC;

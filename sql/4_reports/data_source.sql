@@ -3,7 +3,7 @@
 -- Reads: flat.attempts
 -- Grain: one row
 -- Parameters: none
--- Answer: The data is {origin}: {synthetic_attempts} of {attempts} attempts were generated.
+-- Answer: The data is {origin}: {synthetic_attempts} of {attempts} attempts are synthetic.
 -- Assumes: The generator marks every event id it makes with 5e17ec71c0 in the middle. No genuine id
 --     has it there but by chance, once in 10 to the power of 12.
 -- Front: answer

@@ -1,22 +1,23 @@
 -- reports.freshness: how fresh is the data?
 -- Position: 25
--- Reads: flat.attempts, raw.landings, ops.releases, ops.expectation_results
+-- Reads: flat.messages, raw.landings, ops.published, ops.releases, ops.expectation_results
 -- Grain: one row
 -- Parameters: none
 -- Answer: The newest message was published at {newest_message_at}. The newest landing is of
---     {newest_landing_at}. What readers see was built by {build_at} and validated at
---     {validation_at}.
+--     {newest_landing_at}. Readers see release {release}, which was published at {published_at} and
+--     validated at {validated_at}.
 -- Assumes: The newest attempt and the newest message are those in the tables that readers see. A
---     build counts from when readers saw it, a validation only if it looked at that build.
--- Front: newest_attempt_at, newest_message_at, newest_landing_at, build_at, validation_at
+--     release counts from its publication, also after a rollback to it. A validation counts only
+--     where it checked that release.
+-- Front: newest_attempt_at, newest_message_at, newest_landing_at, published_at, validated_at
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/freshness.sql
 
-WITH attempts AS (
+WITH messages AS (
     SELECT
         MAX(started_at) AS newest_attempt_at,
         MAX(kafka_published_at) AS newest_message_at
-    FROM flat.attempts
+    FROM flat.messages
 ),
 
 landed AS (
@@ -24,31 +25,33 @@ landed AS (
     FROM raw.landings
 ),
 
-seen AS (
+decided AS (
     SELECT
-        build_id,
-        decided_at,
-        ROW_NUMBER() OVER (ORDER BY release DESC) AS place
+        release,
+        MIN(decided_at) AS decided_at
     FROM ops.releases
-    WHERE action <> 'refused'
+    WHERE action = 'published'
+    GROUP BY release
 ),
 
 validated AS (
     SELECT
-        build_id,
+        release,
         MAX(validated_at) AS validated_at
     FROM ops.expectation_results
-    GROUP BY build_id
+    GROUP BY release
 )
 
 SELECT
-    attempts.newest_attempt_at,
-    attempts.newest_message_at,
+    published.release,
+    messages.newest_attempt_at,
+    messages.newest_message_at,
     -- These times are ISO-8601 in UTC as text.
     CAST(REGEXP_REPLACE(landed.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS newest_landing_at,
-    CAST(REGEXP_REPLACE(seen.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS build_at,
-    CAST(REGEXP_REPLACE(validated.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validation_at
-FROM attempts
+    CAST(REGEXP_REPLACE(decided.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS published_at,
+    CAST(REGEXP_REPLACE(validated.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at
+FROM ops.published
+CROSS JOIN messages
 CROSS JOIN landed
-LEFT JOIN seen ON seen.place = 1
-LEFT JOIN validated ON seen.build_id = validated.build_id;
+LEFT JOIN decided ON published.release = decided.release
+LEFT JOIN validated ON published.release = validated.release;

@@ -3,10 +3,11 @@
 -- Reads: marts.questions
 -- Grain: question_id of an exam, the 10 answered correctly least
 -- Parameters: none
--- Answer: The hardest question is one of {exam_name}: {correct_percent} % of {shown} answers were
+-- Answer: The hardest question is one of {exam_name}: {correct_percent} % of {shown} answers are
 --     correct.
--- Assumes: Questions shown fewer than 10 times are left out. A question left out by the candidate
---     counts as not correct. The data has no text of questions, only ids.
+-- Assumes: Questions shown in fewer than 30 attempts are left out of the list. A question that the
+--     candidate left out counts as not correct. The data has no text of questions, only ids.
+-- Empty: No question was shown in 30 attempts yet.
 -- Chart: bar x=correct_percent y=question_id color=exam_name
 -- Usage: ./warehouse query -f sql/4_reports/hardest_questions.sql
 
@@ -19,6 +20,6 @@ SELECT
     ROUND(100 * incomplete_count / shown_count, 1) AS incomplete_percent,
     ROUND(100 * unanswered_count / shown_count, 1) AS unanswered_percent
 FROM marts.questions
-WHERE shown_count >= 10
+WHERE shown_count >= 30
 ORDER BY correct_percent, exam_name, question_id
 LIMIT 10;

@@ -3,7 +3,7 @@
 -- Reads: marts.exams
 -- Grain: one row
 -- Parameters: none
--- Answer: {attempts} attempts, from {messages} messages.
+-- Answer: {attempts} attempts, reported by {messages} messages.
 -- Assumes: The data names attempts, not people: whoever took the exam twice counts twice.
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/learning_git.sql

@@ -7,6 +7,7 @@
 --     {score_from_percent} %.
 -- Assumes: A full score stands in the last tenth, from 90 %. Most exams have 4 or 5 questions, so
 --     that few values can occur. Attempts without a score are left out.
+-- Empty: No attempt has a score yet.
 -- Chart: column x=score_from_percent y=attempts
 -- Usage: ./warehouse query -f sql/4_reports/score_distribution.sql
 

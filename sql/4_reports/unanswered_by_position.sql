@@ -3,10 +3,11 @@
 -- Reads: flat.attempt_questions
 -- Grain: question_position, the most left out first
 -- Parameters: none
--- Answer: At place {question_position} most questions are left out: {unanswered_percent} % of
---     {shown}.
+-- Answer: Most often at place {question_position}: {unanswered_percent} % of the {shown} questions
+--     shown there are left out.
 -- Assumes: Only long exams have high places, so places differ in exams too, not only in the
---     patience of people. Places shown fewer than 10 times are left out.
+--     patience of people. Places shown in fewer than 30 attempts are left out.
+-- Empty: No place was shown in 30 attempts yet.
 -- Chart: column x=question_position y=unanswered_percent
 -- Usage: ./warehouse query -f sql/4_reports/unanswered_by_position.sql
 
@@ -18,6 +19,6 @@ SELECT
         AS unanswered_percent
 FROM flat.attempt_questions
 GROUP BY question_position
-HAVING COUNT(*) >= 10
+HAVING COUNT(*) >= 30
 ORDER BY unanswered_percent DESC, question_position ASC
 LIMIT 30;

@@ -1,54 +1,46 @@
 -- reports.unknown_fields: which fields are not in the contract?
 -- Position: 195
 -- Reads: flat.messages
--- Grain: field_path, the most frequent first, one row without a path where there is none
+-- Grain: field_path, the most frequent first
 -- Parameters: none
--- Answer: {unknown_fields} fields are unknown. The most frequent is {field_path}, in {messages}
---     messages.
--- Hides: unknown_fields
+-- Answer: Fields that the contract does not name: {unknown_fields}. The most frequent is
+--     {field_path}, in {messages} of {all_messages} messages.
+-- Empty: None. The contract names every field of every message.
+-- Hides: unknown_fields, all_messages
 -- Assumes: A field counts once per message, and only the first 20 of a message. first_message is
---     its Kafka partition and offset, the example its value there as JSON, cut to 200 characters.
+--     the Kafka partition and offset of the first message that had it.
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/unknown_fields.sql
 
-WITH found AS (
+WITH fields AS (
     SELECT
-        unknown.field.path AS field_path,
-        unknown.field.example AS field_example,
+        unknown.field_path,
         CONCAT(messages.kafka_partition, ':', messages.kafka_offset) AS message,
         ROW_NUMBER() OVER (
-            PARTITION BY unknown.field.path
+            PARTITION BY unknown.field_path
             ORDER BY
                 messages.kafka_published_at,
                 messages.kafka_partition,
                 messages.kafka_offset
         ) AS place
-    FROM flat.messages
-        LATERAL VIEW EXPLODE(messages.unknown_fields) unknown AS field
-),
-
-fields AS (
-    SELECT
-        field_path,
-        COUNT(*) AS messages,
-        MAX(CASE WHEN place = 1 THEN message END) AS first_message,
-        MAX(CASE WHEN place = 1 THEN field_example END) AS example
-    FROM found
-    GROUP BY field_path
+    FROM
+        flat.messages
+            LATERAL VIEW EXPLODE(SPLIT(messages.unknown_fields, '\n')) unknown AS field_path
+    WHERE messages.unknown_fields <> ''
 ),
 
 counted AS (
-    SELECT COUNT(*) AS unknown_fields
-    FROM fields
+    SELECT COUNT(*) AS all_messages
+    FROM flat.messages
 )
 
--- Where there is none, its row says so.
 SELECT
-    counted.unknown_fields,
-    fields.first_message,
-    fields.example,
-    COALESCE(fields.field_path, 'none') AS field_path,
-    COALESCE(fields.messages, 0) AS messages
-FROM counted
-LEFT JOIN fields ON counted.unknown_fields > 0
-ORDER BY messages DESC, field_path ASC;
+    fields.field_path,
+    COUNT(*) AS messages,
+    MAX(CASE WHEN fields.place = 1 THEN fields.message END) AS first_message,
+    COUNT(*) OVER () AS unknown_fields,
+    MAX(counted.all_messages) AS all_messages
+FROM fields
+CROSS JOIN counted
+GROUP BY fields.field_path
+ORDER BY messages DESC, fields.field_path ASC;

@@ -1,14 +1,14 @@
 -- reports.verdict: is the data as expected?
 -- Position: 22
--- Reads: ops.expectation_results, ops.releases
+-- Reads: ops.expectation_results, ops.published
 -- Grain: one row, none before the first validation
 -- Parameters: none
--- Answer: {verdict}: {met} of {expectations} expectations about {table_count} tables are met. What
---     was validated at {validated_at} is {looked_at}.
--- Empty: Nobody has looked yet, no validation has run.
--- Hides: verdict, looked_at
--- Assumes: Only the last validation counts. A critical expectation that is not met keeps a build
---     from the readers, a warning is only told. Each expectation, with its reason, is in
+-- Answer: {verdict}: {met} of {expectations} expectations are met. The validation of {validated_at}
+--     checked {validated_release}.
+-- Empty: No validation has run yet.
+-- Hides: verdict, validated_release
+-- Assumes: Only the last validation counts. A build whose critical expectations are not met is not
+--     published. Warnings are reported but do not block. Each expectation, with its reason, is in
 --     ops.expectation_results and on the page of the validation.
 -- Front: answer
 -- Chart: none
@@ -19,26 +19,18 @@ WITH newest AS (
     FROM ops.expectation_results
 ),
 
-seen AS (
-    SELECT
-        build_id,
-        ROW_NUMBER() OVER (ORDER BY release DESC) AS place
-    FROM ops.releases
-    WHERE action <> 'refused'
-),
-
 counted AS (
     SELECT
-        looked.build_id,
-        MAX(looked.validated_at) AS validated_at,
+        results.release,
+        MAX(results.validated_at) AS validated_at,
         COUNT(*) AS expectations,
-        COUNT(DISTINCT looked.table_name) AS table_count,
-        SUM(CASE WHEN looked.is_met THEN 1 ELSE 0 END) AS met,
-        SUM(CASE WHEN NOT looked.is_met AND looked.severity = 'critical' THEN 1 ELSE 0 END)
+        COUNT(DISTINCT results.table_name) AS table_count,
+        COUNT(CASE WHEN results.is_met THEN 1 END) AS met,
+        COUNT(CASE WHEN NOT results.is_met AND results.severity = 'critical' THEN 1 END)
             AS critical_unmet
-    FROM ops.expectation_results AS looked
-    INNER JOIN newest ON looked.run_id = newest.run_id
-    GROUP BY looked.build_id
+    FROM ops.expectation_results AS results
+    INNER JOIN newest ON results.run_id = newest.run_id
+    GROUP BY results.release
 )
 
 SELECT
@@ -54,13 +46,13 @@ SELECT
         ELSE 'No'
     END AS verdict,
     CASE
-        WHEN counted.build_id = seen.build_id THEN 'the build that readers see'
-        ELSE 'a build that readers do not see'
-    END AS looked_at,
+        WHEN counted.release = published.release THEN 'the release that readers see'
+        ELSE 'another release than readers see'
+    END AS validated_release,
     CASE
         WHEN counted.met = counted.expectations THEN 'good'
         WHEN counted.critical_unmet = 0 THEN 'warn'
         ELSE 'bad'
     END AS standing
 FROM counted
-LEFT JOIN seen ON seen.place = 1;
+CROSS JOIN ops.published;

@@ -44,7 +44,9 @@ TABLES = (
 )
 PARTITIONS = 2  # of the topic
 # The changes by which readers may see something else; all others touch the log, drafts, staging or the candidate.
-SHOWS = re.compile(r"ALTER VIEW (?!candidate|ops\.(?!published))|ALTER TABLE|DROP (?!TABLE IF EXISTS staging)|re(name|move)")
+SHOWS = re.compile(
+    r"ALTER VIEW (?!candidate|ops\.(?!published))|ALTER TABLE|DROP (?!TABLE IF EXISTS staging)|re(name|move)"
+)
 
 
 class Killed(BaseException):
@@ -553,7 +555,9 @@ def within(step: Step) -> Iterator[Step]:
 
 def after_switch(world: World) -> None:
     """A command that ended well while no other was at work leaves readers what the log says."""
-    is_whole = len(world.running) == 1 and not any(step.event in (KILLED, LOST, LATE) for step in within(world.running[0].step))
+    is_whole = len(world.running) == 1 and not any(
+        step.event in (KILLED, LOST, LATE) for step in within(world.running[0].step)
+    )
     if is_whole and "ops.published" in world.metastore.views:
         event = Ledger(FakeHdfs(None)).state().published
         pointer = world.metastore.pointer("ops.published")
@@ -612,7 +616,12 @@ def patches() -> Iterator[Any]:
     files_by_table()
     yield mock.patch.dict(sys.modules, modules)
     for module in (build, clean, compact, repair, rollback, land, plan, landings, ledger, schema):
-        for name, fake in (("Hdfs", FakeHdfs), ("Hive", FakeHive), ("ThreadPoolExecutor", Serial), ("progress", no_bar)):
+        for name, fake in (
+            ("Hdfs", FakeHdfs),
+            ("Hive", FakeHive),
+            ("ThreadPoolExecutor", Serial),
+            ("progress", no_bar),
+        ):
             if hasattr(module, name):
                 yield mock.patch.object(module, name, fake)
     for module in (build, compact, land):

@@ -227,7 +227,7 @@ def hiveserver2(
 
     Its files lie in `home`; `core` adds to its core-site.xml, `options` to the options of its Java.
     """
-    ports = {**processes.read(stack)["ports"], "hiveserver2": free_port(), "hiveserver2-web": free_port()}
+    ports = {**processes.read(stack)["ports"], "hiveserver2": free_port()}
     layout = Layout(stack.model_copy(update={"home": home}), ports)
     server = engines.hiveserver2(layout)
     conf, shared = layout.folder("conf", "hiveserver2"), layout.folder("conf", "client")

@@ -32,14 +32,15 @@ def told(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def test_an_unknown_table_is_named(run: Run) -> None:
     done = run("query", "SELECT * FROM flat.nothing", code=1)
-    assert "flat" in told(done, 1) and "nothing" in done.stderr
+    assert "there is no table or view flat.nothing" in done.stderr and "Traceback" not in done.stderr
     line = told(run("build", "flat.nothing", code=2), 2)
     assert "no table flat.nothing" in line and "known are flat.messages" in line
 
 
-def test_what_is_no_sql_is_told_by_the_server_in_one_line(run: Run) -> None:
-    line = told(run("query", "SELEKT 1\nFROM x", code=1), 1)
-    assert "SELEKT 1 FROM x" in line and "syntax" in line.lower()
+def test_a_mistake_in_sql_is_one_line_and_its_place(run: Run) -> None:
+    line, statement, caret = run("query", "SELECT 1\nFORM x", code=1).stderr.splitlines()
+    assert "SELECT 1 FORM x" in line and "syntax" in line.lower()
+    assert statement == "   2 | FORM x" and caret.endswith("^")
 
 
 def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
@@ -81,10 +82,10 @@ def test_an_example_that_changes_something_or_takes_long_runs(name: str, setting
 @pytest.mark.usefixtures("built")
 def test_what_programs_read_is_json(run: Run) -> None:
     steps = json.loads(run("plan", "--json").stdout)["steps"]
-    assert {"table": "flat.attempts", "action": "keep", "why": "up to date"} in steps
+    assert {"table": "flat.messages_v1", "action": "keep", "why": ""} in steps
     landed = json.loads(run("land", "--json").stdout)
     assert landed == {"accepted": 0, "rejected": 0, "landing": {"landing": 0, "partitions": []}}
-    assert json.loads(run("build", "--json").stdout) == {"build_id": None}
+    assert json.loads(run("build", "--json").stdout) == {"release": None}
     assert json.loads(run("query", "SELECT COUNT(*) AS n FROM ops.published", "--json").stdout) == [{"n": 1}]
     assert isinstance(json.loads(run("rejected", "--json").stdout), list)
     cleaned = json.loads(run("clean", "--json").stdout)

@@ -26,6 +26,8 @@ from etl.servers.hive_session import Connection
 from etl.settings import PROJECT, Settings
 from stack.layout import HOST
 
+pytestmark = pytest.mark.long("login")
+
 CORE = "sesame"  # in every password and nowhere else, so that it can be looked for in whatever form
 ODD = f'it\'s "{CORE}" for $HOME, `x` & \\n #1; '
 PASSWORDS = {
@@ -257,7 +259,7 @@ def test_the_login_of_a_stack_without_passwords_is_refused(guarded: Guarded) -> 
 
 
 def test_ldap_without_a_password_is_a_matter_of_usage(guarded: Guarded) -> None:
-    with pytest.raises(UsageError, match="hive_auth LDAP wants a password; set WAREHOUSE_HIVE_PASSWORD"):
+    with pytest.raises(UsageError, match="hive_auth LDAP requires a password; set WAREHOUSE_HIVE_PASSWORD"):
         ask(guarded.changed(hive_password=None))
 
 
@@ -379,20 +381,17 @@ def kerberized(
         }
 
 
-@pytest.mark.long
 def test_a_kerberos_ticket_opens_a_session(kerberized: Known, settings: Settings) -> None:
     assert ask(kerberized).rows == [("ada", settings.hdfs_user)]
     done, _ = command(kerberized, "query", "SELECT logged_in_user() AS name", "--format", "json")
     assert (done.returncode, done.stdout.strip()) == (0, '[{"name":"ada"}]'), done.stderr
 
 
-@pytest.mark.long
 def test_statements_and_answers_of_any_length_pass_under_kerberos(kerberized: Known) -> None:
     assert ask(kerberized, f"SELECT LENGTH('{'x' * 300_000}')").rows == [(300_000,)]
     assert ask(kerberized, "SELECT REPEAT('é', 300000), 7").rows == [("é" * 300_000, 7)]
 
 
-@pytest.mark.long
 def test_what_kerberos_refuses_is_told_in_one_line(kerberized: Known, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Server impala/127.0.0.1@" in refusal({**kerberized, "hive_kerberos_service": "impala"})
     assert "refused the login" in refusal({**kerberized, "hive_auth": "NONE"})

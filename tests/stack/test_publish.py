@@ -72,6 +72,12 @@ def test_stdin_is_published_in_order(settings: Settings, topic: str, monkeypatch
     assert [value for _, value, _ in messages(settings, topic)] == sent
 
 
+def test_force_publishes_the_lines_of_anything(settings: Settings, topic: str, tmp_path: Path) -> None:
+    (tmp_path / "page").write_bytes(b"<html>\n</html>\n")
+    assert publish(settings, str(tmp_path / "page"), topic, is_forced=True).acknowledged == 2
+    assert [value for _, value, _ in messages(settings, topic)] == [b"<html>", b"</html>"]
+
+
 def test_equal_keys_share_a_partition(settings: Settings, topic: str, tmp_path: Path) -> None:
     file = tmp_path / "lines.json"
     file.write_bytes(b"\n".join(b'{"k":"%d","n":%d}' % (number % 20, number) for number in range(400)))
@@ -120,10 +126,13 @@ def test_a_malformed_array_leaves_the_records_before_it_published(
     assert [value for _, value, _ in messages(settings, topic)] == [b'{"n":1}', b'{"n":2}']
 
 
-def test_an_empty_file_makes_no_topic(settings: Settings, topic: str, tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    with pytest.raises(WarehouseError, match="holds no record"):
-        publish(settings, str(tmp_path / "empty"), topic)
+@pytest.mark.parametrize(("content", "words"), [(b"", "holds no record"), (b"<html>", "looks like a web page")])
+def test_an_input_without_messages_creates_no_topic(
+    settings: Settings, topic: str, tmp_path: Path, content: bytes, words: str
+) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(WarehouseError, match=words):
+        publish(settings, str(tmp_path / "file"), topic)
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     assert topic not in admin.list_topics(timeout=10).topics
 

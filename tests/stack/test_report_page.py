@@ -36,6 +36,6 @@ def test_the_report_of_the_sample_is_one_page_and_one_notebook(
         take(browser, settings.reports / "report.html", "report")
     text = (settings.reports / "report.ipynb").read_text()
     cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(questions()) + 3))
-    assert {output["output_type"] for cell in cells for output in cell["outputs"]} == {"display_data", "execute_result"}
+    assert len(cells) == len(questions()) + 2
+    assert {output["output_type"] for cell in cells for output in cell["outputs"]} == {"display_data"}
     assert not [word for word in (str(PROJECT), str(settings.home), socket.gethostname() + ":") if word in text]

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,12 +56,6 @@ def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> N
     done = run("up")
     assert time.monotonic() - began < 10
     assert done.stderr.startswith("6 servers are healthy") and settings.stack_file.read_bytes() == before
-
-
-def test_the_page_of_hiveserver2_is_up(settings: Settings) -> None:
-    port = processes.read(settings)["ports"]["hiveserver2-web"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
-        assert b"HiveServer2" in page.read()
 
 
 def test_another_stack_is_refused_a_port_that_was_set_and_is_taken(settings: Settings, tmp_path: Path) -> None:

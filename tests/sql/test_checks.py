@@ -1,0 +1,424 @@
+"""The checks beside the suites: each returns no row for good data, and the rows of every fault that it is for."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import sqlglot
+from local_spark import LocalSpark, Warehouse
+from sqlglot import exp
+
+from etl import sqlfile
+from etl.sqlfile import SqlFile
+from etl.validate.scope import Scope
+from etl.validate.suites import EXPECTATIONS, suite
+
+Tables = dict[str, list[dict[str, Any]]]
+RUN = "r20260101T000000000000"
+FILES = sqlfile.files("[0-3]_*")
+CHECKS = sorted(str(path.relative_to(EXPECTATIONS).with_suffix("")) for path in EXPECTATIONS.glob("*/*/*.sql"))
+
+
+def message(offset: int, attempt: str, event: str, landing: int, published: str, **more: Any) -> dict[str, Any]:
+    """A row of flat.messages: four questions, one of each result."""
+    return {
+        "kafka_topic": "t",
+        "kafka_partition": 0,
+        "kafka_offset": offset,
+        "kafka_published_at": published,
+        "landing": landing,
+        "compaction": 0,
+        "last_landing": landing,
+        "attempt_id": attempt,
+        "event_id": event,
+        "exam_id": "x",
+        "exam_name": "Exam",
+        "started_at": "2018-01-01 10:20:30",
+        "started_date": "2018-01-01",
+        "question_count": 4,
+        "correct_count": 1,
+        "incorrect_count": 1,
+        "incomplete_count": 1,
+        "submitted_count": 3,
+        "unanswered_count": 1,
+        "is_all_correct": False,
+        "score": 0.25,
+        **more,
+    }
+
+
+MESSAGES = [
+    message(0, "a", "e", 1, "2018-01-02 00:00:00"),
+    message(1, "a", "e", 1, "2018-01-03 00:00:00"),
+    message(3, "b", "f", 2, "2018-01-04 00:00:00"),
+]
+RESULTS = ("correct", "incorrect", "missed_some", "unanswered")
+KEYS = ("attempt_id", "exam_id", "kafka_partition", "kafka_offset", "landing", "compaction", "last_landing")
+QUESTIONS = [
+    {
+        **{key: row[key] for key in KEYS},
+        "question_position": position,
+        "question_id": f"q{position}",
+        "result": result,
+        "is_correct": result == "correct",
+        "is_incomplete": result == "missed_some",
+        "is_submitted": result != "unanswered",
+        "option_count": 3,
+    }
+    for row in MESSAGES[1:]
+    for position, result in enumerate(RESULTS, 1)
+]
+OPTIONS = [
+    {
+        **{key: row[key] for key in (*KEYS, "question_position")},
+        "option_position": position,
+        "is_checked": position == 1,
+        "is_submitted": position == 1,
+        "clicked_at": "2018-01-01 10:21:00" if position == 1 else None,
+    }
+    for row in QUESTIONS
+    for position in (1, 2, 3)
+]
+COUNTS = {
+    "message_count": 3,
+    "attempt_count": 2,
+    "scored_attempt_count": 2,
+    "perfect_attempt_count": 0,
+    "question_count": 8,
+    "correct_count": 2,
+    "unanswered_count": 2,
+    "score_sum": 0.5,
+    "mean_score": 0.25,
+    "release": 1,
+}
+
+
+def landing(number: int, start: int, end: int, accepted: int, rejected: int, **more: Any) -> dict[str, Any]:
+    """A row of raw.landings."""
+    row = {
+        "landing": number,
+        "kafka_topic": "t",
+        "topic_id": "id",
+        "kafka_partition": 0,
+        "start_offset": start,
+        "end_offset": end,
+        "accepted_count": accepted,
+        "rejected_count": rejected,
+        "absent_count": 0,
+        "lost_count": 0,
+        "replayed_offsets": [],
+    }
+    return row | more
+
+
+def stored(path: str, recorded: int | None, now: int | None, before: str | None, after: str | None) -> dict[str, Any]:
+    """A row of ops.stored_files."""
+    names = ("path", "recorded_bytes", "stored_bytes", "recorded_checksum", "stored_checksum")
+    return {"run_id": RUN, **dict(zip(names, (path, recorded, now, before, after), strict=True))}
+
+
+def good() -> Tables:
+    """A small warehouse without a fault: three messages of two attempts, one message rejected, retention before them."""
+    tables: Tables = {
+        "ops.stored_files": [stored("flat/x/file", 5, 5, "c", "c")],
+        "ops.topic_offsets": [
+            {
+                "run_id": RUN,
+                "kafka_topic": "t",
+                "topic_id": "id",
+                "kafka_partition": 0,
+                "start_offset": 0,
+                "end_offset": 4,
+            },
+            # Another validation that runs at the same time saw a later state.
+            {
+                "run_id": "r9",
+                "kafka_topic": "t",
+                "topic_id": "new",
+                "kafka_partition": 0,
+                "start_offset": 9,
+                "end_offset": 9,
+            },
+            # Retention deleted these before their first landing.
+            {
+                "run_id": RUN,
+                "kafka_topic": "t",
+                "topic_id": "id",
+                "kafka_partition": 1,
+                "start_offset": 7,
+                "end_offset": 7,
+            },
+        ],
+        "raw.landings": [
+            landing(1, 0, 2, 2, 0),
+            landing(2, 2, 4, 1, 1),
+            landing(1, 7, 7, 0, 0, kafka_partition=1),
+        ],
+        "raw.rejected_messages": [
+            {"landing": 2, "kafka_topic": "t", "kafka_partition": 0, "kafka_offset": 2, "reason": "no JSON"}
+        ],
+        "flat.messages": MESSAGES,
+        "flat.attempts": MESSAGES[1:],
+        "flat.superseded_messages": [
+            {
+                "kafka_partition": 0,
+                "kafka_offset": 0,
+                "attempt_id": "a",
+                "landing": 1,
+                "compaction": 0,
+                "last_landing": 1,
+            }
+        ],
+        "flat.attempt_questions": QUESTIONS,
+        "flat.question_options": OPTIONS,
+        "marts.exams": [
+            {
+                **COUNTS,
+                "exam_id": "x",
+                "exam_name": "Exam",
+                "incorrect_count": 2,
+                "incomplete_count": 2,
+                "score_deviation": 0.0,
+                "perfect_share": 0.0,
+                "first_date": "2018-01-01",
+                "last_date": "2018-01-01",
+            }
+        ],
+        "marts.daily_activity": [{**COUNTS, "started_date": "2018-01-01", "started_hour": 10}],
+        "marts.questions": [
+            {
+                "exam_id": "x",
+                "exam_name": "Exam",
+                "question_id": f"q{position}",
+                "shown_count": 2,
+                "correct_count": 2 * (result == "correct"),
+                "incorrect_count": 2 * (result == "incorrect"),
+                "incomplete_count": 2 * (result == "missed_some"),
+                "unanswered_count": 2 * (result == "unanswered"),
+                "correct_share": float(result == "correct"),
+                "difficulty_rank": 4 if result == "correct" else 1,
+                "release": 1,
+            }
+            for position, result in enumerate(RESULTS, 1)
+        ],
+    }
+    return {name: copy.deepcopy(rows) for name, rows in tables.items()}  # a row of two tables is two
+
+
+class Fault(NamedTuple):
+    """Something wrong in the tables, and how many rows the check returns for it."""
+
+    check: str
+    name: str
+    make: Callable[[Tables], Any]
+    count: int = 1
+
+
+def update(table: str, place: int = 0, **values: Any) -> Callable[[Tables], Any]:
+    """A change of one row."""
+    return lambda tables: tables[table][place].update(values)
+
+
+def drop(table: str, place: int = 0) -> Callable[[Tables], Any]:
+    """The loss of one row."""
+    return lambda tables: tables[table].pop(place)
+
+
+def add(table: str, place: int = 0, **values: Any) -> Callable[[Tables], Any]:
+    """A copy of a row, with other values."""
+    return lambda tables: tables[table].append({**tables[table][place], **values})
+
+
+FILES_, LANDINGS, REJECTED = "0_ops/stored_files_v1/", "1_raw/landings_v1/", "1_raw/rejected_messages_v1/"
+COUNTED, UNIQUE = "1_raw/assessments_v1/counts", "2_flat/messages_v1/unique_offsets"
+ATTEMPTS, SUPERSEDED = "2_flat/attempts_v1/", "2_flat/superseded_messages_v1/"
+SHOWN, OFFERED = "2_flat/message_questions_v1/", "2_flat/message_options_v1/"
+EXAMS, HARD, HOURS = "3_marts/exams_v1/", "3_marts/questions_v1/", "3_marts/daily_activity_v1/"
+SMALL = [stored(f"flat/x/{number}", 1, 1, "c", "c") for number in range(17)]
+FAULTS = [
+    Fault(FILES_ + "as_recorded", "a foreign file", add("ops.stored_files", recorded_bytes=None, recorded_checksum=None)),
+    Fault(FILES_ + "as_recorded", "a lost file", update("ops.stored_files", stored_bytes=None, stored_checksum=None)),
+    Fault(FILES_ + "as_recorded", "a shorter file", update("ops.stored_files", stored_bytes=4)),
+    Fault(FILES_ + "as_recorded", "a changed file", update("ops.stored_files", stored_checksum="d")),
+    Fault(FILES_ + "large_files", "many small files", lambda tables: tables["ops.stored_files"].extend(SMALL)),
+    Fault(COUNTED, "a lost message", drop("flat.messages")),
+    Fault(COUNTED, "a doubled message", add("flat.messages")),
+    Fault(COUNTED, "a message after the landing", update("flat.messages", 2, kafka_offset=4)),
+    Fault(COUNTED, "a message before the landing", update("flat.messages", 2, kafka_offset=1)),
+    Fault(COUNTED, "a message of no landing", add("flat.messages", landing=3, last_landing=3)),
+    Fault(LANDINGS + "account", "offsets that do not add up", update("raw.landings", absent_count=1)),
+    Fault(LANDINGS + "account", "a gap", update("raw.landings", 1, start_offset=3, rejected_count=0)),
+    Fault(LANDINGS + "account", "an overlap", update("raw.landings", 1, start_offset=1, accepted_count=2)),
+    Fault(LANDINGS + "account", "a landing twice", add("raw.landings", 2), 2),
+    Fault(LANDINGS + "broker", "a topic that was recreated", update("ops.topic_offsets", topic_id="new")),
+    Fault(LANDINGS + "broker", "a topic that ends early", update("ops.topic_offsets", end_offset=3)),
+    Fault(LANDINGS + "broker", "messages lost by retention", update("ops.topic_offsets", start_offset=5, end_offset=6)),
+    Fault(LANDINGS + "all_landed", "messages that are not landed", update("ops.topic_offsets", end_offset=5)),
+    Fault(
+        LANDINGS + "all_landed",
+        "a partition that is not landed",
+        add("ops.topic_offsets", kafka_partition=2, start_offset=1, end_offset=2),
+    ),
+    Fault(REJECTED + "counts", "a lost rejected message", drop("raw.rejected_messages")),
+    Fault(REJECTED + "counts", "a doubled rejected message", add("raw.rejected_messages")),
+    Fault(REJECTED + "counts", "a rejected message outside", update("raw.rejected_messages", kafka_offset=4)),
+    Fault(REJECTED + "counts", "a rejected message of no landing", add("raw.rejected_messages", kafka_partition=5)),
+    Fault(REJECTED + "not_accepted", "a message in both tables", update("raw.rejected_messages", kafka_offset=3)),
+    Fault(UNIQUE, "an offset twice", add("flat.messages", 2)),
+    Fault(SUPERSEDED + "counts", "an attempt twice", add("flat.attempts")),
+    Fault(SUPERSEDED + "counts", "a lost attempt", drop("flat.attempts")),
+    Fault(SUPERSEDED + "counts", "a message that is not superseded", drop("flat.superseded_messages")),
+    Fault(SUPERSEDED + "of_messages", "no such message", update("flat.superseded_messages", kafka_offset=9)),
+    Fault(SUPERSEDED + "of_messages", "a message of another attempt", update("flat.superseded_messages", kafka_offset=3)),
+    Fault(SUPERSEDED + "of_messages", "superseded twice", add("flat.superseded_messages")),
+    Fault(SUPERSEDED + "of_messages", "no coordinates", update("flat.superseded_messages", kafka_offset=None)),
+    Fault(ATTEMPTS + "newest_message", "an older message", update("flat.attempts", kafka_offset=0, kafka_published_at="2018-01-02 00:00:00")),
+    Fault(ATTEMPTS + "newest_message", "two rows", add("flat.attempts", kafka_offset=0, kafka_published_at="2018-01-02 00:00:00")),
+    Fault(ATTEMPTS + "newest_message", "no row", drop("flat.attempts")),
+    Fault(ATTEMPTS + "newest_message", "a message that does not exist", update("flat.attempts", kafka_offset=9)),
+    Fault(ATTEMPTS + "newest_message", "a lower offset at the same time", lambda tables: [
+        tables["flat.messages"][1].update(kafka_published_at="2018-01-02 00:00:00"),
+        tables["flat.attempts"][0].update(kafka_offset=0, kafka_published_at="2018-01-02 00:00:00"),
+    ]),
+    Fault(ATTEMPTS + "one_event", "two events for an attempt", update("flat.messages", event_id="g")),
+    Fault(ATTEMPTS + "one_event", "two attempts for an event", update("flat.messages", 2, event_id="e")),
+    Fault(ATTEMPTS + "computed", "another score", update("flat.attempts", score=0.5)),
+    Fault(ATTEMPTS + "computed", "no score", update("flat.attempts", score=None)),
+    Fault(ATTEMPTS + "computed", "a score of no questions", update("flat.attempts", question_count=0)),
+    Fault(ATTEMPTS + "computed", "another day", update("flat.attempts", started_date="2018-01-02")),
+    Fault(ATTEMPTS + "computed", "no day", update("flat.attempts", started_date=None)),
+    Fault(ATTEMPTS + "counts_add_up", "a missing count", update("flat.attempts", is_all_correct=None)),
+    Fault(ATTEMPTS + "counts_add_up", "another sum", update("flat.attempts", incorrect_count=2)),
+    Fault(ATTEMPTS + "counts_add_up", "too many submitted", update("flat.attempts", submitted_count=4)),
+    Fault(ATTEMPTS + "counts_add_up", "not all correct", update("flat.attempts", is_all_correct=True)),
+    Fault(SHOWN + "of_attempts", "a gap", drop("flat.attempt_questions")),
+    Fault(SHOWN + "of_attempts", "a position twice", update("flat.attempt_questions", 1, question_position=3)),
+    Fault(SHOWN + "of_attempts", "another message", update("flat.attempt_questions", 3, kafka_offset=0)),
+    Fault(SHOWN + "of_attempts", "another exam", lambda tables: [row.update(exam_id="y") for row in tables["flat.attempt_questions"][:4]]),
+    Fault(SHOWN + "results", "a lost question", drop("flat.attempt_questions", 3)),
+    Fault(SHOWN + "results", "another result", update("flat.attempt_questions", result="incorrect")),
+    Fault(SHOWN + "flags", "correct but for the flag", update("flat.attempt_questions", is_correct=False)),
+    Fault(SHOWN + "flags", "incomplete but for the flag", update("flat.attempt_questions", 2, is_incomplete=False)),
+    Fault(SHOWN + "flags", "unanswered but submitted", update("flat.attempt_questions", 3, is_submitted=True)),
+    Fault(OFFERED + "of_questions", "a lost option", drop("flat.question_options", 2)),
+    Fault(OFFERED + "of_questions", "a doubled option", add("flat.question_options")),
+    Fault(OFFERED + "of_questions", "a position twice", update("flat.question_options", 1, option_position=3)),
+    Fault(OFFERED + "of_questions", "options of no question", update("flat.question_options", question_position=9), 2),
+    Fault(OFFERED + "submitted", "submitted but not checked", update("flat.question_options", is_checked=False)),
+    Fault(OFFERED + "submitted", "checked but not clicked", update("flat.question_options", clicked_at=None)),
+    Fault(EXAMS + "adds_up", "another number of attempts", update("marts.exams", attempt_count=3)),
+    Fault(EXAMS + "adds_up", "another sum of scores", update("marts.exams", score_sum=0.6)),
+    Fault(EXAMS + "adds_up", "an exam twice", add("marts.exams", attempt_count=0), 1),
+    Fault(EXAMS + "adds_up", "a lost exam", drop("marts.exams")),
+    Fault(EXAMS + "messages", "too many messages", update("marts.exams", message_count=4)),
+    Fault(EXAMS + "messages", "a lost hour", drop("marts.daily_activity")),
+    Fault(EXAMS + "computed", "another mean", update("marts.exams", mean_score=0.3)),
+    Fault(EXAMS + "computed", "no mean", update("marts.exams", mean_score=None)),
+    Fault(EXAMS + "computed", "no deviation", update("marts.exams", score_deviation=None)),
+    Fault(EXAMS + "computed", "another share", update("marts.exams", perfect_share=0.5)),
+    Fault(EXAMS + "computed", "more attempts than messages", update("marts.exams", attempt_count=4)),
+    Fault(EXAMS + "computed", "the last day first", update("marts.exams", last_date="2017-12-31")),
+    Fault(EXAMS + "results", "a missing count", update("marts.exams", incorrect_count=None)),
+    Fault(EXAMS + "results", "another sum", update("marts.exams", incorrect_count=3)),
+    Fault(HARD + "adds_up", "another count", update("marts.questions", shown_count=3)),
+    Fault(HARD + "adds_up", "a lost question", drop("marts.questions")),
+    Fault(HARD + "adds_up", "a question twice", add("marts.questions", shown_count=0, correct_count=0)),
+    Fault(HARD + "computed", "another share", update("marts.questions", correct_share=0.5)),
+    Fault(HARD + "computed", "no first rank", lambda tables: [row.update(difficulty_rank=5) for row in tables["marts.questions"] if row["difficulty_rank"] == 1], 2),
+    Fault(HARD + "computed", "the easiest is the hardest", lambda tables: [row.update(difficulty_rank=5 - row["difficulty_rank"]) for row in tables["marts.questions"]]),
+    Fault(HOURS + "adds_up", "another hour", update("marts.daily_activity", started_hour=11), 2),
+    Fault(HOURS + "adds_up", "another count", update("marts.daily_activity", unanswered_count=3)),
+    Fault(HOURS + "computed", "another mean", update("marts.daily_activity", mean_score=0.3)),
+    Fault(HOURS + "computed", "no hour", update("marts.daily_activity", started_hour=None)),
+    Fault(HOURS + "computed", "more scored than attempts", update("marts.daily_activity", scored_attempt_count=3, score_sum=0.75, attempt_count=2)),
+]  # fmt: skip
+
+
+def file_of(check: str) -> SqlFile:
+    """The SQL file of a check's table."""
+    stage, table, _ = check.split("/")
+    return next(file for file in FILES if (file.stage, file.path.stem) == (stage, table))
+
+
+class Checked:
+    """A warehouse whose tables are made again only where they change."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse, self._tables = warehouse, Tables()
+
+    def failing(self, check: str, tables: Tables, since: int = 0) -> list[tuple[Any, ...]]:
+        """The rows that a check returns. It sees no table but those that its header says it reads."""
+        scope = Scope(release=1, landing=2, since=since, is_published=True)
+        expectations = suite(file_of(check), FILES, scope, RUN).expectations
+        (statement,) = [
+            expectation["kwargs"]["unexpected_rows_query"]
+            for expectation in expectations
+            if expectation.get("meta", {}).get("file", "").endswith(f"{check}.sql")
+        ]
+        header = SqlFile(EXPECTATIONS / f"{check}.sql", (EXPECTATIONS / f"{check}.sql").read_text()).header
+        reads = sqlfile.published_text(header["Reads"]).split(", ")
+        named = {f"{table.db}.{table.name}" for table in sqlglot.parse_one(statement, read="hive").find_all(exp.Table)}
+        assert {name for name in named if not name.startswith(".")} == set(reads)
+        for name in reads:
+            if self._tables.get(name) != tables[name]:
+                self._warehouse.given(name, *tables[name])
+                self._tables[name] = copy.deepcopy(tables[name])
+        return self._warehouse.query(statement)
+
+
+@pytest.fixture(scope="module")
+def checked(spark: LocalSpark, tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """One warehouse for all faults."""
+    return Checked(spark.warehouse(tmp_path_factory.mktemp("checked")))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_good_data_has_no_failing_row(checked: Checked, check: str) -> None:
+    assert checked.failing(check, good()) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.check}: {fault.name}")
+def test_a_fault_has_failing_rows(checked: Checked, fault: Fault) -> None:
+    tables = good()
+    fault.make(tables)
+    assert len(checked.failing(fault.check, tables)) == fault.count
+
+
+def test_every_check_has_a_fault() -> None:
+    assert {fault.check for fault in FAULTS} == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if "${since}" in (EXPECTATIONS / f"{check}.sql").read_text()]
+)
+def test_a_build_reads_what_is_new(checked: Checked, check: str) -> None:
+    """A fault of landing 1 is not read again once a release showed that landing; it has no landing 3."""
+    tables = good()
+    fault = next(fault for fault in FAULTS if fault.check == check)
+    fault.make(tables)
+    assert checked.failing(check, tables, since=2) == []
+
+
+def test_a_late_message_of_an_old_attempt_is_compared_with_all_its_messages(checked: Checked) -> None:
+    """Landing 2 brings an older report of an attempt; showing it would hide the newer one of landing 1."""
+    tables = good()
+    late = message(2, "a", "e", 2, "2018-01-01 00:00:00")
+    tables["flat.messages"].append(late)
+    assert checked.failing(ATTEMPTS + "newest_message", tables, since=1) == []
+    tables["flat.attempts"][0] = late
+    (row,) = checked.failing(ATTEMPTS + "newest_message", tables, since=1)
+    assert row == ("a", 1, 2)
+
+
+def test_checks_name_no_parameter_but_those_of_a_scope() -> None:
+    texts = [(EXPECTATIONS / f"{check}.sql").read_text() for check in CHECKS]
+    assert {name for text in texts for name in re.findall(r"\$\{(\w+)\}", text)} <= {
+        "since",
+        "landing",
+        "release",
+        "run_id",
+    }
