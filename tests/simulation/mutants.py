@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from histories import KILLED, MEANWHILE, Step
-from servers_in_memory import FakeHdfs, _parts
+from hdfs_in_memory import FakeHdfs, parts
+from world import KILLED, MEANWHILE, Step
 
 from etl.build import build, clean
 from etl.store import flat_folders, landings, ledger
@@ -45,8 +45,8 @@ def rename_over() -> Iterator[Any]:
     """A rename takes the place of what is there."""
 
     def rename_new(self: FakeHdfs, source: Any, target: Any) -> bool:
-        if self.world.files.get(*_parts(source)) is not None:
-            self.world.files.pop(*_parts(target))
+        if self.world.files.get(*parts(source)) is not None:
+            self.world.files.pop(*parts(target))
         return bool(original(self, source, target))
 
     original = FakeHdfs.rename_new

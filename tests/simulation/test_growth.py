@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-import histories
 import pytest
-from histories import HOMES, PARTITIONS, Process, Step, World, silent, simulated
-from servers_in_memory import FakeHdfs, FakeHive
+import simulated_core
+from hdfs_in_memory import FakeHdfs
+from hive_in_memory import FakeHive
+from reliability import Case
+from simulated_core import HOMES, PARTITIONS, simulated
+from world import Process, Step, World
 
 from etl import sqlfile
 from etl.build import follow
 from etl.build.clean import OF_RUNS
 
-FILES, METASTORE_PARTITIONS = 11_000, 5_500  # at most, with 200 landings between two compactions
+FILES, METASTORE_PARTITIONS = 5_200, 3_500  # at most, with 200 landings between two compactions
 
 
 @dataclass
@@ -25,7 +28,6 @@ class Growing(World):
     """A topic that has new messages whenever it is asked, and readers that are not asked."""
 
     peaks: list[tuple[int, int]] = field(default_factory=list)  # files and partitions, before each time it is tidied
-    files_after: int = 0
 
     def change(self, _name: str, effect: Any) -> Any:
         return effect()
@@ -41,7 +43,7 @@ class Growing(World):
 
 def _described(settings: Any) -> Any:
     FakeHdfs.world.published += PARTITIONS
-    return histories._describe(settings)
+    return simulated_core._describe(settings)
 
 
 def _validated(*_: Any) -> Any:
@@ -50,19 +52,19 @@ def _validated(*_: Any) -> Any:
     world.names += 1
     for table in OF_RUNS:
         world.files.put(b"{}\n", "ops", table, f"r20260101T{world.names:012d}.json")
-    return histories._validate(*_)
+    return simulated_core._validate(*_)
 
 
 @pytest.fixture
 def all_tables() -> Iterator[None]:
     """The simulation with every table of the warehouse."""
     stems = [file.path.stem for file in sqlfile.files("[0-3]_*")]
-    caches = (histories.files_by_table, histories._of_stages)
+    caches = (simulated_core.files_by_table, simulated_core._of_stages)
     with (
-        mock.patch.object(histories, "TABLES", stems),
-        mock.patch.dict(histories.STUBS, {"etl.validate.validate": {"validate": _validated}}),
-        mock.patch("servers_in_memory.attempts", lambda *_: (("a", 0, 0),)),
-        mock.patch("servers_in_memory.superseded", lambda *_: []),
+        mock.patch.object(simulated_core, "TABLES", stems),
+        mock.patch.dict(simulated_core.STUBS, {"etl.validate.validate": {"validate": _validated}}),
+        mock.patch("hive_in_memory.attempts", lambda *_: (("a", 0, 0),)),
+        mock.patch("hive_in_memory.superseded", lambda *_: []),
     ):
         for cached in caches:
             cached.cache_clear()
@@ -94,17 +96,17 @@ def followed(landings: int) -> Growing:
 
 
 @pytest.mark.usefixtures("all_tables")
-def test_steps_for_ever_leave_a_bounded_number_of_files_and_partitions() -> None:
-    world = followed(1_200)
-    assert world.peaks[3:] == [world.peaks[3]] * 3
-    files, partitions = world.peaks[-1]
-    assert files <= FILES
-    assert partitions <= METASTORE_PARTITIONS
+def test_steps_for_ever_leave_a_bounded_number_of_files_and_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "TIDY_LANDINGS", 20)
+    peaks = followed(180).peaks
+    assert {partitions for _, partitions in peaks[3:]} == {peaks[3][1]}
+    assert max(files for files, _ in peaks[4:]) <= max(files for files, _ in peaks[2:4])
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("all_tables")
-def test_twenty_thousand_steps_leave_no_more_than_a_thousand() -> None:
-    peaks = followed(20_000).peaks
-    assert peaks[3:] == [peaks[3]] * (len(peaks) - 3)
-    assert silent("") is None
+def test_thousands_of_steps_leave_no_more_than_a_day(case: Case) -> None:
+    peaks = followed(3_000).peaks[3:]
+    assert max(files for files, _ in peaks) <= FILES
+    assert max(partitions for _, partitions in peaks) <= METASTORE_PARTITIONS
+    case("Simulated servers", "steps of `land --follow`", f"never more than {FILES:,} files", 3_000)

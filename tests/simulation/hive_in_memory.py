@@ -1,76 +1,25 @@
-"""HDFS and the metastore in memory, behind the calls of etl.servers.hdfs.Hdfs and etl.servers.hive.Hive.
+"""The metastore in memory, behind the calls of etl.servers.hive.Hive that the commands use.
 
-Both belong to one World, which is asked before each call and told after each change: there it stops, interrupts or
-robs a command of its answer. Statements that write rows are done by a model in plain Python that reads what the real
-statement would read: the registered partitions and the literals in its text.
+Each statement is a call, before and after which its World is asked. Statements that write rows are done by a model in
+plain Python that reads what the real statement would read: registered partitions and the literals in its text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from etl.errors import ServerError
 from etl.servers.hive import Result, StatementError
 from etl.sqlfile import SqlFile
 
 ROOT = "hdfs://simulated/warehouse"
 Rows = tuple[tuple[Any, ...], ...]
 Literals = tuple[int, int]  # of a view: the compaction whose folders it shows, and the last landing that this covers
-
-
-class Files:
-    """The files of HDFS, as dictionaries of dictionaries and bytes."""
-
-    def __init__(self, top: dict[str, Any] | None = None) -> None:
-        self.top: dict[str, Any] = top if top is not None else {}
-
-    def copy(self) -> Files:
-        """The same files, to be changed on their own."""
-        return Files(_copied(self.top))
-
-    def get(self, *path: str) -> Any:
-        """A folder's dictionary, a file's bytes, or None."""
-        place: Any = self.top
-        for name in path:
-            if not isinstance(place, dict) or (place := place.get(name)) is None:
-                return None
-        return place
-
-    def put(self, entry: Any, *path: str) -> None:
-        """Put a file or folder, with the folders above it."""
-        place = self.top
-        for name in path[:-1]:
-            place = place.setdefault(name, {})
-        place[path[-1]] = entry
-
-    def pop(self, *path: str) -> None:
-        """Remove a file or folder, if it is there."""
-        folder = self.get(*path[:-1])
-        if isinstance(folder, dict):
-            folder.pop(path[-1], None)
-
-    def walk(self, *path: str) -> Iterator[tuple[tuple[str, ...], bytes]]:
-        """The path below a folder and the content of each file in it."""
-        entry = self.get(*path)
-        for name in sorted(entry) if isinstance(entry, dict) else ():
-            if isinstance(entry[name], dict):
-                yield from (((name, *rest), content) for rest, content in self.walk(*path, name))
-            else:
-                yield (name,), entry[name]
-
-
-def _copied(folder: dict[str, Any]) -> dict[str, Any]:
-    return {name: _copied(entry) if type(entry) is dict else entry for name, entry in folder.items()}
-
-
-def _parts(path: Iterable[str]) -> tuple[str, ...]:
-    return tuple("/".join(path).split("/"))
 
 
 @cache
@@ -112,88 +61,6 @@ def _literals(text: str) -> Literals:
 def _pointer(text: str) -> tuple[int, int]:
     release, landing = re.findall(r"CAST\((\d+) AS BIGINT\)", text)
     return int(release), int(landing)
-
-
-class FakeHdfs:
-    """The calls of Hdfs that the commands use."""
-
-    world: Any = None  # the World at work
-
-    def __init__(self, _settings: Any) -> None:
-        self.address = "simulated"
-
-    def names(self, *folder: str) -> list[str]:
-        self.world.before_call("names")
-        entry = self.world.files.get(*_parts(folder))
-        return sorted(entry) if isinstance(entry, dict) else []
-
-    def files(self, *folder: str) -> list[tuple[str, int]]:
-        self.world.before_call("files")
-        walk = self.world.files.walk(*_parts(folder))
-        return [("/".join(path), len(content)) for path, content in walk if not any(n[0] in "_." for n in path)]
-
-    def checksums(self, paths: Iterable[str]) -> list[str]:
-        self.world.before_call("checksums")
-        return [f"{hash(self._content(path)):x}" for path in paths]
-
-    def size(self, *path: str) -> int:
-        self.world.before_call("size")
-        entry = self.world.files.get(*_parts(path))
-        if entry is None:
-            raise FileNotFoundError("/".join(path))
-        if isinstance(entry, bytes):
-            return len(entry)
-        return sum(len(content) for _, content in self.world.files.walk(*_parts(path)))
-
-    def changed_at(self, *path: str) -> float:
-        self.world.before_call("changed_at")
-        if self.world.files.get(*_parts(path)) is None:
-            raise FileNotFoundError("/".join(path))
-        return 1e12  # a moment ago
-
-    def content(self, *path: str) -> bytes:
-        self.world.before_call("content")
-        return self._content("/".join(path))
-
-    def rows(self, *path: str) -> list[dict[str, Any]]:
-        self.world.before_call("rows")
-        return [msgspec.json.decode(line) for line in self._content("/".join(path)).splitlines()]
-
-    def _content(self, path: str) -> bytes:
-        entry = self.world.files.get(*path.split("/"))
-        if not isinstance(entry, bytes):
-            raise FileNotFoundError(path)
-        return entry
-
-    def put(self, content: bytes, *path: str) -> None:
-        self.world.change(f"put {'/'.join(path)}", lambda: self.world.files.put(content, *_parts(path)))
-
-    def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
-        def effect() -> bool:
-            parts = _parts(path)
-            if self.world.files.get(*parts) is not None:
-                return False
-            self.world.files.put(b"".join(msgspec.json.encode(row) + b"\n" for row in rows), *parts)
-            return True
-
-        return bool(self.world.change(f"put {'/'.join(path)}", effect))
-
-    def remove(self, *path: str) -> None:
-        self.world.change(f"remove {'/'.join(path)}", lambda: self.world.files.pop(*_parts(path)))
-
-    def rename_new(self, source: tuple[str, ...], target: tuple[str, ...]) -> bool:
-        def effect() -> bool:
-            old, new = _parts(source), _parts(target)
-            entry = self.world.files.get(*old)
-            if self.world.files.get(*new) is not None:
-                return entry is None
-            if entry is None:
-                raise ServerError(f"HDFS has no {'/'.join(source)}", "run it again")
-            self.world.files.pop(*old)
-            self.world.files.put(entry, *new)
-            return True
-
-        return bool(self.world.change(f"rename {'/'.join(source)} to {'/'.join(target)}", effect))
 
 
 Operation = Callable[[Any], list[tuple[Any, ...]]]
@@ -331,14 +198,14 @@ def _read_metastore() -> Operation:
         views = world.metastore.views
         if "ops.metastore" not in views or "ops.published" not in views:
             raise refused("no view ops.metastore")
-        return [(_objects(views["ops.metastore"]), *_pointer(views["ops.published"]))]
+        return [(_hashes(views["ops.metastore"]), *_pointer(views["ops.published"]))]
 
     return run
 
 
 @cache
-def _objects(text: str) -> str:
-    match = re.search(r"'([^']*)' AS objects", text)
+def _hashes(text: str) -> str:
+    match = re.search(r"'([^']*)' AS hashes", text)
     assert match
     return re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), match[1])
 
@@ -413,7 +280,7 @@ def superseded(world: Any, folder: str, literals: Literals, landing: int) -> lis
     return found
 
 
-def attempts(world: Any, prefix: str, pointer: str, landing: int) -> Rows:
+def attempts(world: Any, prefix: str, landing: int) -> Rows:
     """(attempt, partition, offset) of the view attempts, of readers or of the candidate."""
     views = world.metastore
     messages = visible_rows(world, "flat.messages_v1", views.literals(f"{prefix}.messages"), landing)
@@ -428,7 +295,7 @@ def _compute(table: str, text: str) -> Operation:
 
     def run(world: Any) -> list[tuple[Any, ...]]:
         pointer, landing = world.metastore.pointer("ops.candidate")
-        rows = attempts(world, "candidate", "ops.candidate", landing) if pointer == release else ()
+        rows = attempts(world, "candidate", landing) if pointer == release else ()
         root, partitions = _table(world, table)
         if rows:
             place = (*root, f"release={release}")
@@ -464,7 +331,7 @@ def overwrite(world: Any, statement: str) -> None:
 
 
 STATEMENTS: list[tuple[str, str, Callable[..., Operation]]] = [
-    (r"SELECT metastore\.objects", "read", _read_metastore),
+    (r"SELECT metastore\.hashes", "read", _read_metastore),
     (r"SELECT .*FROM ops\.candidate", "read", _read_candidate),
     (r"SHOW PARTITIONS ([\w.]+)$", "read", _show_partitions),
     (r"SHOW TABLES IN (\w+)$", "read", _show_tables),

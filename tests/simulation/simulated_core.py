@@ -1,0 +1,236 @@
+"""What stands in the core for servers, locks, threads, the Spark job, Kafka and the validation."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import msgspec
+from hdfs_in_memory import FakeHdfs
+from hive_in_memory import ROOT, FakeHive
+
+from etl import sqlfile
+from etl.build import build, clean, plan, repair, rollback
+from etl.land import compact, land, spark_job
+from etl.servers import kafka
+from etl.sqlfile import SqlFile
+from etl.sqltext import ESCAPED
+from etl.store import landings, ledger, schema
+from etl.terminal import Bar
+
+TABLES = (
+    *("candidate", "metastore", "published", "releases_v1"),
+    *("assessments_v1", "landings_v1", "rejected_messages_v1"),
+    *("messages_v1", "superseded_messages_v1", "attempts_v1", "exams_v1"),
+)
+
+
+PARTITIONS = 2  # of the topic
+
+
+@dataclass
+class Settings:
+    """What the commands ask the settings for."""
+
+    home: Path
+    engine: str = "spark"
+    warehouse_root: str = ROOT
+    topic: str = "assessments"
+    bootstrap_servers: str = "simulated"
+
+
+HOMES = tuple(Settings(Path(f"/simulated/{name}")) for name in ("first", "second", "third"))
+
+
+ORIGINAL_FILES = sqlfile.files
+
+
+def message(partition: int, offset: int) -> tuple[int, int, str, int]:
+    """A message of the topic: its attempt and its time follow from its place."""
+    number = offset * PARTITIONS + partition
+    return partition, offset, f"a{(number * 7) % 5 % 3}", (number * 5) % 4 + number // 3
+
+
+@cache
+def files_by_table() -> dict[str, SqlFile]:
+    """The SQL files of the simulation by table."""
+    return {file.table: file for file in ORIGINAL_FILES() if file.path.stem in TABLES}
+
+
+def chosen_files(stages: str = "[0-9]_*") -> list[SqlFile]:
+    """The SQL files of some stages."""
+    return list(_of_stages(stages))
+
+
+@cache
+def _of_stages(stages: str) -> list[SqlFile]:
+    return [file for file in files_by_table().values() if file.path.parent.match(stages)]
+
+
+def silent(_text: str) -> None:
+    """Says nothing."""
+
+
+def by_cache(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of SqlFile that cuts each text into statements once; values are put in behind that, as text."""
+    known: dict[Any, Any] = {}
+
+    def call(file: SqlFile, values: Mapping[str, str] | None = None, is_candidate: bool = False) -> Any:
+        values = values or {}
+        key = (file.path.stem, is_candidate, *values)
+        if key not in known:
+            marks = {name: _mark(number, values[name]) for number, name in enumerate(values)}
+            found = method(file, marks, is_candidate) if method.__name__ == "view" else method(file, marks)
+            known[key] = type(found), list(marks.values()), list(found)
+        kind, marks_, texts = known[key]
+        for mark, value in zip(marks_, values.values(), strict=True):
+            escaped = ESCAPED.sub(_escaped, value)
+            texts = [text.replace(mark, escaped) for text in texts]
+        return kind(texts)
+
+    return call
+
+
+def _mark(number: int, value: str) -> str:
+    """What stands in for a value: nothing else in a SQL file looks like it."""
+    return f"90009000{number}" if value.isdecimal() else f"MARK{number}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def by_place(method: Callable[[SqlFile], Any]) -> Callable[[SqlFile], Any]:
+    """A property of SqlFile that is asked once for each file."""
+    known: dict[int, tuple[SqlFile, Any]] = {}
+
+    def call(file: SqlFile) -> Any:
+        key = id(file)
+        if key not in known:
+            known[key] = file, method(file)
+        return known[key][1]
+
+    return call
+
+
+class Serial:
+    """An executor that does at once what it is given."""
+
+    def __init__(self, _workers: int) -> None: ...
+
+    def __enter__(self) -> Serial:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    map = staticmethod(map)
+
+
+@contextlib.contextmanager
+def no_bar(*_: Any) -> Iterator[Bar]:
+    """No progress bar."""
+    yield Bar()
+
+
+def _validate(_settings: Any, _say: Any, _scope: Any) -> Any:
+    is_good = not FakeHdfs.world.is_rejecting
+    return types.SimpleNamespace(is_good=is_good, worst="simulated", summary="", rows=[], failed=[], seconds=0.0)
+
+
+def _describe(_settings: Any) -> kafka.Topic:
+    end = FakeHdfs.world.published // PARTITIONS
+    return kafka.Topic("assessments", "t", {partition: (0, end) for partition in range(PARTITIONS)})
+
+
+def _write(lines: Any, staging: str, partitions: Sequence[int]) -> dict[tuple[int, str], int]:
+    """The Spark job: one file of lines, which the raw table reads."""
+    ranges, landing = lines
+    rows = [
+        (*message(row["kafka_partition"], offset), landing)
+        for row in ranges
+        for offset in range(row["start_offset"], row["end_offset"])
+    ]
+    content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    FakeHdfs(None).put(content, *staging.removeprefix(f"{ROOT}/").split("/"), "table=assessments", "part-0.txt.gz")
+    counts = {(partition, spark_job.ACCEPTED): 0 for partition in partitions}
+    for row in rows:
+        counts[row[0], spark_job.ACCEPTED] += 1
+    return counts
+
+
+STUBS = {
+    "etl.validate.run_suite": {"preload": lambda: None},
+    "etl.validate.scope": {"Scope": lambda *_, **__: None},
+    "etl.validate.suites": {"refuse_incomplete": lambda _: None},
+    "etl.validate.summary_page": {"mark_published": lambda *_: None},
+    "etl.validate.validate": {"validate": _validate},
+}
+
+
+QUICK = [
+    (sqlfile, "candidate_text", cache(sqlfile.candidate_text)),
+    *((SqlFile, name, by_cache(getattr(SqlFile, name))) for name in ("view", "tables", "fills")),
+    (SqlFile, "read", cache(SqlFile.read)),
+    *((SqlFile, name, property(by_place(getattr(SqlFile, name).fget))) for name in ("table", "name", "version")),
+]
+
+
+_depth = 0
+
+
+@contextlib.contextmanager
+def simulated() -> Iterator[None]:
+    """The core with the simulated servers in place of the real ones; the same again inside changes nothing."""
+    global _depth
+    with contextlib.ExitStack() as stack:
+        if not _depth:
+            for patch in patches():
+                stack.enter_context(patch)
+        _depth += 1
+        try:
+            yield
+        finally:
+            _depth -= 1
+
+
+def patches() -> Iterator[Any]:
+    """What stands in the core in place of servers, locks, threads, bars, the validation and Spark."""
+    modules = {}
+    for name, members in STUBS.items():
+        modules[name] = types.ModuleType(name)
+        modules[name].__dict__.update(members)
+    files_by_table()
+    yield mock.patch.dict(sys.modules, modules)
+    for module in (build, clean, compact, repair, rollback, land, plan, landings, ledger, schema):
+        for name, fake in (
+            ("Hdfs", FakeHdfs),
+            ("Hive", FakeHive),
+            ("ThreadPoolExecutor", Serial),
+            ("progress", no_bar),
+        ):
+            if hasattr(module, name):
+                yield mock.patch.object(module, name, fake)
+    for module in (build, compact, land):
+        yield mock.patch.object(module, "uuid", types.SimpleNamespace(uuid4=lambda: FakeHdfs.world.uuid4()))
+    yield mock.patch.object(sqlfile, "files", chosen_files)
+    for place, name, quick in QUICK:
+        yield mock.patch.object(place, name, quick)
+    yield mock.patch("etl.store.lock.exclusive", lambda *arguments: FakeHdfs.world.exclusive(*arguments))
+    yield mock.patch("etl.build.repair.files", chosen_files)
+    yield mock.patch("etl.servers.kafka.describe", _describe)
+    yield mock.patch("etl.servers.spark.session", lambda *_: contextlib.nullcontext())
+    yield mock.patch("etl.servers.spark.end", lambda *_: None)
+    yield mock.patch.object(spark_job, "messages", lambda _session, _settings, ranges: ranges)
+    yield mock.patch.object(spark_job, "checked", lambda _session, ranges, number: (ranges, number))
+    yield mock.patch.object(spark_job, "write", _write)
+    yield mock.patch("etl.store.contract.newest", lambda: files_by_table()["raw.assessments_v1"])
+    yield mock.patch.object(land, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")
+    yield mock.patch.object(clean, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")

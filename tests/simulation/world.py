@@ -1,0 +1,360 @@
+"""All state of a simulated warehouse, the commands at work on it, and what readers and the last build must find.
+
+A history is a list of Steps. Each runs a real command of the core on one of three homes (machines with locks of
+their own); at one of its calls it can be killed, lose the answer, leave its statement to the server, or stand still
+while another step runs as a whole, in which the same can happen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hive_in_memory as hive
+import msgspec
+from hdfs_in_memory import FakeHdfs, Files
+from hive_in_memory import FakeHive, Metastore
+from simulated_core import HOMES, PARTITIONS, files_by_table, message, silent, simulated
+
+from etl.build import build, clean, repair, rollback
+from etl.errors import BusyError, ServerError, WarehouseError
+from etl.land import compact, land
+from etl.store import landings, ledger
+from etl.store.ledger import Ledger
+
+KILLED, LOST, LATE, MEANWHILE = "killed", "answer lost", "statement goes on", "meanwhile"
+
+
+COMMANDS = ("land", "build", "reject", "compact", "clean", "rollback", "repair")
+
+
+# The changes by which readers may see something else; all others touch the log, drafts, staging or the candidate.
+SHOWS = re.compile(
+    r"ALTER VIEW (?!candidate|ops\.(?!published))|ALTER TABLE|DROP (?!TABLE IF EXISTS staging)|re(name|move)"
+)
+
+
+class Killed(BaseException):
+    """A command ends as by SIGKILL: nothing that it does afterwards reaches a server."""
+
+
+class Violation(AssertionError):
+    """Something that no history may show."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command on a home, 0 to 2, and what happens at its call number `at`."""
+
+    command: str
+    home: int = 0
+    at: int = -1
+    event: str = ""
+    inner: Step | None = None
+
+    def __repr__(self) -> str:
+        parts = [repr(self.command), repr(self.home)]
+        parts += [repr(self.at), repr(self.event)] if self.event else []
+        parts += [repr(self.inner)] if self.inner else []
+        return f"Step({', '.join(parts)})"
+
+
+@dataclass
+class Process:
+    """A command at work: the calls it has made."""
+
+    step: Step
+    calls: int = 0
+    is_dead: bool = False
+
+
+@dataclass
+class World:
+    """All state there is, and the commands at work on it, the last one running."""
+
+    files: Files = field(default_factory=Files)
+    metastore: Metastore = field(default_factory=Metastore)
+    published: int = 0  # messages in the topic
+    landed: dict[int, tuple[int, int]] = field(default_factory=dict)  # by landing: end of what it brought, by partition
+    late: list[Callable[[], object]] = field(default_factory=list)
+    running: list[Process] = field(default_factory=list)
+    locks: set[tuple[Path, str]] = field(default_factory=set)
+    is_rejecting: bool = False
+    names: int = 0  # given to drafts so far
+    record: Callable[[World, int], None] | None = None  # gets the state after each change, and the calls before it
+    file_of = property(lambda _: files_by_table())
+
+    def copy(self) -> World:
+        """The same state between two commands, to go on from on its own."""
+        return World(self.files.copy(), self.metastore.copy(), self.published, dict(self.landed), names=self.names)
+
+    def fingerprint(self) -> int:
+        """The same for the same state."""
+        state = (self.files.top, self.metastore.tables, self.metastore.views, self.published)
+        return hash(marshal.dumps(state, 2))
+
+    def uuid4(self) -> Any:
+        """A name for a draft that no other has, the same whenever the history runs."""
+        self.names += 1
+        return uuid.UUID(int=self.names << 96)
+
+    def before_call(self, _name: str) -> None:
+        """A call of the running command; here it can be killed or interrupted."""
+        process = self.running[-1]
+        step = process.step
+        if process.is_dead:
+            raise Killed
+        number = process.calls
+        process.calls += 1
+        if number == step.at:
+            if step.event == MEANWHILE and step.inner:
+                self.run(step.inner)
+            elif step.event == KILLED:
+                process.is_dead = True
+                raise Killed
+
+    def change(self, name: str, effect: Callable[[], Any]) -> Any:
+        """A call that changes something, after which readers are asked."""
+        process = self.running[-1]
+        step = process.step
+        self.before_call(name)
+        is_at = process.calls - 1 == step.at
+        if is_at and step.event == LATE and name.startswith(("INSERT", "WITH")):
+            self.late.append(effect)
+            process.is_dead = True
+            raise Killed
+        result = effect()
+        if name.startswith("rename"):
+            self._landed()
+        if SHOWS.match(name):
+            check_readers(self)
+        if self.record:
+            self.record(self, process.calls)
+        if is_at and step.event == LOST:
+            raise ServerError(f"the answer to {name[:60]} was lost", "run it again")
+        return result
+
+    def run(self, step: Step) -> int:
+        """Run a step until it ends; its calls."""
+        process = Process(step)
+        self.running.append(process)
+        locks = set(self.locks)
+        try:
+            with contextlib.suppress(Killed, WarehouseError):
+                COMMAND[step.command](self, HOMES[step.home])
+        finally:
+            self.running.pop()
+            self.locks = locks
+        return process.calls
+
+    def _landed(self) -> None:
+        """Record a landing that appeared, which must go on where the newest ended."""
+        for name in self.files.get("landings") or ():
+            number = int(name.removeprefix("landing=")) if name.startswith("landing=") else 0
+            if number and number not in self.landed:
+                rows = json_rows(self.files.get("landings", name, "table=landings", "landing.json"))
+                before = self.landed.get(number - 1, (0, 0))
+                starts = tuple(row["start_offset"] for row in rows)
+                if number != len(self.landed) + 1 or starts != before:
+                    raise Violation(f"landing {number} begins at {starts}, not at {before}")
+                self.landed[number] = tuple(row["end_offset"] for row in rows)
+
+    @contextlib.contextmanager
+    def exclusive(self, settings: Any, verb: str, _patience: float = 0) -> Iterator[None]:
+        """The lock of a home."""
+        key = (settings.home, verb)
+        if key in self.locks:
+            raise BusyError(f"another {verb} is at work here", "wait for it")
+        self.locks.add(key)
+        try:
+            yield
+        finally:
+            self.locks.discard(key)
+
+
+@cache
+def json_rows(content: bytes) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file."""
+    return [msgspec.json.decode(line) for line in content.splitlines()]
+
+
+@cache
+def messages(ends: tuple[int, ...]) -> list[tuple[int, int, str, int]]:
+    """All messages in front of these offsets."""
+    return [message(partition, offset) for partition, end in enumerate(ends) for offset in range(end)]
+
+
+@cache
+def newest(ends: tuple[int, ...]) -> hive.Rows:
+    """The plain model of flat.attempts: of each attempt its newest message."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for partition, offset, attempt, time in messages(ends):
+        found[attempt] = max(found.get(attempt, (-1, -1, -1)), (time, partition, offset))
+    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in found.items()))
+
+
+def check_readers(world: World) -> None:
+    """What readers see now is one whole release that was published, and all raw tables up to some landing."""
+    views = world.metastore.views
+    if "raw.assessments" in views:
+        rows = hive.visible_rows(world, "raw.assessments_v1", world.metastore.literals("raw.assessments"), 10**9)
+        last = max((row[-1] for row in rows), default=0)
+        expect("raw.assessments", {row[:2] for row in rows}, {row[:2] for row in messages(world.landed.get(last, ()))})
+        expect("rows of raw.assessments", len(rows), len({row[:2] for row in rows}))
+    if "ops.published" not in views:
+        return
+    release, landing = world.metastore.pointer("ops.published")
+    if not release:
+        return
+    if (release, landing) not in decided(world):
+        raise Violation(f"readers see release {release} of landing {landing}, which was never published")
+    if not views.keys() >= {"flat.messages", "flat.superseded_messages", "flat.attempts", "marts.exams"}:
+        expect("releases before all views are there", len(decided(world)), 1)  # an error is no wrong row
+        return
+    ends = world.landed[landing]
+    seen = hive.visible_rows(world, "flat.messages_v1", world.metastore.literals("flat.messages"), landing)
+    expect("flat.messages", sorted(row[:2] for row in seen), sorted(row[:2] for row in messages(ends)))
+    expect("flat.attempts", hive.attempts(world, "flat", landing), newest(ends))
+    place = world.metastore.tables["marts.exams_v1"][1].get(f"release={release}")
+    expect("marts.exams", tuple(sorted(hive.stored(world, place))) if place else (), newest(ends))
+
+
+def expect(what: str, seen: Any, right: Any) -> None:
+    """Raise Violation where readers see something else."""
+    if seen != right:
+        raise Violation(f"{what} shows {seen}, not {right}")
+
+
+def decided(world: World) -> set[tuple[int, int]]:
+    """The releases that the log says were published, with their landings."""
+    names = world.files.get(*ledger.RELEASES) or {}
+    events = [row for content in names.values() for row in json_rows(content)]
+    return {(row["release"], row["landing"]) for row in events if row["action"] == ledger.PUBLISHED}
+
+
+def check_end(world: World) -> None:
+    """After a last build: the state is the plain model's, with every landing."""
+    state = Ledger(FakeHdfs(None)).state()
+    last = len(world.landed)
+    if not last:
+        return
+    assert state.published
+    expect("the log", state.published.landing, last)
+    visible = 0
+    for event in Ledger(FakeHdfs(None)).events():
+        if event.action == ledger.PUBLISHED and event.landing < visible:
+            raise Violation(f"release {event.release} shows landing {event.landing} after {visible}")
+        visible = event.landing if event.action in (ledger.PUBLISHED, ledger.ROLLED_BACK) else visible
+    expect("ops.published", world.metastore.pointer("ops.published"), (state.published.release, last))
+    seen = landings.current(FakeHdfs(None))
+    expect("the newest landing", seen.last, last)
+    rows = [row for folder in seen.folders for row in landings.account(FakeHdfs(None), folder)]
+    numbers = sorted({row["landing"] for row in rows})
+    expect("raw.landings", numbers, list(range(1, last + 1)))
+    expect("rows of raw.landings", len(rows), PARTITIONS * last)
+    lines = [row[:2] for folder in seen.folders for row in hive.stored(world, folder.of("assessments"))]
+    expect("lines on HDFS", sorted(lines), sorted(row[:2] for row in messages(world.landed[last])))
+    views = world.metastore
+    shown = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
+    expect("generation of the views", shown, {(seen.compaction, seen.compacted)})
+
+
+def run(history: Sequence[Step], world: World | None = None) -> World:
+    """Run a history and a last build; raises Violation, or what a command raised that is no WarehouseError."""
+    world = world.copy() if world else World()
+    FakeHdfs.world = FakeHive.world = world
+    with simulated():
+        for step in history:
+            world.run(step)
+            for effect in world.late:
+                with contextlib.suppress(WarehouseError):
+                    effect()
+                check_readers(world)
+            world.late = []
+        finish(world)
+    return world
+
+
+def finish(world: World) -> None:
+    """Build, and compare with the plain model."""
+    world.running.append(Process(Step("build")))
+    if world.landed:
+        build.build(HOMES[0], silent)
+        check_readers(world)
+        check_end(world)
+    world.running.pop()
+
+
+def _land(world: World, settings: Any) -> None:
+    world.published += PARTITIONS
+    land.land(settings, silent)
+
+
+def _build(world: World, settings: Any) -> None:
+    build.build(settings, silent)
+    after_switch(world)
+
+
+def _reject(world: World, settings: Any) -> None:
+    world.is_rejecting = True
+    try:
+        build.build(settings, silent)
+    finally:
+        world.is_rejecting = False
+
+
+def _compact(_world: World, settings: Any) -> None:
+    if compact.compact(settings, silent):
+        build.refill(settings, silent)
+
+
+def _clean(_world: World, settings: Any) -> None:
+    clean.clean(settings, True)
+
+
+def _rollback(world: World, settings: Any) -> None:
+    rollback.rollback(settings, silent)
+    after_switch(world)
+
+
+def _repair(world: World, settings: Any) -> None:
+    repair.repair(settings)
+    after_switch(world)
+
+
+def within(step: Step) -> Iterator[Step]:
+    """A step and those inside it."""
+    yield step
+    if step.inner:
+        yield from within(step.inner)
+
+
+def after_switch(world: World) -> None:
+    """A command that ended well while no other was at work leaves readers what the log says."""
+    is_whole = len(world.running) == 1 and not any(
+        step.event in (KILLED, LOST, LATE) for step in within(world.running[0].step)
+    )
+    if is_whole and "ops.published" in world.metastore.views:
+        world.running.append(Process(Step("build")))  # so that nothing happens while the test itself reads the log
+        event = Ledger(FakeHdfs(None)).state().published
+        world.running.pop()
+        pointer = world.metastore.pointer("ops.published")
+        expect("ops.published", pointer, (event.release, event.landing) if event else (0, 0))
+
+
+COMMAND: dict[str, Callable[[World, Any], None]] = {
+    "land": _land,
+    "build": _build,
+    "reject": _reject,
+    "compact": _compact,
+    "clean": _clean,
+    "rollback": _rollback,
+    "repair": _repair,
+}
