@@ -150,8 +150,8 @@ class Settings(BaseSettings):
         try:
             return str(path.read_text(encoding="utf-8")).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            what = name.rpartition("_")[2]
-            raise UsageError(f"the {what} cannot be read from {path}: {error}", f"correct {name}_file") from error
+            secret = name.rpartition("_")[2]
+            raise UsageError(f"the {secret} cannot be read from {path}: {error}", f"correct {name}_file") from error
 
     def require_home(self) -> None:
         """Make the home where it is missing. Raises UsageError where nothing can be written there."""

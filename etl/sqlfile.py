@@ -107,17 +107,17 @@ class SqlFile:
     @cached_property
     def header(self) -> dict[str, str]:
         """The `Key: value` lines on top."""
-        found: dict[str, str] = {}
+        keys: dict[str, str] = {}
         key = ""
         for line in self.text.split("\n")[1:]:
             if not line.startswith("--"):
                 break
             if match := KEY.match(line):
                 key = match["key"]
-                found[key] = match["value"].strip()
+                keys[key] = match["value"].strip()
             elif key:
-                found[key] += " " + line.removeprefix("--").strip()
-        return found
+                keys[key] += " " + line.removeprefix("--").strip()
+        return keys
 
     @property
     def reads(self) -> list[str]:
@@ -202,14 +202,14 @@ class SqlFile:
     def comments(self) -> dict[str, str]:
         """The COMMENT of every column that does not partition the table."""
         tables = [column for column in self._definitions if not column.find_ancestor(exp.PartitionedByProperty)]
-        found = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
-        return {name: comment.this.this for name, comment in found.items() if comment}
+        constraints = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
+        return {name: comment.this.this for name, comment in constraints.items() if comment}
 
 
 def files(stages: str = "[0-9]_*") -> list[SqlFile]:
     """The files of the stages that match, in stage order; within a stage each behind those that it reads."""
-    found = [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
-    by_name = {name: file for file in found for name in (file.name, file.table)}
+    read = [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
+    by_name = {name: file for file in read for name in (file.name, file.table)}
 
     def depth(file: SqlFile, path: tuple[str, ...] = ()) -> int:
         if file.place in path:
@@ -219,7 +219,7 @@ def files(stages: str = "[0-9]_*") -> list[SqlFile]:
         below = (depth(other, (*path, file.place)) + 1 for other in near if other.stage == file.stage)
         return max(below, default=0)
 
-    return sorted(found, key=lambda file: (file.stage, depth(file)))
+    return sorted(read, key=lambda file: (file.stage, depth(file)))
 
 
 def _readers_names() -> Mapping[str, str]:

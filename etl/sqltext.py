@@ -35,14 +35,14 @@ def statements(text: str, parameters: Mapping[str, str], values: Mapping[str, st
     Raises UsageError for a parameter that is not declared, not given or not of its type, and for a text that
     cannot be cut into statements.
     """
-    found = split(substitute(text, parameters, values, where))
-    for statement in found:
+    checked = split(substitute(text, parameters, values, where))
+    for statement in checked:
         if left := re.search(r"\$\{[^}]{0,40}\}?", statement):
             raise UsageError(
                 f"{where} holds {left[0]!r}, which a server would replace by what it knows",
                 "take it out, or declare a parameter",
             )
-    return found
+    return checked
 
 
 def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
@@ -75,7 +75,7 @@ def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mappi
         raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {kind}")
     value = checked(name, kind, str(values[name]))
     if kind == "text":
-        return ESCAPED.sub(lambda one: f"\\u{ord(one[0]):04x}", value)
+        return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
     return value if quote else value.replace("-", " -")  # behind a minus, another one would begin a comment
 
 
@@ -107,15 +107,15 @@ def tokens(text: str) -> list[sqlglot.Token]:
 
 def split(text: str) -> list[str]:
     """The statements of a text: what stands between semicolons that are code, from its first to its last token."""
-    found: list[str] = []
+    texts: list[str] = []
     start: int | None = None
     end = 0
     for token in tokens(_masked(text)):
         if token.token_type == TokenType.SEMICOLON:
             if start is not None:
-                found.append(text[start:end])
+                texts.append(text[start:end])
             start = None
             continue
         start = token.start if start is None else start
         end = token.end + 1
-    return [*found, text[start:end]] if start is not None else found
+    return [*texts, text[start:end]] if start is not None else texts

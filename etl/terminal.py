@@ -78,20 +78,20 @@ class Bar:
 
     def stages(self, stages: Iterable[Any] | None, **_: Any) -> None:
         """Show the share of tasks that are done: a handler of the progress that Spark Connect reports."""
-        known = list(stages or ())
-        done, total = (sum(getattr(one, name) for one in known) for name in ("num_completed_tasks", "num_tasks"))
+        running = list(stages or ())
+        done, total = (sum(getattr(stage, name) for stage in running) for name in ("num_completed_tasks", "num_tasks"))
         if total:
             self._update(completed=done / total, total=1, note=f"{done} of {total} tasks")
 
 
 @contextlib.contextmanager
-def progress(what: str, total: float | None = None) -> Iterator[Bar]:
+def progress(task: str, total: float | None = None) -> Iterator[Bar]:
     """A bar as long as the block runs; without a total it moves to and fro."""
     if not is_watched():
         yield Bar()
         return
     with _displayed() as display:
-        row = display.add_task(what, total=total, text="", note="")
+        row = display.add_task(task, total=total, text="", note="")
         _rows.append(Bar(display, row))
         try:
             yield _rows[-1]

@@ -31,8 +31,8 @@ def kafka_answers(bootstrap_servers: str) -> bool:
 
 def kafka_cluster(bootstrap_servers: str) -> str:
     """The cluster's id and its brokers; a broker does not tell its version. Raises KafkaException."""
-    found = _metadata(bootstrap_servers)
-    return f"cluster {found.cluster_id}, brokers: {len(found.brokers)},"
+    metadata = _metadata(bootstrap_servers)
+    return f"cluster {metadata.cluster_id}, brokers: {len(metadata.brokers)},"
 
 
 def _metadata(bootstrap_servers: str) -> Any:
@@ -78,10 +78,10 @@ def clock_skew(webhdfs: str) -> float | None:
     """How many seconds the NameNode's clock is ahead of this machine's; None where it does not answer."""
     try:
         with urllib.request.urlopen(f"{webhdfs}/jmx?qry=none", timeout=2) as answer:  # noqa: S310
-            told = email.utils.parsedate_to_datetime(answer.headers["Date"])
+            date = email.utils.parsedate_to_datetime(answer.headers["Date"])
     except (OSError, ValueError, TypeError):
         return None
-    skew = told.timestamp() - time.time()
+    skew = date.timestamp() - time.time()
     return 0.0 if abs(skew) < 1 else skew  # it tells whole seconds
 
 

@@ -102,7 +102,7 @@ def up(
 
 
 def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
-    running = {name: one for name, one in read(settings)["processes"].items() if one.handle()}
+    running = {name: process for name, process in read(settings)["processes"].items() if process.handle()}
     before = read(settings)["ports"]
     if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
         raise WarehouseError(

@@ -58,7 +58,7 @@ def _on_spark(settings: Settings) -> list[Statement]:
 
 def _on_hive(settings: Settings) -> list[Statement]:
     """What the local stack's HiveServer2 has begun and not completed, by its logs of operations."""
-    found = []
+    statements = []
     for path in settings.home.glob("tmp/hive/operations/*/*_*"):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -68,8 +68,8 @@ def _on_hive(settings: Settings) -> list[Statement]:
         statement = re.search(r"Compiling command\(queryId=[^)]*\): (.*)", text)
         if began and statement and not re.search(r"^(INFO|ERROR) +: (Completed executing|FAILED)", text, re.MULTILINE):
             since = datetime.strptime(began[1], "%Y%m%d%H%M%S")
-            found.append(Statement("hive", path.name, since, statement[1]))
-    return found
+            statements.append(Statement("hive", path.name, since, statement[1]))
+    return statements
 
 
 def end(settings: Settings, identity: str) -> Statement:

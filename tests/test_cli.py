@@ -174,7 +174,7 @@ def test_doctor_names_a_package_that_is_not_the_locked_one(tmp_path: Path, monke
     (tmp_path / "requirements.lock").write_text("typer==0.0.1 \\\n    --hash=sha256:0\nno-such-thing==1 \\\n")
     monkeypatch.setattr(doctor, "PROJECT", tmp_path)
     (check,) = doctor._packages(settings.load())
-    assert not check.is_good and "typer" in check.what and "no-such-thing missing for 1" in check.what
+    assert not check.is_good and "typer" in check.text and "no-such-thing missing for 1" in check.text
     assert "run ./warehouse again" in check.step
 
 

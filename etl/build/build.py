@@ -24,7 +24,7 @@ from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings, lock, recorded_files
 from etl.store.landings import FolderSet
 from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
-from etl.store.schema import Schema, release_files, shown
+from etl.store.schema import Schema, newest_versions, release_files
 from etl.terminal import progress
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def build(
         bar.at(0, text="flat tables")
         fill(settings, schema, hdfs, todo, f"r{release}", say)
         schema.point("candidate", release, todo.landing)
-        schema.views(shown(todo.files), todo.seen, is_candidate=True)
+        schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
         schema.save()
         versions: list[dict[str, Any]] = []
         for file in bar.each(todo.files, lambda file: file.name):
@@ -80,7 +80,7 @@ def build(
         since = before.landing if before and not todo.changed else 0
         _refuse_disturbed(hive, hdfs, release, todo)
         recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
-        tables = [file.table for file in shown(todo.files)]
+        tables = [file.table for file in newest_versions(todo.files)]
         scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
         validated = validate(settings, say, scope)
         action = PUBLISHED if validated.is_good else REJECTED
@@ -137,7 +137,7 @@ def refill(settings: Settings, say: Callable[[str], None]) -> None:
         schema = Schema(settings, hive, hdfs)
         restore(settings, schema, hdfs, ledger, todo)
         fill(settings, schema, hdfs, todo, f"c{todo.seen.compaction}_{uuid.uuid4().hex[:8]}", say)
-        schema.views(shown(todo.files), todo.seen, is_candidate=True)
+        schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
         finish_switch(schema, hdfs, ledger)
         schema.save()
 
@@ -196,6 +196,6 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
         if schema.published != (event.release, event.landing):
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
-        schema.views(shown(files), seen, is_candidate=False)
+        schema.views(newest_versions(files), seen, is_candidate=False)
         if ledger.state().published == event and landings.generations(hdfs)[0] == generations[0]:
             return event

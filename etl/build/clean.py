@@ -65,21 +65,21 @@ def clean(settings: Settings, is_removed: bool) -> list[Leftover]:
             schema = Schema(settings, hive, hdfs)
             schema.forget()  # another machine may have set a view back to a text that shows an older generation
             restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
-            found = _sized(hdfs, _leftovers(settings, hdfs, state, generations))
+            leftovers = _sized(hdfs, _leftovers(settings, hdfs, state, generations))
             _drop_partitions(hive, state, generations)
-            for leftover in found:
+            for leftover in leftovers:
                 hdfs.remove(*leftover.path.split("/"))
             _drop_staging(hive, hdfs)
-        return found
+        return leftovers
 
 
 def _sized(hdfs: Hdfs, leftovers: Iterable[tuple[Place, str]]) -> list[Leftover]:
     """With their lengths; what another machine removes meanwhile is left out."""
-    found = []
+    sized = []
     for place, why in leftovers:
         with contextlib.suppress(FileNotFoundError):
-            found.append(Leftover("/".join(place), hdfs.size(*place), why))
-    return found
+            sized.append(Leftover("/".join(place), hdfs.size(*place), why))
+    return sized
 
 
 def _leftovers(

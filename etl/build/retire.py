@@ -27,8 +27,8 @@ def retire(settings: Settings, table: str, say: Callable[[str], None]) -> None:
         state = ledger.state()
         published = state.published.hashes if state.published else {}
         if state.published is None or table in state.retired or table not in published:
-            known = ", ".join(sorted(published.keys() - state.retired)) or "none"
-            raise UsageError(f"{table} is no published table", f"published are {known}")
+            tables = ", ".join(sorted(published.keys() - state.retired)) or "none"
+            raise UsageError(f"{table} is no published table", f"published are {tables}")
         with Hive(settings) as hive:
             ledger.retire(table)
             schema = Schema(settings, hive, hdfs)

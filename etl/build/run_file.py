@@ -42,8 +42,8 @@ def fill(
             hive.query(staged(statement))
         seconds = round(time.monotonic() - began, 3)
         landings.refuse_replaced(hdfs, seen)
-        known = {"engine": settings.engine, "seconds": seconds}
-        flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, known)
+        figures = {"engine": settings.engine, "seconds": seconds}
+        flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, figures)
     hive.query(f"DROP TABLE IF EXISTS {staging}")
     hdfs.remove(*root, *file.table.split("."))
 
@@ -60,5 +60,5 @@ def compute(settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, release: 
 
 def version(file: SqlFile, seconds: float = 0.0, files: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """What the log of releases says of one file of a release."""
-    known = {"table_name": file.table, "view_name": file.name, "sha256": file.sha256}
-    return known | {"seconds": seconds, "files": list(files)}
+    row = {"table_name": file.table, "view_name": file.name, "sha256": file.sha256}
+    return row | {"seconds": seconds, "files": list(files)}

@@ -145,12 +145,12 @@ def _table(file: SqlFile, columns: Sequence[Column], on_hdfs: Stored, answers: A
 def _columns(file: SqlFile, lineage: Lineage, columns: Mapping[str, Sequence[Column]]) -> Sequence[Column]:
     """The columns of a file: those of its table, or what it selects, described as the column that it shows."""
 
-    def shown(name: str, sources: Sequence[Source]) -> Column:
+    def view_column(name: str, sources: Sequence[Source]) -> Column:
         of = [column for by in sources for column in columns.get(by.table, ()) if column.place == by.place]
         return replace(of[0], path=name) if len(sources) == len(of) == 1 and file.stage != REPORTS else Column(name)
 
     traces = lineage.traces[file.table]
-    return columns[file.table] or [shown(name, trace.sources) for name, trace in traces.items()]
+    return columns[file.table] or [view_column(name, trace.sources) for name, trace in traces.items()]
 
 
 def _expected(file: SqlFile, suite: str, results: Sequence[Mapping[str, Any]]) -> list[Expected]:

@@ -16,7 +16,7 @@ from typing import Any
 from etl.catalog.catalog import Catalog, Column, Expected, Table, catalog
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage_drawing import BOX, picture
-from etl.pages import DASH, Facts, render, shown
+from etl.pages import DASH, Facts, display, render
 from etl.pages import FOLDER as TEMPLATES
 from etl.pages.links import CATALOG, PAGES, links
 from etl.pages.write import write
@@ -64,7 +64,7 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
     shared: dict[str, Any] = {
         "catalog": described,
         "names": names,
-        "short": {name: shown.partition(".")[2] for name, shown in names.items()},
+        "short": {name: view.partition(".")[2] for name, view in names.items()},
         **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, _upper, _grouped)},
     }
     overview = render(
@@ -179,7 +179,7 @@ def _met(expected: Sequence[Expected]) -> str:
 
 
 def _time(text: str) -> str:
-    return shown("", datetime.datetime.fromisoformat(text))
+    return display("", datetime.datetime.fromisoformat(text))
 
 
 def _upper(text: str) -> str:

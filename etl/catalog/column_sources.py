@@ -54,12 +54,12 @@ def traced(query: exp.Query, schema: Mapping[str, Any], names: Mapping[str, str]
     scope = build_scope(qualify(_unstacked(query), schema=dict(schema), dialect="hive"))
     if scope is None:
         return []
-    found = []
+    traces = []
     for place in range(len(_query(scope).selects)):
         tracer = _Tracer(names)
         tracer.output(scope, place, ())
-        found.append(tracer.trace)
-    return found
+        traces.append(tracer.trace)
+    return traces
 
 
 def parameters(node: exp.Expr) -> Iterator[str]:
@@ -75,16 +75,16 @@ def _unstacked(query: exp.Query) -> exp.Query:
     query = query.copy()
     for select in list(query.find_all(exp.Select)):
         expressions: list[exp.Expr] = []
-        for one in select.expressions:
-            if isinstance(one, exp.Aliases) and isinstance(one.this, exp.Stack):
-                values, names = one.this.expressions, one.expressions
+        for column in select.expressions:
+            if isinstance(column, exp.Aliases) and isinstance(column.this, exp.Stack):
+                values, names = column.this.expressions, column.expressions
                 groups = [values[place :: len(names)] for place in range(len(names))]
                 expressions += [
                     exp.alias_(exp.Coalesce(this=group[0], expressions=group[1:]), name)
                     for group, name in zip(groups, names, strict=True)
                 ]
             else:
-                expressions.append(one)
+                expressions.append(column)
         select.set("expressions", expressions)
     return query
 
@@ -141,7 +141,7 @@ class _Tracer:
         if not isinstance(function, exp.Explode | exp.Posexplode):
             self._value(scope, function, ())
             return
-        names = [one.name for one in lateral.args["alias"].columns]
+        names = [identifier.name for identifier in lateral.args["alias"].columns]
         is_position = isinstance(function, exp.Posexplode) and names.index(name) == 0
         self._value(scope, function.this, () if is_position else (ELEMENT, *fields))
 
@@ -186,4 +186,4 @@ def _ancestors(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _joined(column: str, fields: tuple[str, ...]) -> str:
-    return "".join([column, *(one if one == ELEMENT else f".{one}" for one in fields)])
+    return "".join([column, *(field if field == ELEMENT else f".{field}" for field in fields)])

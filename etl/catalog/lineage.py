@@ -103,7 +103,7 @@ class Lineage:
 
 def filling(file: SqlFile, trees: Sequence[exp.Expr]) -> Filling | None:
     """The query that makes a file's rows: of its INSERT, the question itself, or of a view that has no table."""
-    for tree in sorted(trees, key=lambda one: not isinstance(one, exp.Insert)):
+    for tree in sorted(trees, key=lambda tree: not isinstance(tree, exp.Insert)):
         if isinstance(tree, exp.Insert):
             query = tree.expression
             if tree.args.get("with_"):  # Hive wants it in front of INSERT

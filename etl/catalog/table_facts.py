@@ -83,15 +83,15 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
         database, _, name = file.name.partition(".")
         if file.table in versions:
             marts = versions[file.table]["files"]
-            found = [(row["path"], row["bytes"]) for row in marts] or hdfs.files(*file.table.split("."))
+            entries = [(row["path"], row["bytes"]) for row in marts] or hdfs.files(*file.table.split("."))
         elif file.stage == "0_ops" and file.columns:
-            found = hdfs.files(database, file.path.stem)
+            entries = hdfs.files(database, file.path.stem)
         elif file.stage == "1_raw":
             places = {"/".join(folder.of(name)[1:]) for folder in seen}
-            found = [entry for entry in landed if entry[0].rpartition("/")[0] in places]
+            entries = [entry for entry in landed if entry[0].rpartition("/")[0] in places]
         else:
             continue
-        sizes[file.table] = [size for _, size in found]
+        sizes[file.table] = [size for _, size in entries]
     return Stored(published, built, sizes)
 
 
@@ -114,8 +114,8 @@ def answers(settings: Settings, files: Sequence[SqlFile], published: Event | Non
 
     counted: dict[str, Counted] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for found in pool.map(run, filter(None, (waiting[place::AT_ONCE] for place in range(AT_ONCE)))):
-            counted |= found
+        for counts in pool.map(run, filter(None, (waiting[place::AT_ONCE] for place in range(AT_ONCE)))):
+            counted |= counts
     return Answers(names, counted, results)
 
 
@@ -129,8 +129,8 @@ def _names(hive: Hive, database: str) -> list[str]:
 def _counted(hive: Hive, file: SqlFile) -> Counted:
     try:
         # A view may leave out columns of its table.
-        shown = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # noqa: S608
-        columns = [name for name, _ in file.columns if name in shown]
+        visible = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # noqa: S608
+        columns = [name for name, _ in file.columns if name in visible]
         counts = ", ".join(["COUNT(*)", *(f"COUNT(`{name}`)" for name in columns)])
         rows, *values = hive.query(f"SELECT {counts} FROM {file.name}").rows[0]  # noqa: S608
     except StatementError as error:

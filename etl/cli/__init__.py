@@ -33,7 +33,7 @@ def main() -> None:
     completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
     try:
         code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
-        sys.stdout.flush()  # here a full disk is told; at the exit it would be a trace
+        sys.stdout.flush()  # a full disk is reported here; at the exit it would print a trace
     except BrokenPipeError:  # whoever read the output has enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(errors.EXIT_FAILED)
@@ -43,20 +43,20 @@ def main() -> None:
         fail(with_ended_servers(str(error)), error.exit_code, error.excerpt)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            told(error)
+            fail_with(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not written yet would fail again
         fail(f"the output cannot be written: {error.strerror}", errors.EXIT_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", errors.EXIT_FAILED)
     except Exception as error:
-        told(error)
+        fail_with(error)
     if code == TYPER_INTERRUPTED:
         fail("interrupted", errors.EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 
-def told(error: Exception) -> NoReturn:
-    """End with what Typer says of wrong words, or with a fault of this program in one line."""
+def fail_with(error: Exception) -> NoReturn:
+    """End with the message of Typer about wrong usage, or with one line about an error that nobody expected."""
     if state["debug"]:
         traceback.print_exc()
     if not sys.argv[1:]:  # no command: Typer has the help as its message

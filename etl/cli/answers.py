@@ -34,7 +34,10 @@ def report(
         each = partial(bar.each, name=lambda file: file.name)
         done = run(given, queries, watch=each, as_notebook=notebook)
     if as_json:
-        answers = [{"name": one.name, "question": one.question, "answer": one.sentence} for one in done.sections]
+        answers = [
+            {"name": section.name, "question": section.question, "answer": section.sentence}
+            for section in done.sections
+        ]
         write({"html": done.html, "markdown": done.markdown, "notebook": done.notebook, "answers": answers})
     else:
         for answer in done.answers:
@@ -53,13 +56,13 @@ def docs(engine: Engine = None, as_json: Json = False) -> None:
     from etl.catalog import catalog_pages as site
 
     with progress("docs"):
-        path, found = site.docs(conf(engine))
-    for note in found.notes:
+        path, catalog = site.docs(conf(engine))
+    for note in catalog.notes:
         say(f"not all is known: {note}")
-    columns = sum(not column.is_field for table in found.tables for column in table.columns)
+    columns = sum(not column.is_field for table in catalog.tables for column in table.columns)
     if as_json:
-        write({"start": path, "files": len(found.tables), "columns": columns, "notes": found.notes})
-    say(f"described {len(found.tables)} SQL files with {columns} columns: {path}")
+        write({"start": path, "files": len(catalog.tables), "columns": columns, "notes": catalog.notes})
+    say(f"described {len(catalog.tables)} SQL files with {columns} columns: {path}")
     if not as_json:
         site.shows(path)
 

@@ -37,8 +37,8 @@ def up(
     if engine not in (None, "spark", "hive", "all"):
         raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
     began = time.monotonic()
-    found = processes.up(conf(), say, engine, until)
-    say(f"{len(found['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
+    stack = processes.up(conf(), say, engine, until)
+    say(f"{len(stack['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
 
 
 @app.command(epilog="Example: ./warehouse down")
@@ -90,7 +90,8 @@ def running(
         return
     statements = verb.running(conf())
     rows: list[tuple[Any, ...]] = [
-        (one.engine, one.id, f"{one.since:%Y-%m-%d %H:%M:%S}", one.text) for one in statements
+        (statement.engine, statement.id, f"{statement.since:%Y-%m-%d %H:%M:%S}", statement.text)
+        for statement in statements
     ]
     result = Result(["engine", "id", "since_utc", "statement"], rows)
     print(query.formatted(result, "json" if as_json else "table"))
@@ -106,13 +107,13 @@ def doctor(as_json: Json = False) -> None:
     from stack import doctor as verb
 
     with progress("doctor") as bar:
-        found = list(verb.examine(conf(), state["flags"], bar))
-    faults = sum(not one.is_good for one in found)
+        checks = list(verb.examine(conf(), state["flags"], bar))
+    faults = sum(not check.is_good for check in checks)
     if as_json:
-        write({"faults": faults, "checks": found})
+        write({"faults": faults, "checks": checks})
     else:
-        for one in found:
-            print(escaped(f"{'ok   ' if one.is_good else 'FAULT'}  {one.what}{one.step and f': {one.step}'}"))
+        for check in checks:
+            print(escaped(f"{'ok   ' if check.is_good else 'FAULT'}  {check.text}{check.step and f': {check.step}'}"))
     say(f"{faults} faults")
     if faults:
         raise typer.Exit(errors.EXIT_FAILED)

@@ -35,17 +35,17 @@ FORMATS = {"table": "for people", "csv": "with a header", "json": "an array, one
 
 def engines(incomplete: str) -> list[tuple[str, str]]:
     """The engines that run SQL."""
-    return [(name, said) for name, said in ENGINES.items() if name != "all" and name.startswith(incomplete)]
+    return [(name, meaning) for name, meaning in ENGINES.items() if name != "all" and name.startswith(incomplete)]
 
 
 def engines_to_start(incomplete: str) -> list[tuple[str, str]]:
     """The engines that can be started."""
-    return [(name, said) for name, said in ENGINES.items() if name.startswith(incomplete)]
+    return [(name, meaning) for name, meaning in ENGINES.items() if name.startswith(incomplete)]
 
 
 def formats(incomplete: str) -> list[tuple[str, str]]:
     """The forms of rows."""
-    return [(name, said) for name, said in FORMATS.items() if name.startswith(incomplete)]
+    return [(name, meaning) for name, meaning in FORMATS.items() if name.startswith(incomplete)]
 
 
 def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -78,15 +78,15 @@ def writing(engine: str | None = None) -> Settings:
     return given
 
 
-def pairs(texts: list[str], what: str) -> dict[str, str]:
+def pairs(texts: list[str], option: str) -> dict[str, str]:
     """`name=value` texts as a dictionary; UsageError for another form."""
-    found = {}
+    values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"{what} cannot be {text!r}", "write name=value")
-        found[name] = value
-    return found
+            raise UsageError(f"{option} cannot be {text!r}", "write name=value")
+        values[name] = value
+    return values
 
 
 def write(document: Any) -> None:

@@ -109,15 +109,15 @@ def clean(
     from etl.servers.hive import Result
 
     with progress("clean"):
-        found = run(writing(engine) if yes else conf(engine), yes)
-    total = sum(leftover.bytes for leftover in found)
-    rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in found]
+        leftovers = run(writing(engine) if yes else conf(engine), yes)
+    total = sum(leftover.bytes for leftover in leftovers)
+    rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in leftovers]
     result = Result(["path", "bytes", "why"], rows)
     if as_json:
         write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
-    count = f"{len(found)} paths, {total:,} bytes"
+    count = f"{len(leftovers)} paths, {total:,} bytes"
     say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
 
 

@@ -63,20 +63,20 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
 
 def runs(hdfs: Hdfs, folders: Sequence[Folder]) -> list[list[Folder]]:
     """The folders in their order, in runs: each of one that is large enough, or of small ones up to RUN_BYTES."""
-    found: list[list[Folder]] = []
+    groups: list[list[Folder]] = []
     room = 0
     for folder in folders:
         size = hdfs.size(*folder.path.split("/"))
         if size >= SMALL_BYTES:
-            found.append([folder])
+            groups.append([folder])
             room = 0
             continue
         if size > room:
-            found.append([])
+            groups.append([])
             room = RUN_BYTES
-        found[-1].append(folder)
+        groups[-1].append(folder)
         room -= size
-    return found
+    return groups
 
 
 def _joined(hdfs: Hdfs, run: Sequence[Folder], staging: tuple[str, ...], target: tuple[str, ...]) -> str:

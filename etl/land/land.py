@@ -94,8 +94,8 @@ class Loader:
         target = (landings.ROOT, f"landing={self.number}")
         files = ledger.stored(self.hdfs, *self.folder, named=target)
         self._refuse_lost(rows, files)
-        known = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
-        rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
+        common = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
+        rows = [{**row, **common, "files": [] if number else files} for number, row in enumerate(rows)]
         self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
         self._refuse_lost(rows, [{"path": path} for path, _ in self.hdfs.files(*self.folder)])
         if not self.hdfs.rename_new(self.folder, target):

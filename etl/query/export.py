@@ -102,7 +102,10 @@ def _parquet(blocks: Iterator[Result], first: Result, stream: IO[bytes]) -> None
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         for block in blocks:
             group.append(_batch(block, schema))
-            if sum(one.num_rows for one in group) >= GROUP_ROWS or sum(one.nbytes for one in group) >= GROUP_BYTES:
+            if (
+                sum(batch.num_rows for batch in group) >= GROUP_ROWS
+                or sum(batch.nbytes for batch in group) >= GROUP_BYTES
+            ):
                 writer.write_table(pyarrow.Table.from_batches(group, schema))
                 group = []
         if group:

@@ -90,7 +90,7 @@ def _tokens(statement: str) -> list[sqlglot.Token]:
 
 
 def _unbracketed(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:
-    return next((tokens[at:] for at, one in enumerate(tokens) if one.token_type != TokenType.L_PAREN), [])
+    return next((tokens[at:] for at, token in enumerate(tokens) if token.token_type != TokenType.L_PAREN), [])
 
 
 def _behind_with(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:

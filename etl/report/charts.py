@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any
 
 from etl.errors import UsageError
-from etl.pages.words import DASH, label, shown
+from etl.pages.words import DASH, display, label
 from etl.report.vega import NARROW, WIDE, specification
 
 __all__ = ["NARROW", "WIDE", "Chart", "draw"]
@@ -113,7 +113,7 @@ def _records(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
     """One record a row, its members named by channel: a column's own name may mean something to Vega."""
     records: list[dict[str, Any]] = []
     for row in rows:
-        texts = {name: shown(column, row[column]) for name, column in chart.channels.items()}
+        texts = {name: display(column, row[column]) for name, column in chart.channels.items()}
         record = {name: _plain(row[column]) for name, column in chart.channels.items()}
         record |= {
             name: DASH for name, value in record.items() if value is None and name not in (chart.measure, "mean")
@@ -130,9 +130,9 @@ def _records(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 def _plain(value: Any) -> Any:
     """A value as JSON holds it."""
     if isinstance(value, datetime.datetime):
-        return shown("", value).replace(" UTC", "Z").replace(" ", "T")
+        return display("", value).replace(" UTC", "Z").replace(" ", "T")
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return None if value is None else shown("", value)
+        return None if value is None else display("", value)
     number = value if isinstance(value, int) else float(value)
     return number if math.isfinite(number) else None
 

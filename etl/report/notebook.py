@@ -96,7 +96,7 @@ class Questions:
             raise UsageError(f"there is no question {name}", f"use one of {', '.join(self._files)}")
         file = self._files[name]
         result = report.result_of(file, self._query)
-        return shown(section(file, result), result)
+        return cell_values(section(file, result), result)
 
 
 def frame(result: Result) -> pandas.DataFrame:
@@ -107,7 +107,7 @@ def frame(result: Result) -> pandas.DataFrame:
     return pandas.DataFrame(result.rows, columns=list(result.columns))
 
 
-def shown(answered: Section, result: Result) -> Shown:
+def cell_values(answered: Section, result: Result) -> Shown:
     """The three values that a cell displays."""
     chart = Picture(alone(answered.chart_svg)) if answered.chart_svg else None
     return Sentence(answered.sentence), chart, frame(result)
@@ -122,7 +122,7 @@ def notebook(answers: Sequence[Answer], name: str) -> Any:
     for answer in answers:
         identity = short(answer.file)
         cells.append(v4.new_markdown_cell(described(answer.file), id=f"{identity}-question"[-64:]))
-        values = [value for value in shown(answer.section, answer.result) if value is not None]
+        values = [value for value in cell_values(answer.section, answer.result) if value is not None]
         outputs = [v4.new_output("display_data", data=representations(value)) for value in values]
         cells.append(v4.new_code_cell(code(answer.file), id=f"{identity}-answer"[-64:], outputs=outputs))
     table = next((table for answer in answers for table in answer.file.reads), "flat.attempts")

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from etl.errors import UsageError
-from etl.pages import Equation, Front, Part, Section, Term, shown
+from etl.pages import Equation, Front, Part, Section, Term, display
 from etl.settings import PROJECT
 from etl.sqlfile import SqlFile
 
@@ -134,7 +134,7 @@ def filled(template: str, result: Result, where: str, empty: str = "No rows.") -
                 f"{where} answers with the column {text}, which its result does not have",
                 f"its columns are {', '.join(row)}",
             )
-        parts.append(Part(shown(text, row[text]), True) if number % 2 else Part(text, False))
+        parts.append(Part(display(text, row[text]), True) if number % 2 else Part(text, False))
     return tuple(_without_second_percent(parts))
 
 

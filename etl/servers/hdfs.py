@@ -43,7 +43,7 @@ class Hdfs:
 
     def names(self, *folder: str) -> list[str]:
         """The names in a folder, sorted; none where there is no such folder."""
-        return sorted(PurePosixPath(one["name"]).name for one in self._list(*folder))
+        return sorted(PurePosixPath(entry["name"]).name for entry in self._list(*folder))
 
     def _list(self, *folder: str) -> list[dict[str, Any]]:
         try:
@@ -57,8 +57,8 @@ class Hdfs:
         None where there is no such folder.
         """
         root = self.path(*folder)
-        found = self._call("find", root, detail=True).values() if self._list(*folder) else []
-        paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
+        entries = self._call("find", root, detail=True).values() if self._list(*folder) else []
+        paths = [(PurePosixPath(entry["name"]).relative_to(root), entry["size"]) for entry in entries]
         return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
 
     def checksums(self, paths: Iterable[str]) -> list[str]:
@@ -125,21 +125,21 @@ class Hdfs:
         try:
             return getattr(self.filesystem, verb)(*arguments, **options)
         except requests.ConnectionError as error:
-            asked = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
+            server = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
             raise ServerError(
-                f"HDFS does not answer at {asked or self.address}",
+                f"HDFS does not answer at {server or self.address}",
                 "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
             ) from error
         except (FileNotFoundError, FileExistsError):
             raise
         except (OSError, RuntimeError, ValueError) as error:
-            cause = _told(error)
+            cause = _cause(error)
             raise ServerError(
                 f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "ask ./warehouse doctor"
             ) from error
 
 
-def _told(error: Exception) -> str:
+def _cause(error: Exception) -> str:
     """What HDFS says is wrong; fsspec passes on a DataNode's refusal with its status alone."""
     try:
         return reduced(error.response.json()["RemoteException"]["message"])  # type: ignore[attr-defined]

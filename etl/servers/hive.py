@@ -6,10 +6,10 @@ import contextlib
 import re
 import ssl
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from etl.errors import ServerError, WarehouseError
 from etl.servers.sql_errors import explained, is_lost
@@ -49,8 +49,6 @@ class Query(Protocol):
 
 class Hive:
     """An open session on the engine of the settings, which speaks the HiveServer2 protocol; a context manager."""
-
-    _made: ClassVar[set[tuple[str, str]]] = set()  # (server, statement)
 
     def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
         """Open it; `watch` is called while a statement runs, with its seconds and the share that is done if known.
@@ -93,18 +91,6 @@ class Hive:
             result.columns, result.types = block.columns, block.types
             result.rows += block.rows
         return result
-
-    def make(self, statements: Iterable[str]) -> None:
-        """Run what makes tables and views as they should be; what this process has made stays so and is passed over."""
-        for statement in statements:
-            if (self.address, statement) not in self._made:
-                self.query(statement)
-                self._made.add((self.address, statement))
-
-    def drop(self, table: str) -> None:
-        """Drop a table that was made."""
-        self._made.clear()
-        self.query(f"DROP TABLE {table}")
 
     def tables(self, database: str) -> list[str]:
         """The names of its tables and views, without the database."""

@@ -89,7 +89,7 @@ class Sasl(PureSASLClient):  # type: ignore[misc]
         try:
             started: tuple[bool, str, bytes | None] = super().start(mechanism)
         except Exception as error:  # kerberos.GSSError: its module may not be there
-            causes = [one[0] for one in error.args if isinstance(one, tuple)] or [str(error)]
+            causes = [text[0] for text in error.args if isinstance(text, tuple)] or [str(error)]
             self.error = causes[-1]
             return False, mechanism, None
         return started
@@ -183,7 +183,7 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
         return self._description
 
     def _wait(self, limit: float) -> None:
-        began = asked = time.monotonic()
+        began = polled = time.monotonic()
         pause = 0.005
         while (status := self.poll()).operationState in WORKING:
             now = time.monotonic()
@@ -192,8 +192,8 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
             if self.watch:
                 progress = status.progressUpdateResponse
                 self.watch(now - began, progress.progressedPercentage if progress else None)
-            time.sleep(max(0.0, pause - (now - asked)))  # none after a server that answers only when there is news
-            asked = time.monotonic()
+            time.sleep(max(0.0, pause - (now - polled)))  # none after a server that answers only when there is news
+            polled = time.monotonic()
             pause = min(pause * 1.5, SLOWEST_POLL)
         if status.operationState != TOperationState.FINISHED_STATE:
             raise hive.OperationalError(status.errorMessage or "the server gives no cause")
@@ -219,11 +219,11 @@ def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
     if settings.hive_auth == "KERBEROS":
         if importlib.util.find_spec("kerberos") is None:
             raise UsageError("hive_auth KERBEROS needs the Python package pykerberos", "install it (docs/cluster.md)")
-        mechanism, known = "GSSAPI", {"service": settings.hive_kerberos_service}
+        mechanism, options = "GSSAPI", {"service": settings.hive_kerberos_service}
     else:
         password = settings.password() if settings.hive_auth == "LDAP" else "none"  # any text but the empty one
-        mechanism, known = "PLAIN", {"username": settings.hive_user, "password": password}
-    return socket, thrift_sasl.TSaslClientTransport(lambda: Sasl(socket.host, **known), mechanism, socket)
+        mechanism, options = "PLAIN", {"username": settings.hive_user, "password": password}
+    return socket, thrift_sasl.TSaslClientTransport(lambda: Sasl(socket.host, **options), mechanism, socket)
 
 
 def _context(settings: Settings) -> ssl.SSLContext:

@@ -82,11 +82,11 @@ def _cause(error: Exception) -> str:
 
     Where a task failed to write, HDFS's own words are the last cause of the server's trace.
     """
-    found = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
-    named = [line for line in found if re.match(r"[\w.]+(Error|Exception): ", line)]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     if named:
         return named[-1][:300]
     trace = getattr(error, "getStackTrace", lambda: None)() or ""
     causes = re.findall(r"^Caused by: (.+)$", trace, re.MULTILINE)
     last = reduced(causes[-1]) if causes else ""
-    return ": ".join(filter(None, (found[0][:300], last if last not in found[0] else "")))
+    return ": ".join(filter(None, (lines[0][:300], last if last not in lines[0] else "")))

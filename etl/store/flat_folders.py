@@ -59,13 +59,13 @@ def manifest(hdfs: Hdfs, table: str, folder: Folder) -> Mapping[str, Any]:
         return {}
 
 
-def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, known: Mapping[str, Any]) -> None:
+def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, figures: Mapping[str, Any]) -> None:
     """Make a staged folder the table's; where it has one meanwhile, that holds the same rows and stays.
 
     Raises WarehouseError where `clean` removed the rows on their way: an empty folder would count as filled.
     """
     target = place(file.table, folder)
-    row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **known}
+    row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **figures}
     hdfs.put_rows([row | {"files": ledger.stored(hdfs, *staged, named=target)}], *staged, MANIFEST)
     if MARKER not in hdfs.names(*staged[:-2]):
         raise WarehouseError(f"{'/'.join(staged)} was removed while it was filled", "run it again")

@@ -82,12 +82,12 @@ def stored(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[s
 
     `named` is the folder that it is to become, whose name the paths then have.
     """
-    found = hdfs.files(*folder)
-    checksums = hdfs.checksums("/".join((*folder, path)) for path, _ in found)
+    entries = hdfs.files(*folder)
+    checksums = hdfs.checksums("/".join((*folder, path)) for path, _ in entries)
     root = "/".join(named or folder)
     return [
         {"path": f"{root}/{path}", "bytes": size, "file_checksum": checksum}
-        for (path, size), checksum in zip(found, checksums, strict=True)
+        for (path, size), checksum in zip(entries, checksums, strict=True)
     ]
 
 

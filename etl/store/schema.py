@@ -99,12 +99,12 @@ class Schema:
         """Register folders as partitions of a table; of those registered before, none is asked about."""
         key = f"partitions {table}"
         last = max((folder.last for folder, _ in places), default=0)
-        compaction, _, known = self._objects.get(key, "").partition(":")
+        compaction, _, registered = self._objects.get(key, "").partition(":")
         is_same = compaction == str(seen.compaction)
-        if is_same and int(known) >= last:
+        if is_same and int(registered) >= last:
             return
         if is_same:
-            places = [(folder, place) for folder, place in places if folder.last > int(known)]
+            places = [(folder, place) for folder, place in places if folder.last > int(registered)]
         elif places:
             there = self.partition_names(table)
             places = [(folder, place) for folder, place in places if folder.partition not in there]
@@ -237,7 +237,7 @@ def release_files(event: Event) -> list[SqlFile]:
     return [file for table, file in files.items() if table in event.hashes]
 
 
-def shown(files: Iterable[SqlFile]) -> list[SqlFile]:
+def newest_versions(files: Iterable[SqlFile]) -> list[SqlFile]:
     """Of each name the newest version, whose view readers have, in stage order."""
     files = list(files)
     newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}
