@@ -44,13 +44,10 @@ def publish(
     A JSON array, JSON lines or JSON objects, plain or .gz; each record becomes a message.
     """
     from etl.publish.publish import publish as run
-    from etl.store import identity
 
     if topic is not None:
         state["flags"]["topic"] = topic  # read, and refused, as the setting it is
-    given = conf()
-    identity.confirm_kafka(given)
-    done = run(given, source, topic, is_forced=is_forced)
+    done = run(conf(), source, topic, is_forced=is_forced)
     if as_json:
         write(done)
     say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
@@ -79,8 +76,10 @@ def land(
     if is_following:
         _follow(accept_loss)
         return
+    from etl.land import offsets
     from etl.land.land import land as run
 
+    offsets.gaps_of(accept_loss)  # what was typed, before a server is needed
     landed = run(writing(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})

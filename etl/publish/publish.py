@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.publish.records import Content, records_of
 from etl.settings import Settings
+from etl.store import identity
 from etl.terminal import Bar, progress
 
 MESSAGE_BYTES = 11 << 20  # 10 MB and what Kafka puts around it
@@ -50,6 +51,7 @@ def publish(
         rest = records_of(content, is_forced)
         show = _progress(bar, source, stream)
         first = list(itertools.islice(rest, 1))  # before the topic is created
+        identity.confirm_kafka(settings)
         sender = _Sender(settings, topic or settings.topic, partitions)
         try:
             for record in itertools.chain(first, rest):

@@ -43,7 +43,9 @@ TABLES = (
 )
 PARTITIONS = 2  # of the topic
 # The changes by which readers may see something else; all others touch the log, drafts, staging or the candidate.
-SHOWS = re.compile(r"ALTER VIEW (?!candidate|ops\.(?!published))|ALTER TABLE|DROP (?!TABLE IF EXISTS staging)|re(name|move)")
+SHOWS = re.compile(
+    r"ALTER VIEW (?!candidate|ops\.(?!published))|ALTER TABLE|DROP (?!TABLE IF EXISTS staging)|re(name|move)"
+)
 
 
 class Killed(BaseException):
@@ -541,7 +543,12 @@ def patches() -> Iterator[Any]:
     files_by_table()
     yield mock.patch.dict(sys.modules, modules)
     for module in (build, clean, compact, repair, rollback, land, plan, landings, ledger, schema):
-        for name, fake in (("Hdfs", FakeHdfs), ("Hive", FakeHive), ("ThreadPoolExecutor", Serial), ("progress", no_bar)):
+        for name, fake in (
+            ("Hdfs", FakeHdfs),
+            ("Hive", FakeHive),
+            ("ThreadPoolExecutor", Serial),
+            ("progress", no_bar),
+        ):
             if hasattr(module, name):
                 yield mock.patch.object(module, name, fake)
     for module in (build, compact, land):

@@ -415,9 +415,7 @@ def attempts(world: Any, prefix: str, pointer: str, landing: int) -> Rows:
     """(attempt, partition, offset) of the view attempts, of readers or of the candidate."""
     views = world.metastore
     messages = visible_rows(world, "flat.messages_v1", views.literals(f"{prefix}.messages"), landing)
-    gone = visible_rows(
-        world, "flat.superseded_messages_v1", views.literals(f"{prefix}.superseded_messages"), landing
-    )
+    gone = visible_rows(world, "flat.superseded_messages_v1", views.literals(f"{prefix}.superseded_messages"), landing)
     fallen = {(row[0], row[1]) for row in gone}
     return tuple(sorted((row[2], row[0], row[1]) for row in messages if (row[0], row[1]) not in fallen))
 
