@@ -31,7 +31,7 @@ FIRST = {  # of every parameter: one raw folder, landing 1, no compaction, relea
     "folder_landing": 1,
     "compaction": 0,
     "compacted": 0,
-    "objects": "none",
+    "hashes": "none",
 }
 AS_TEXT = ("timestamp", "date", "decimal")  # types that JSON does not have
 
@@ -48,10 +48,10 @@ class Warehouse:
     def given(self, name: str, *rows: Mapping[str, Any]) -> None:
         """Let a table or view hold these rows; columns that a row leaves out are NULL.
 
-        Rows of a raw table are lines of JSON in the folder of its partition, of any other they are a view.
+        Rows of a raw table are lines of JSON in the folder of its partition, of another or a view they are a view.
         """
         database, _, table = name.partition(".")
-        if database == "raw":
+        if database == "raw" and table[:-1].endswith("_v"):
             self._given_raw(f"1_raw/{table}.sql", name, rows)
             return
         columns = self._columns[name.replace("candidate.", "flat.")]

@@ -146,9 +146,9 @@ def test_status_and_doctor_write_one_json_document(tmp_path: Path) -> None:
 def test_doctor_says_where_each_setting_comes_from_and_shows_no_password(tmp_path: Path) -> None:
     given = {"WAREHOUSE_HIVE_PASSWORD": "s3cret", "WAREHOUSE_HIVE_USER": "analyst"}
     done = start(tmp_path, "--set", "topic=exams", "doctor", **given)
-    assert "setting topic = exams, from a flag" in done.stdout
+    assert "setting topic = exams, from --set topic" in done.stdout
     assert "setting hive_user = analyst, from WAREHOUSE_HIVE_USER" in done.stdout
-    assert "setting key_field = user_exam_id, from warehouse.toml" in done.stdout
+    assert f"setting key_field = user_exam_id, from {PROJECT}/warehouse.toml" in done.stdout
     assert "setting hive_password = (not shown), from WAREHOUSE_HIVE_PASSWORD" in done.stdout
     assert "s3cret" not in done.stdout + done.stderr
     assert "setting engine" not in done.stdout, "it is the default"

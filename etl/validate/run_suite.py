@@ -12,7 +12,7 @@ import sys
 import threading
 import types
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,8 +85,10 @@ def row_counts(query: Query, suites: Sequence[Suite]) -> dict[str, int]:
         return {}  # a suite that cannot read its table says so
 
 
-def run(context: Any, suite: Suite, query: Query, run_id: str, total: int | None = None) -> Outcome:
-    """Run a suite by the statements that `query` sends; `total` is the number of the table's rows, if counted already.
+def run(
+    context: Any, suite: Suite, query: Query, run_id: str, count: Callable[[], int | None] = lambda: None
+) -> Outcome:
+    """Run a suite by the statements that `query` sends; `count` is the number of the table's rows, if counted already.
 
     Raises ServerError when the server goes away.
     """
@@ -94,15 +96,17 @@ def run(context: Any, suite: Suite, query: Query, run_id: str, total: int | None
     from great_expectations.validator import validator
 
     declared = _suite(suite, suite.expectations)
-    counted = iter(_count(context, suite, query, total))
-    results, failing = [], {}
-    for place, expectation in enumerate(suite.expectations):
-        config = declared.expectations[place].configuration
-        result = _check(config) if expectation["type"] == QUERY else next(counted)
-        result.expectation_config = config
-        if violating := _violating(suite, expectation, result, query):
-            failing[place] = violating
-        results.append(result)
+    results = [_unchecked(rule.configuration) for rule in declared.expectations]
+    failing: dict[int, Failing] = {}
+    rules = [place for place, rule in enumerate(suite.expectations) if rule["type"] != QUERY]
+    for place in range(len(results)):
+        if place not in rules:
+            _find(suite, place, results[place], query, failing)
+    total = count() if rules else None
+    for place, result in zip(rules, _count(context, suite, query, total), strict=True):
+        result.expectation_config = results[place].expectation_config
+        results[place] = result
+        _find(suite, place, result, query, failing)
     if total is None and any(map(_is_failed_rule, suite.expectations, results)):
         total = row_counts(query, [suite]).get(suite.table)
     table = {"table_name": suite.table, "suite": suite.declared["name"]}
@@ -155,31 +159,31 @@ def _count(context: Any, suite: Suite, query: Query, total: int | None) -> list[
     return sorted(results, key=lambda result: int(result.expectation_config.id))
 
 
-def _check(config: Any) -> Any:
-    """Great Expectations' object for the result of a check, before it ran."""
+def _unchecked(config: Any) -> Any:
+    """Great Expectations' object for a result, before the expectation ran."""
     from great_expectations.core import ExpectationValidationResult
 
     return ExpectationValidationResult(success=True, expectation_config=config, result={}, exception_info={})
 
 
-def _violating(suite: Suite, expectation: Mapping[str, Any], result: Any, query: Query) -> Failing | None:
-    """The rows that violate an expectation, None for none. A check gets its result from them."""
+def _find(suite: Suite, place: int, result: Any, query: Query, failing: dict[int, Failing]) -> None:
+    """Fetch the rows that violate an expectation, where it is a check or failed; a check gets its result from them."""
+    expectation = suite.expectations[place]
     is_check = expectation["type"] == QUERY
     sql = statement(suite, expectation)
     if sql is None or not (is_check or _is_failed_rule(expectation, result)):
-        return None
+        return
     try:
-        failing = fetch(query, sql, suite.meta.get("not_personal", ()))
+        rows = fetch(query, sql, suite.meta.get("not_personal", ()))
     except StatementError as error:
         if is_check:
             result.success = False
             result.exception_info = {"raised_exception": True, "exception_message": reduced(error)}
-        return None
-    if not failing.rows:
-        return None
-    if is_check:
-        result.success, result.result = False, {"observed_value": len(failing.rows)}
-    return failing
+        return
+    if rows.rows:
+        failing[place] = rows
+        if is_check:
+            result.success, result.result = False, {"observed_value": len(rows.rows)}
 
 
 def _is_failed_rule(expectation: Mapping[str, Any], result: Any) -> bool:

@@ -105,15 +105,17 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
 
             def run(suite: Suite) -> Outcome:
                 with _session(sessions) as hive:
-                    return run_suite.run(context, suite, hive.query, run_id, counts.get(suite.table))
+                    return run_suite.run(context, suite, hive.query, run_id, lambda: counts.result().get(suite.table))
 
             def before() -> dict[tuple[Any, ...], summary_page.History]:
                 with _session(sessions) as hive:
                     return summary_page.histories(hive.query, run_id)
 
-            history = pool.submit(before)
-            with _session(sessions) as hive:
-                counts = run_suite.row_counts(hive.query, suites)
+            def count() -> dict[str, int]:
+                with _session(sessions) as hive:
+                    return run_suite.row_counts(hive.query, suites)
+
+            counts, history = pool.submit(count), pool.submit(before)  # they have sessions before a suite waits for one
             outcomes = pool.map(run, suites)
             for suite, outcome in zip(bar.each(suites, lambda suite: suite.table), outcomes, strict=True):
                 met = sum(row["is_met"] for row in outcome.rows)

@@ -1,6 +1,6 @@
-"""Histories of commands on two machines: run, checked after every change, and shrunk where they fail.
+"""Histories of commands on several machines: run, checked after every change, and shrunk where they fail.
 
-A history is a list of Steps. Each runs a real command of the core on one of two homes (two machines with locks of
+A history is a list of Steps. Each runs a real command of the core on one of three homes (machines with locks of
 their own); at one of its calls it can be killed, lose the answer, leave its statement to the server, or stand still
 while another step runs as a whole, in which the same can happen. A history that fails prints as Python that runs again.
 """
@@ -8,12 +8,13 @@ while another step runs as a whole, in which the same can happen. A history that
 from __future__ import annotations
 
 import contextlib
+import marshal
 import random
 import re
 import sys
 import types
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -58,7 +59,7 @@ class Violation(AssertionError):
 
 @dataclass(frozen=True)
 class Step:
-    """A command on a home, 0 or 1, and what happens at its call number `at`."""
+    """A command on a home, 0 to 2, and what happens at its call number `at`."""
 
     command: str
     home: int = 0
@@ -93,7 +94,7 @@ class Settings:
     bootstrap_servers: str = "simulated"
 
 
-HOMES = (Settings(Path("/simulated/first")), Settings(Path("/simulated/second")))
+HOMES = tuple(Settings(Path(f"/simulated/{name}")) for name in ("first", "second", "third"))
 
 
 @dataclass
@@ -109,11 +110,17 @@ class World:
     locks: set[tuple[Path, str]] = field(default_factory=set)
     is_rejecting: bool = False
     names: int = 0  # given to drafts so far
+    record: Callable[[World, int], None] | None = None  # gets the state after each change, and the calls before it
     file_of = property(lambda _: files_by_table())
 
     def copy(self) -> World:
         """The same state between two commands, to go on from on its own."""
         return World(self.files.copy(), self.metastore.copy(), self.published, dict(self.landed), names=self.names)
+
+    def fingerprint(self) -> int:
+        """The same for the same state."""
+        state = (self.files.top, self.metastore.tables, self.metastore.views, self.published)
+        return hash(marshal.dumps(state, 2))
 
     def uuid4(self) -> Any:
         """A name for a draft that no other has, the same whenever the history runs."""
@@ -150,6 +157,8 @@ class World:
             self._landed()
         if SHOWS.match(name):
             check_readers(self)
+        if self.record:
+            self.record(self, process.calls)
         if is_at and step.event == LOST:
             raise ServerError(f"the answer to {name[:60]} was lost", "run it again")
         return result
@@ -268,6 +277,11 @@ def check_end(world: World) -> None:
         return
     assert state.published
     expect("the log", state.published.landing, last)
+    visible = 0
+    for event in Ledger(FakeHdfs(None)).events():
+        if event.action == ledger.PUBLISHED and event.landing < visible:
+            raise Violation(f"release {event.release} shows landing {event.landing} after {visible}")
+        visible = event.landing if event.action in (ledger.PUBLISHED, ledger.ROLLED_BACK) else visible
     expect("ops.published", world.metastore.pointer("ops.published"), (state.published.release, last))
     seen = landings.current(FakeHdfs(None))
     expect("the newest landing", seen.last, last)
@@ -294,14 +308,63 @@ def run(history: Sequence[Step], world: World | None = None) -> World:
                     effect()
                 check_readers(world)
             world.late = []
-        world.running.append(Process(Step("build")))
-        for _ in range(2):
-            with contextlib.suppress(WarehouseError if not world.landed else BusyError):
-                build.build(HOMES[0], silent)
+        finish(world)
+    return world
+
+
+def finish(world: World) -> None:
+    """Build, and compare with the plain model."""
+    world.running.append(Process(Step("build")))
+    if world.landed:
+        build.build(HOMES[0], silent)
         check_readers(world)
         check_end(world)
-        world.running.pop()
-    return world
+    world.running.pop()
+
+
+@dataclass
+class Reached:
+    """A state, one history that leads to it, and how many do."""
+
+    world: World
+    history: list[Step]
+    count: int
+
+
+def stopped(reached: Reached, command: str) -> Iterator[Reached]:
+    """The states in which a command leaves this one, killed before any of its calls or not at all.
+
+    Between two changes it is the same state wherever the command is killed, so each is counted that often.
+    """
+    world = reached.world.copy()
+    FakeHdfs.world = FakeHive.world = world
+    states = [(reached.world, 0)]
+    world.record = lambda changed, calls: states.append((changed.copy(), calls))
+    try:
+        calls = world.run(Step(command))
+    except Exception as error:
+        raise Failed([*reached.history, Step(command)]) from error
+    ends = [calls for _, calls in states[1:]] + [calls + 1]
+    for (state, begin), end in zip(states, ends, strict=True):
+        yield Reached(state, [*reached.history, Step(command, 0, begin, KILLED)], reached.count * (end - begin))
+
+
+class Failed(AssertionError):
+    """A history that fails, as Python that runs it again."""
+
+    def __init__(self, history: Sequence[Step]) -> None:
+        self.history = list(history)
+        super().__init__(f"run([\n    {(chr(10) + '    ').join(f'{step},' for step in history)}\n])")
+
+
+def merged(states: Iterable[Reached]) -> list[Reached]:
+    """Each state once, with the histories that lead to it counted together."""
+    found: dict[int, Reached] = {}
+    for reached in states:
+        same = found.setdefault(reached.world.fingerprint(), reached)
+        if same is not reached:
+            same.count += reached.count
+    return list(found.values())
 
 
 def shrunk(history: Sequence[Step], fails: Callable[[Sequence[Step]], bool]) -> list[Step]:
@@ -483,9 +546,17 @@ def _repair(world: World, settings: Any) -> None:
     after_switch(world)
 
 
+def within(step: Step) -> Iterator[Step]:
+    """A step and those inside it."""
+    yield step
+    if step.inner:
+        yield from within(step.inner)
+
+
 def after_switch(world: World) -> None:
     """A command that ended well while no other was at work leaves readers what the log says."""
-    if len(world.running) == 1 and not world.running[0].step.inner and "ops.published" in world.metastore.views:
+    is_whole = len(world.running) == 1 and not any(step.event in (KILLED, LOST, LATE) for step in within(world.running[0].step))
+    if is_whole and "ops.published" in world.metastore.views:
         event = Ledger(FakeHdfs(None)).state().published
         pointer = world.metastore.pointer("ops.published")
         expect("ops.published", pointer, (event.release, event.landing) if event else (0, 0))
@@ -567,3 +638,88 @@ def patches() -> Iterator[Any]:
     yield mock.patch("etl.store.contract.newest", lambda: files_by_table()["raw.assessments_v1"])
     yield mock.patch.object(land, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")
     yield mock.patch.object(clean, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")
+
+
+def after(commands: str) -> Reached:
+    """The state behind commands that nothing happened to, such as "land build"."""
+    history = [Step(command) for command in commands.split()]
+    world = World()
+    FakeHdfs.world = FakeHive.world = world
+    with simulated():
+        for step in history:
+            world.run(step)
+    return Reached(world, history, 1)
+
+
+def check(reached: Reached, steps: Sequence[Step]) -> None:
+    """Run steps from a state, and a last build; raises Failed with the whole history."""
+    try:
+        run(steps, reached.world)
+    except Exception as error:
+        raise Failed([*reached.history, *steps]) from error
+
+
+def check_stops(reached: Reached, depth: int) -> int:
+    """All histories of so many commands, each killed before any of its calls or not at all; how many these are."""
+    level, count, done = [reached], 0, set()
+    with simulated():
+        for _ in range(depth - 1):
+            level = merged(end for start in level for command in COMMANDS for end in stopped(start, command))
+        for end in (end for start in level for command in COMMANDS for end in stopped(start, command)):
+            count += end.count
+            fingerprint = end.world.fingerprint()
+            if fingerprint in done:
+                continue
+            done.add(fingerprint)
+            world = end.world.copy()
+            FakeHdfs.world = FakeHive.world = world
+            try:
+                finish(world)
+            except Exception as error:
+                raise Failed(end.history) from error
+    return count
+
+
+def calls_of(reached: Reached) -> dict[str, int]:
+    """The calls that each command makes from a state."""
+    calls = {}
+    with simulated():
+        for command in COMMANDS:
+            world = reached.world.copy()
+            FakeHdfs.world = FakeHive.world = world
+            calls[command] = world.run(Step(command))
+    return calls
+
+
+def check_pairs(reached: Reached) -> int:
+    """All histories of a command that stands still before any of its calls while another machine runs one."""
+    count = 0
+    with simulated():
+        for outer, calls in calls_of(reached).items():
+            for inner in COMMANDS:
+                for at in range(calls):
+                    check(reached, [Step(outer, 0, at, MEANWHILE, Step(inner, 1))])
+                    count += 1
+    return count
+
+
+def check_random(starts: Sequence[Reached], count: int, seed: int = 0) -> int:
+    """So many histories by chance: kills, lost answers, statements that go on, commands inside commands inside them."""
+    calls: dict[str, int] = {}
+    for start in starts:
+        for command, number in calls_of(start).items():
+            calls[command] = max(calls.get(command, 0), number)
+    with simulated():
+        for number in range(seed, seed + count):
+            chance = random.Random(number)
+            check(chance.choice(starts), [drawn(chance, calls) for _ in range(chance.randint(1, 4))])
+    return count
+
+
+def fails(history: Sequence[Step]) -> bool:
+    """Whether a history fails."""
+    try:
+        run(history)
+    except Exception:
+        return True
+    return False

@@ -218,6 +218,8 @@ class FakeHive:
         if kind == "read":
             self.world.before_call("query")
             return Result([], operation(self.world))
+        if kind == "insert":  # what is overwritten is gone before the new rows are there
+            self.world.change("OVERWRITE", lambda: overwrite(self.world, statement))
         return Result([], self.world.change(statement, lambda: operation(self.world)))
 
     def tables(self, database: str) -> list[str]:
@@ -447,6 +449,20 @@ def _insert(text: str) -> Operation:
     return _compute(mart[1], text)
 
 
+@cache
+def _target(statement: str) -> tuple[str, str]:
+    match = re.search(r"INSERT OVERWRITE TABLE ([\w.]+)\s+PARTITION \(([^)]*)\)", statement)
+    assert match, statement
+    return match[1], match[2].replace(", ", "/").replace(" ", "")
+
+
+def overwrite(world: Any, statement: str) -> None:
+    """Remove what INSERT OVERWRITE replaces."""
+    table, partition = _target(statement)
+    if "=" in partition:
+        world.files.pop(*_table(world, table)[0], *partition.split("/"))
+
+
 STATEMENTS: list[tuple[str, str, Callable[..., Operation]]] = [
     (r"SELECT metastore\.objects", "read", _read_metastore),
     (r"SELECT .*FROM ops\.candidate", "read", _read_candidate),
@@ -461,5 +477,5 @@ STATEMENTS: list[tuple[str, str, Callable[..., Operation]]] = [
     (r"ALTER TABLE ([\w.]+) DROP IF EXISTS (.*)", "change", _drop_partitions),
     (r"DROP TABLE IF EXISTS ([\w.]+)$", "change", _drop_table),
     (r"DROP VIEW IF EXISTS ([\w.]+)$", "change", _drop_view),
-    (r"((?:WITH|INSERT)\b.*)", "change", _insert),
+    (r"((?:WITH|INSERT)\b.*)", "insert", _insert),
 ]

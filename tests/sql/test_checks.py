@@ -328,7 +328,7 @@ FAULTS = [
     Fault(HARD + "adds_up", "a lost question", drop("marts.questions")),
     Fault(HARD + "adds_up", "a question twice", add("marts.questions", shown_count=0, correct_count=0)),
     Fault(HARD + "computed", "another share", update("marts.questions", correct_share=0.5)),
-    Fault(HARD + "computed", "no first rank", lambda tables: [row.update(difficulty_rank=5) for row in tables["marts.questions"] if row["difficulty_rank"] == 1]),
+    Fault(HARD + "computed", "no first rank", lambda tables: [row.update(difficulty_rank=5) for row in tables["marts.questions"] if row["difficulty_rank"] == 1], 2),
     Fault(HARD + "computed", "the easiest is the hardest", lambda tables: [row.update(difficulty_rank=5 - row["difficulty_rank"]) for row in tables["marts.questions"]]),
     Fault(HOURS + "adds_up", "another hour", update("marts.daily_activity", started_hour=11), 2),
     Fault(HOURS + "adds_up", "another count", update("marts.daily_activity", unanswered_count=3)),

@@ -9,7 +9,6 @@ import itertools
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,9 +30,7 @@ from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
-from etl.store import landings
 from etl.store.ledger import Ledger
-from etl.validate import validate
 from stack import processes, servers
 from stack.layout import Layout
 
@@ -323,37 +320,3 @@ def test_a_server_restarted_in_the_middle_of_a_query_ends_it_with_a_line(setting
     assert command.returncode == 1 and re.search(r"spark at 127\.0\.0\.1:\d+ went away", said), said
     assert start(settings, "query", "SELECT COUNT(*) FROM flat.attempts").wait(100) == 0
     case("Server restarted in the middle of a query", "Spark killed and started", "told in one line with its address")
-
-
-def test_a_foreign_and_a_lost_file_are_told(
-    settings: Settings, case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(validate, "EXPECTATIONS", tmp_path)  # just the suite that looks at files
-    shutil.copytree(PROJECT / "expectations/0_ops", tmp_path / "0_ops")
-    hdfs = Hdfs(settings)
-    published = Ledger(hdfs).published()
-    assert published
-    built = Ledger(hdfs).tables(published.build_id)["marts.exams_v1"].files[0]["path"]
-    first = landings.current(hdfs).folders[0]
-    landed = f"{first.path}/" + next(path for path, _ in hdfs.files(*first.path.split("/")) if ".gz" in path)
-
-    def told() -> str:
-        validated = validate.validate(settings, print)
-        assert not validated.is_good
-        return validated.worst
-
-    for path in (built, landed):
-        whole = tuple(path.split("/"))
-        foreign, aside = (*whole[:-1], f"copied_by_hand.{whole[-1]}"), ("aside",)
-        try:
-            hdfs.filesystem.pipe_file(hdfs.path(*foreign), hdfs.filesystem.cat_file(hdfs.path(*whole)))
-            assert "/".join(foreign) in told()
-            hdfs.remove(*foreign)
-            assert hdfs.rename_new(whole, aside)
-            assert path in told()
-        finally:
-            hdfs.remove(*foreign)
-            hdfs.rename_new(aside, whole)
-    assert validate.validate(settings, print).is_good
-    case("Foreign file in a folder of a table or a landing", "validated", "told with its path, critical", 2)
-    case("File of a published table or a landing lost", "validated", "told with its path, critical", 2)

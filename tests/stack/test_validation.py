@@ -1,9 +1,10 @@
-"""The pages of a validation, in a browser."""
+"""A validation on the real servers: few statements, tampered files, two at once; its pages in a browser."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,14 @@ from browsing import dead_links, faults, opened
 from commands import Run
 from pictures import take
 from playwright.sync_api import Browser
+from reliability import Case
 
+from etl.servers.hdfs import Hdfs
+from etl.servers.hive import Hive, Result
 from etl.settings import Settings
 from etl.validate import data_docs
+from etl.validate.suites import load
+from etl.validate.validate import published, validate
 
 
 def firsts(pages: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
@@ -43,3 +49,56 @@ def test_the_pages_of_the_stack_open_without_a_fault(
             assert not is_first or faults(page) == [], path
     if request.config.getoption("--write-docs"):
         take(browser, settings.reports / "validation.html", "validation")
+
+
+@pytest.mark.usefixtures("built")
+def test_a_validation_sends_few_statements(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 40 for all suites, and one for the history of their results."""
+    sent: list[str] = []
+    query = Hive.query
+
+    def counting(self: Hive, statement: str) -> Result:
+        sent.append(statement)
+        return query(self, statement)
+
+    monkeypatch.setattr(Hive, "query", counting)
+    validated = validate(settings, print, published(settings))
+    assert validated.failed == []
+    assert len(validated.rows) == sum(len(suite.expectations) for suite in load(published(settings), "r1"))
+    assert len([statement for statement in sent if "ops.expectation_results" not in statement]) <= 40
+
+
+@pytest.mark.usefixtures("built")
+def test_two_validations_at_once_do_not_mix_what_they_recorded(settings: Settings) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: validate(settings, print, published(settings)), range(2)))
+    assert [validated.failed for validated in both] == [[], []]
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("built")
+def test_a_foreign_a_lost_and_a_changed_file_are_named(settings: Settings, case: Case) -> None:
+    hdfs = Hdfs(settings)
+    paths = [str(file["path"]) for file in published(settings).recorded]
+    for kind in ("landings/", "flat/", "marts/"):
+        path = next(path for path in paths if path.startswith(kind))
+        place = tuple(path.split("/"))
+        foreign, aside = (*place[:-1], f"copied_by_hand.{place[-1]}"), ("aside",)
+
+        def worst() -> str:
+            validated = validate(settings, print, published(settings))
+            assert not validated.is_good
+            return " ".join(row["observed"] for row in validated.failed)
+
+        try:
+            hdfs.filesystem.pipe_file(hdfs.path(*foreign), hdfs.filesystem.cat_file(hdfs.path(*place)))
+            assert "/".join(foreign) in worst()
+            hdfs.remove(*foreign)
+            assert hdfs.rename_new(place, aside)
+            assert path in worst()
+        finally:
+            hdfs.remove(*foreign)
+            hdfs.rename_new(aside, place)
+    assert validate(settings, print, published(settings)).is_good
+    case("Foreign file in a folder of a table or a landing", "validated", "reported with its path, critical", 3)
+    case("File of a published table or a landing lost", "validated", "reported with its path, critical", 3)
