@@ -22,12 +22,6 @@ from etl.store.ledger import Ledger
 NEW = PROJECT / "docs/adding_a_table.md"
 
 
-def block(language: str) -> str:
-    """The one block of code of a language on that page."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", NEW.read_text(encoding="utf-8"), re.DOTALL)
-    return str(found)
-
-
 def typed() -> list[tuple[str, str]]:
     """(command, what it prints) of the page's console blocks."""
     blocks = "".join(re.findall(r"```console\n(.*?)```", NEW.read_text(encoding="utf-8"), re.DOTALL))
