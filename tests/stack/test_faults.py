@@ -1,4 +1,4 @@
-"""Kills at random points, and servers that fail: nothing lost, nothing doubled, nothing half-published.
+"""Kills at random points, and servers that fail: nothing lost, nothing duplicated, nothing half-published.
 
 Everything is killed by SIGKILL: the loader, the build, and each server. The random points come from a seed.
 """
@@ -111,7 +111,7 @@ def test_no_kill_loses_or_doubles_a_message(
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
     for victim, times in Counter(victims).items():
-        case(f"SIGKILL of the {victim}", "at a random moment of a landing", "0 lost, 0 doubled, tables right", times)
+        case(f"SIGKILL of the {victim}", "at a random moment of a landing", "0 lost, 0 duplicated, tables right", times)
 
 
 class Reader(threading.Thread):
@@ -306,7 +306,7 @@ def test_a_server_that_fails_is_named_and_nothing_advances_and_the_next_run_repa
     assert (visible, ledger.decisions()) == ([name for name in before[0] if not name.startswith(".")], before[1])
     assert_each_message_is_landed_once(settings, run)
     assert start(settings, "build", suites=suites).wait(400) == 0
-    case(fault, "landed and built", "told in one line, nothing advanced; the next run repaired it")
+    case(fault, "landed and built", "reported in one line, nothing advanced; the next run repaired it")
 
 
 def test_a_server_restarted_in_the_middle_of_a_query_ends_it_with_a_line(settings: Settings, case: Case) -> None:
@@ -319,4 +319,4 @@ def test_a_server_restarted_in_the_middle_of_a_query_ends_it_with_a_line(setting
     _, said = command.communicate(timeout=100)
     assert command.returncode == 1 and re.search(r"spark at 127\.0\.0\.1:\d+ went away", said), said
     assert start(settings, "query", "SELECT COUNT(*) FROM flat.attempts").wait(100) == 0
-    case("Server restarted in the middle of a query", "Spark killed and started", "told in one line with its address")
+    case("Server restarted in the middle of a query", "Spark killed and started", "reported in one line with its address")

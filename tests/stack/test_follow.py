@@ -73,7 +73,7 @@ def test_a_killed_one_leaves_nothing_that_the_next_run_does_not_mend(
     quick_build()
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
-    case("`land --follow` killed", "landed and built again", "0 lost, 0 doubled, tables right")
+    case("`land --follow` killed", "landed and built again", "0 lost, 0 duplicated, tables right")
 
 
 # Without servers
