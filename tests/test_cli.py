@@ -77,7 +77,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "generate --seed x": ("--seed", "--help"),
     "query": ("SQL", "./warehouse query"),
     "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
-    "query --format csv --json 'SELECT 1'": ("--json", "give one of both"),
+    "query --format csv --json 'SELECT 1'": ("--json", "give one of them"),
     "rejected 0:1 --json": ("byte for byte", "leave out --json or the place"),
     "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
     "query -f missing.sql": ("missing.sql", "name a SQL file"),

@@ -40,7 +40,7 @@ def build(
     """Build what is due, validate it and publish it; None where nothing is due. `watch` as for Hive.
 
     `is_brief` runs critical expectations only. Raises WarehouseError when another build is running or nothing was
-    landed yet, ExpectationError when a critical expectation fails: then readers see what they saw before.
+    landed yet, ExpectationError when a critical expectation fails: then readers keep the previous release.
     """
     from etl.validate.run_suite import preload
     from etl.validate.scope import Scope
@@ -88,7 +88,7 @@ def build(
         if not validated.is_good:
             raise ExpectationError(
                 f"release {release} is not published, critical expectations failed: {validated.worst}",
-                f"look at {validated.summary}; readers see what they saw before",
+                f"see {validated.summary}; readers keep the previous release",
             )
         finish_switch(schema, hdfs, ledger)
         schema.save()
@@ -159,9 +159,9 @@ def _batches(flat: Sequence[SqlFile], tables: set[str]) -> list[list[SqlFile]]:
 
 
 def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo: Plan) -> None:
-    """Make what the metastore lacks: databases, tables, partitions, views, and the pointer to the published release.
+    """Create what the metastore lacks: databases, tables, partitions, views, and the pointer to the published release.
 
-    Sends nothing but what changed since a command last did so.
+    Sends only what changed since the last command.
     """
     schema.ops()
     raw(settings, schema, hdfs, todo.seen)
@@ -173,14 +173,14 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
 
 
 def raw(settings: Settings, schema: Schema, hdfs: Hdfs, seen: FolderSet) -> None:
-    """Make the raw tables have these folders."""
+    """Register these folders in the raw tables."""
     schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
 
 
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
-    """Make readers see what the log says they see; who was killed between the two is followed by the next build.
+    """Make readers see what the log says; if a command dies between the two, the next one does this for it.
 
-    Another machine may publish or compact meanwhile, so it ends when HDFS still says what was switched to.
+    Another machine may publish or compact meanwhile, so it repeats until HDFS says what it switched to.
     """
     while True:
         state = ledger.state()

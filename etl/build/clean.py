@@ -1,4 +1,4 @@
-"""Removes what nobody needs any more: marts of old releases, merged landings, and what killed commands left behind.
+"""Removes what is no longer needed: marts of old releases, merged landings, and what killed commands left behind.
 
 What is published and the release before stay, and so do the folders that counted before the last compaction, for
 queries that still read them. Only folders that the warehouse named itself are touched.
@@ -26,7 +26,7 @@ from etl.store.ledger import Ledger, State
 from etl.store.schema import Schema
 
 AT_ONCE = 100  # partitions that one statement drops
-DEAD_SECONDS = 86_400  # since the last change in a draft of another home, before it counts as left behind
+DEAD_SECONDS = 86_400  # without a change in a draft of another home, before it counts as left behind
 RUNS = 50  # validations whose rows the ops tables keep
 NAMES = {
     "release": re.compile(r"release=(\d+)"),
@@ -39,7 +39,7 @@ Place = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Leftover:
-    """A folder or file to be removed: its path from warehouse_root on, its length, and why nobody needs it."""
+    """A folder or file to be removed: its path from warehouse_root on, its length, and why it is no longer needed."""
 
     path: str
     bytes: int

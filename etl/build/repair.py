@@ -1,4 +1,4 @@
-"""Makes the metastore again from HDFS and the SQL files, and says what it lacked."""
+"""Recreates the metastore from HDFS and the SQL files, and lists what was missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etl.store.schema import RAW, Schema, newest_versions
 
 
 def repair(settings: Settings) -> list[str]:
-    """Make every database, table, partition, view and pointer again; what was missing, in words.
+    """Recreate every database, table, partition, view and pointer; returns what was missing, in words.
 
     Raises BusyError when a build or a loader is running here.
     """

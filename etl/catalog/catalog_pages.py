@@ -23,7 +23,7 @@ from etl.pages.write import write
 from etl.settings import Settings
 
 FOLDER = "catalog"
-MOST = 4  # sources that stand open in a cell
+MOST = 4  # sources that a cell shows open
 STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
 
 
@@ -97,7 +97,7 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
 
 
 def _own(settings: Settings, described: Catalog, table: Table) -> dict[str, Any]:
-    """What only the page of this table says."""
+    """The content that only the page of this table has."""
     name, lineage = table.file.table, described.lineage
     traces = lineage.traces[name]
     question = f"report.html#{table.file.name.partition('.')[2]}"
@@ -137,7 +137,7 @@ def _written_at(path: Path) -> datetime.datetime | None:
 
 
 def _names(described: Catalog) -> dict[str, str]:
-    """What pages call each table: as readers do, and an older version by its own name."""
+    """The name of each table on pages: the readers', or an older version's own."""
     return {
         table.file.table: table.file.name
         if described.lineage.names[table.file.name] == table.file.table

@@ -1,6 +1,6 @@
 """What each column of one query is computed from: columns of tables, fields of structs in them, rows, parameters.
 
-sqlglot names the table of every column and the scope it stands in; what it does not follow is done here: fields of
+sqlglot resolves the table and the scope of every column; what it does not follow is done here: fields of
 structs, elements of exploded arrays, rows that are only counted, and STACK. What filters or joins rows is no source.
 """
 
@@ -22,7 +22,7 @@ ELEMENT = "[]"
 
 @dataclass(frozen=True, order=True)
 class Source:
-    """A column of a table, or a field in it: raw.assessments_v1, payload.sequences.id. No path stands for the rows."""
+    """A column of a table, or a field in it: raw.assessments_v1, payload.sequences.id. No path means the rows."""
 
     table: str
     path: str
@@ -99,7 +99,7 @@ class _Tracer:
 
     @property
     def trace(self) -> Trace:
-        """What was found."""
+        """The sources and parameters collected so far."""
         return Trace(tuple(sorted(self._sources)), tuple(sorted(self._parameters)))
 
     def output(self, scope: Scope, place: int, fields: tuple[str, ...]) -> None:
@@ -167,7 +167,7 @@ def _query(scope: Scope) -> exp.Query:
 
 
 def _climbed(column: exp.Column) -> tuple[exp.Expr, tuple[str, ...]]:
-    """What takes a field of the column, as far as fields go, and these fields."""
+    """The outermost expression that only dereferences this column, and the fields that it takes."""
     top: exp.Expr = column
     fields: list[str] = []
     while isinstance(top.parent, exp.Dot | exp.Bracket | exp.Paren) and top.arg_key == "this":

@@ -1,6 +1,6 @@
-"""What the servers say of the tables: the metastore which there are, the engine rows and nulls, HDFS the files.
+"""Facts about the tables: names from the metastore, rows and nulls from the engine, files from HDFS.
 
-The engine is asked one statement per table, about the rows that readers see; nothing is changed.
+The engine runs one statement per table, on the rows that readers see; nothing is changed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies on HDFS: the published release, its tables, and the bytes of each file of a table."""
+    """What HDFS holds: the published release, its tables, and the bytes of each file of a table."""
 
     published: Event | None = None
     built: Mapping[str, Built] = field(default_factory=dict)
@@ -53,13 +53,13 @@ class Counted:
     fault: str = ""
 
     def null_share(self, column: str) -> float | None:
-        """The share of rows without a value; None where there are no rows, or nobody counted."""
+        """The share of rows without a value; None where there are no rows, or no count."""
         return self.nulls[column] / self.rows if self.rows and column in self.nulls else None
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the engine and the metastore say; `names` are all tables and views there, None where nobody answered."""
+    """What the engine and the metastore say; `names` are all tables and views there, None where no server answered."""
 
     names: frozenset[str] | None = None
     counted: Mapping[str, Counted] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
 def answers(settings: Settings, files: Sequence[SqlFile], published: Event | None) -> Answers:
     """Ask for the names, for rows and nulls of every table, and for the newest validation of the published release.
 
-    Raises ServerError where nobody answers; a statement that fails is the fault of its table alone.
+    Raises ServerError where no server answers; a statement that fails affects its table alone.
     """
     databases = sorted({file.name.partition(".")[0] for file in files})
     with Hive(settings) as hive:

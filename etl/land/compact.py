@@ -1,7 +1,7 @@
-"""Puts landings that are small and neighbours together in one folder, of which readers notice nothing.
+"""Merges small neighboring landings into one folder; readers see the same rows.
 
-The files of a landing are gzipped lines, and such files put one behind another are one again: no line is looked at.
-What is put together stays where it is until `clean`, for the queries that are reading it.
+The files of a landing are gzipped lines, and such files can be concatenated: no line is parsed.
+The merged landings stay where they are until `clean`, for queries that still read them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
         rows = [{"last_landing": run[-1].last, "folder": folder} for run, folder in zip(merged, folders, strict=True)]
         hdfs.put_rows(rows, *staging, landings.LIST)
         if not hdfs.rename_new(staging, target):
-            raise WarehouseError(f"another compaction became number {number} first", "run it again")
+            raise WarehouseError(f"another compaction took number {number} first", "run it again")
     count = sum(map(len, joined))
     say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
     return number

@@ -42,7 +42,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of an answer: the header's own words, or a value put in."""
+    """A piece of an answer: the header's own words, or a substituted value."""
 
     text: str
     is_value: bool
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Term:
-    """A value under the name of its column, as it stands on the first page."""
+    """A value under the name of its column, as the first page shows it."""
 
     column: str
     value: Any

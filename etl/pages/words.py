@@ -10,7 +10,7 @@ from typing import Any
 
 DASH = "\N{EN DASH}"
 SHORT = 12
-# What XML cannot hold, and what nobody could see: shown as the pictures that Unicode has for them.
+# Characters that XML cannot hold or that are invisible: replaced by Unicode's pictures for them.
 UNSEEN = {code: 0x2400 + code for code in range(32)} | {127: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]")
 LINKS = re.compile(r"(?<=[a-z])(:)(?=//)|(?<=www)(\.)|(@)", re.IGNORECASE)

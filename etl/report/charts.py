@@ -1,4 +1,4 @@
-"""The chart that a report's header asks for, as SVG.
+"""The chart of a report's Chart header, as SVG.
 
 Chart: bar x=messages y=exam_name [color=result]     horizontal bars, in the order of the rows
 Chart: column x=started_date y=attempts [color=...]  vertical bars
@@ -39,7 +39,7 @@ UNNAMED = ("axis", "legend", "title", "line mark", "text mark", "group mark cont
 
 @dataclass(frozen=True)
 class Chart:
-    """What a report's Chart header asks for: a kind, and the columns it draws."""
+    """A report's Chart header: a kind, and the columns it draws."""
 
     kind: str
     x: str = ""
@@ -52,7 +52,7 @@ class Chart:
         """Read the header's value; `where` is the file that an error names."""
         kind, *pairs = text.split() or ["none"]
         if kind not in NEEDED:
-            raise UsageError(f"{where} asks for a chart of kind {kind!r}", f"use one of {', '.join(NEEDED)}")
+            raise UsageError(f"{where} has a chart of kind {kind!r}", f"use one of {', '.join(NEEDED)}")
         channels = dict(pair.partition("=")[::2] for pair in pairs)
         allowed = (
             {*NEEDED[kind], "mean" if kind == "line" and "mean" in channels else "color"} if NEEDED[kind] else set()
@@ -100,7 +100,7 @@ def draw(
     for name in (measure, "mean"):
         if any(isinstance(record.get(name), str) for record in records):
             text = f"{where} measures by {chart.channels[name]}, which is not a number"
-            raise UsageError(text, "mend its Chart line")
+            raise UsageError(text, "correct its Chart line")
     if all(record[measure] is None for record in records):
         return None
     name = f"{title} A {chart.kind} chart of {label(chart.channels[measure])}, {len(records):,} values."

@@ -1,6 +1,6 @@
 """The report as a Jupyter notebook, written from its answers: no kernel runs, and nothing is queried again.
 
-Its cells answer the same questions by the same modules, so that whoever runs them can go on from there:
+Its cells answer the same questions by the same modules, so that a reader can continue from there:
 
     answer, chart, headline = questions.answer("headline")  # a sentence, a picture or None, a pandas DataFrame
 """
@@ -28,9 +28,9 @@ INTRODUCTION = """\
 The answers of the report. Every table below is a pandas `DataFrame` under the name of its question. Charts show once
 the notebook is trusted or has been run.
 
-To go on from here, open this file in Jupyter with the Python of the project's `.venv` as its kernel
+To continue from here, open this file in Jupyter with the Python of the project's `.venv` as its kernel
 (`.venv/bin/pip install ipykernel`, once). It queries the servers of the settings, as `./warehouse query` does."""
-# The project is found from where the notebook lies, which is somewhere in it unless the setting `home` says otherwise.
+# The notebook searches its parent folders for the project, where it is unless the setting `home` says otherwise.
 START = """\
 import sys
 from pathlib import Path

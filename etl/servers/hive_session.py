@@ -1,6 +1,6 @@
 """A PyHive connection made from the settings: TLS, login, calls that end in time, statements that can be cancelled.
 
-PyHive alone waits for ever and has no TLS on the binary transport. Here a socket of ours carries its protocol.
+PyHive alone waits forever and has no TLS on the binary transport. Here a socket of our own carries its protocol.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from thrift.transport.TTransport import TBufferedTransport, TTransportBase
 from etl.errors import UsageError
 from etl.settings import Settings
 
-# Pinned for every session, so that both engines and every user's defaults give the same rows. Variables are put in
-# here, checked (etl/sqlfile.py): a server would put in its own environment for `${env:...}`.
+# Set in every session, so that both engines give the same rows whatever a user's defaults are. The client substitutes
+# variables (etl/sqlfile.py): a server would replace `${env:...}` by its own environment.
 SESSION = {
     "spark": {
         "spark.sql.session.timeZone": "UTC",
@@ -56,9 +56,9 @@ SESSION = {
 }
 WORKING = (TOperationState.INITIALIZED_STATE, TOperationState.PENDING_STATE, TOperationState.RUNNING_STATE)
 SLOWEST_POLL = 0.2
-CANCEL_SECONDS = 5.0  # to hear of it; the server goes on cancelling without a listener
+CANCEL_SECONDS = 5.0  # to wait for the answer; the server continues to cancel without a listener
 
-Watch = Callable[[float, "float | None"], None]  # seconds so far, the share that is done where the server tells
+Watch = Callable[[float, "float | None"], None]  # seconds so far, the share that is done where the server reports it
 
 logging.getLogger("thrift").setLevel(logging.CRITICAL)  # what fails is raised, not also logged
 
@@ -82,10 +82,10 @@ class Socket(TSocket):  # type: ignore[misc]
 
 
 class Sasl(PureSASLClient):  # type: ignore[misc]
-    """SASL as thrift_sasl asks for it. PyHive's own takes wrap for unwrap, which only `auth` does not notice."""
+    """SASL in the form that thrift_sasl calls. PyHive confuses wrap and unwrap, which only `auth` tolerates."""
 
     def start(self, mechanism: str) -> tuple[bool, str, bytes | None]:
-        """Begin; what goes wrong, such as a ticket that is missing, is told by `getError`."""
+        """Begin; `getError` reports what went wrong, such as a missing ticket."""
         try:
             started: tuple[bool, str, bytes | None] = super().start(mechanism)
         except Exception as error:  # kerberos.GSSError: its module may not be there

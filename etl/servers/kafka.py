@@ -1,4 +1,4 @@
-"""What the broker says of a topic: its id, its partitions and the offsets it holds."""
+"""Describes a topic as the broker holds it: its id, its partitions and offsets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Topic:
 
 
 def describe(settings: Settings) -> Topic:
-    """Ask the broker about the topic of the settings.
+    """Describe the topic of the settings.
 
     Raises ServerError when no broker answers or there is no such topic.
     """

@@ -61,7 +61,7 @@ def _opened(settings: Settings, identity: str) -> SparkSession:
     try:
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=10).close()
-        # As a header of each call: for a token of its own PySpark wants TLS, or a server that is called localhost.
+        # As a header of each call: for its own token setting PySpark requires TLS, or a server named localhost.
         token = (token := settings.token()) and f"authorization=Bearer%20{token}"
         options = ";".join(filter(None, (options, token, f"session_id={identity}")))
         spark = SparkSession.builder.remote(f"sc://{address}/;{options}").getOrCreate()
@@ -78,7 +78,7 @@ def _opened(settings: Settings, identity: str) -> SparkSession:
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, of Spark's many lines: the last that names an error of Python, else the first that says much.
+    """The cause among Spark's many lines: the last that names a Python error, else the first that is informative.
 
     Where a task failed to write, HDFS's own words are the last cause of the server's trace.
     """

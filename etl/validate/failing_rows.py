@@ -19,7 +19,7 @@ from etl.servers.hive import Query, Result
 from etl.validate.suites import QUERY, Suite
 
 HIDDEN = "(not shown)"
-MOST = 100_000  # rows that are fetched: more would help nobody, and fill memory and disk
+MOST = 100_000  # rows that are fetched: more would only fill memory and disk
 NAMED = 5  # values that the result of an expectation names
 SHOWN = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{24}"

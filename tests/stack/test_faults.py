@@ -201,7 +201,7 @@ def test_two_loaders_at_once_one_wins_and_the_other_says_so_within_five_seconds(
     loser = next(command for command in commands if command.poll() is not None)
     took = time.monotonic() - began
     (winner,) = [command for command in commands if command is not loser]
-    assert "another land is at work here" in loser.communicate()[1] and loser.returncode == 1
+    assert "another land is running here" in loser.communicate()[1] and loser.returncode == 1
     assert ended(winner, "")
     assert_each_message_is_landed_once(settings, run)
     case("Two loaders at once", "started together", "one lands; the other ends with a message within 5 s")
