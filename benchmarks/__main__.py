@@ -46,14 +46,14 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     if len(given.repeats) == 1:
         given.repeats *= len(given.attempts)
     if len(given.repeats) != len(given.attempts) or min(given.repeats + given.attempts) < 1:
-        parser.error("--repeats wants one number, or one per size; sizes and repeats begin at 1")
+        parser.error("--repeats takes one number, or one per size; sizes and repeats begin at 1")
     if "ours" not in given.only:
         given.only = [name for name in given.only if name not in BEHIND]
     return given
 
 
 def main() -> None:
-    """Measure, save, print; where asked, write the page."""
+    """Measure, save, print; with --write-docs also write the page."""
     given = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("benchmarks: ended"))  # so that the servers end, too
     try:

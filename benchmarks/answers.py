@@ -25,7 +25,7 @@ def commands(stack: Stack, size: Size) -> None:
 
 
 def marts(stack: Stack, size: Size) -> None:
-    """Each mart asked on each engine, warm, in one session; the seconds are those of the statement alone."""
+    """Each mart queried on each engine, warm, in one session; the seconds are those of the statement alone."""
     for engine in ENGINE_SERVERS:
         with Hive(stack.settings.model_copy(update={"engine": engine})) as hive:
             for name, statement in MARTS.items():

@@ -51,7 +51,7 @@ class Measured:
 
 @dataclass
 class Sampler:
-    """Looks at processes and all their children until it is ended; `servers` are at work before the command is."""
+    """Samples processes and all their children until it is ended; `servers` run before the command does."""
 
     roots: list[int]
     servers: list[int] = field(default_factory=list)
@@ -82,7 +82,7 @@ def sample(roots: Iterable[int], servers: Iterable[int] = ()) -> Memory:
 
 
 def children(top: psutil.Process) -> dict[int, list[psutil.Process]]:
-    """All descendants of a process by their parent: one look at the table of processes."""
+    """All descendants of a process by their parent: read from the table of processes once."""
     below: dict[int, list[psutil.Process]] = {}
     for child in top.children(recursive=True):
         try:

@@ -67,7 +67,7 @@ class Stack:
         return options[-1].removeprefix("-Xmx") if options else ""
 
     def reset(self) -> None:
-        """Forget all tables and all that was landed; the topic stays, so that the next landing begins anew."""
+        """Forget all tables and all that was landed; the topic stays, so that the next landing begins at offset 0."""
         with Hive(self.settings) as hive:
             for database, *_ in hive.query("SHOW DATABASES").rows:
                 if database not in KEPT:

@@ -256,7 +256,7 @@ def test_repeats_are_one_number_or_one_per_size(capsys: pytest.CaptureFixture[st
     assert command.arguments(["--attempts", "10", "20", "--repeats", "2", "1"]).repeats == [2, 1]
     with pytest.raises(SystemExit):
         command.arguments(["--attempts", "10", "--repeats", "2", "1"])
-    assert "--repeats wants one number" in capsys.readouterr().err
+    assert "--repeats takes one number" in capsys.readouterr().err
 
 
 def test_write_docs_alone_measures_nothing() -> None:

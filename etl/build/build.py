@@ -1,7 +1,7 @@
 """Builds a release: fills the flat folders of new landings, computes the marts, validates and publishes.
 
 A release is built where no reader looks: flat rows of landings that are not published, marts in a partition of their
-own. The views of the database candidate show it, the suites look at these, and one change of ops.published shows it to
+own. The views of the database candidate show it, the suites check these, and one change of ops.published shows it to
 readers.
 """
 

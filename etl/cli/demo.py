@@ -12,9 +12,9 @@ from etl.servers import kafka
 from etl.settings import Settings
 
 NEXT = """
-Ask:      ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
+Query:    ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
 Or:       ./warehouse beeline          (any client of the HiveServer2 protocol works: {hive_server})
-Look at:  {reports}/index.html  (./warehouse docs adds the catalog of all tables)
+Pages:    {reports}/index.html  (./warehouse docs adds the catalog of all tables)
 Or:       ./warehouse serve            (the same pages, on 127.0.0.1)
 Stop:     ./warehouse down
 The data is a SYNTHETIC sample that reproduces published figures. To publish the genuine file instead,

@@ -73,7 +73,7 @@ class Picture:
         return "a chart"
 
 
-Shown = tuple[Sentence, Picture | None, "pandas.DataFrame"]
+CellValues = tuple[Sentence, Picture | None, "pandas.DataFrame"]
 
 
 class Questions:
@@ -85,7 +85,7 @@ class Questions:
         self._query = warehouse.query
         self._files = {short(file): file for file in report.questions()}
 
-    def answer(self, name: str) -> Shown:
+    def answer(self, name: str) -> CellValues:
         """Answer a question by its name: a sentence, its chart if it has one, and all rows.
 
         Raises UsageError for a name that no file has, and what the server raises.
@@ -107,7 +107,7 @@ def frame(result: Result) -> pandas.DataFrame:
     return pandas.DataFrame(result.rows, columns=list(result.columns))
 
 
-def cell_values(answered: Section, result: Result) -> Shown:
+def cell_values(answered: Section, result: Result) -> CellValues:
     """The three values that a cell displays."""
     chart = Picture(alone(answered.chart_svg)) if answered.chart_svg else None
     return Sentence(answered.sentence), chart, frame(result)

@@ -1,6 +1,6 @@
 """Databases, tables, partitions and views in the metastore, which is a cache of HDFS and of the SQL files.
 
-The view ops.metastore holds a hash of the statements that made each object, so that one query tells which of them
+The view ops.metastore holds a hash of the statements that made each object, so that one query finds which of them
 changed. `repair` recreates what the hashes do not show, such as a table that somebody dropped.
 """
 

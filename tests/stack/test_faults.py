@@ -187,7 +187,7 @@ def test_a_reader_never_sees_a_partial_result(
     case(
         "Reader polling during rebuilds with kills", f"{rebuilds} rebuilds, {published} published", "0 partial results"
     )
-    case("Reader polling during rebuilds with kills", "answers looked at", "all whole", reader.answers)
+    case("Reader polling during rebuilds with kills", "answers checked", "all whole", reader.answers)
 
 
 def test_two_loaders_at_once_one_wins_and_the_other_says_so_within_five_seconds(

@@ -56,7 +56,7 @@ def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, suites:
     assert all(line.startswith("landing ") for line in lines[:-1]) and len(lines) >= 3, said
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
-    told = "the step at work ends; exit code 0, tables right"
+    told = "the running step ends; exit code 0, tables right"
     case("`land --follow` stopped by a signal", signal.Signals(number).name, told)
 
 
