@@ -98,7 +98,8 @@ def _where(measurement: dict[str, Any]) -> str:
     note = " **Other work ran on the machine, so these figures are a trial, not a result.**" if is_busy else ""
     return (
         f"Measured {measurement['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
-        f"the load of the machine just before was {machine['load_before']}. {versions}. Seed {measurement['seed']}.{note}"
+        f"the load of the machine just before was {machine['load_before']}. {versions}. "
+        f"Seed {measurement['seed']}.{note}"
     )
 
 

@@ -32,6 +32,7 @@ START_SECONDS = 120
 STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
 TAIL_BYTES = 64 << 10
+LOG_BYTES = 10 << 20  # a longer log is put aside at the next start of its server, in place of the one before
 
 
 def read(settings: Settings) -> dict[str, Any]:
@@ -156,6 +157,8 @@ def _environment(server: Server) -> dict[str, str]:
 
 def _start(layout: Layout, server: Server) -> Process:
     log = layout.folder("logs") / f"{server.name}.log"
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.old"))
     with log.open("ab") as out:
         started = subprocess.Popen(
             server.command,

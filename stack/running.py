@@ -19,7 +19,7 @@ from typing import Any
 from etl.errors import ServerError, UsageError
 from etl.settings import Settings
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ ORDER = {
     "test_readme.py": -4,
     "test_rehearsal.py": -3,
     "test_report_page.py": -2,
-    "test_docs.py": -1,
+    "test_end_to_end.py": -1,
     "test_messages.py": 1,
 }
 LEFT = pytest.StashKey[Counter[str]]()

@@ -28,7 +28,7 @@ DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 def export(settings: Settings, query: str, path: Path, watch: Callable[[int], None]) -> int:
     """Write the rows of a query, or of the table of that name, to a file; the number of rows.
 
-    `watch` is called with the rows written so far. Raises UsageError for another ending or a statement that is no query,
+    `watch` is called with the rows written so far. Raises UsageError for another suffix or a statement without rows,
     WarehouseError where the file cannot be written, and as Hive does; the file is then as it was before.
     """
     writer = WRITERS.get(path.suffix.lower())

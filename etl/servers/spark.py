@@ -82,6 +82,8 @@ def _cause(error: Exception) -> str:
 
     Where a task failed to write, HDFS's own words are the last cause of the server's trace.
     """
+    if details := re.search(r'details = "(.+)"', str(error)):  # of gRPC, such as a token that is missing
+        return details[1][:300]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     if named:

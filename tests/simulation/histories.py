@@ -555,7 +555,9 @@ def within(step: Step) -> Iterator[Step]:
 
 def after_switch(world: World) -> None:
     """A command that ended well while no other was at work leaves readers what the log says."""
-    is_whole = len(world.running) == 1 and not any(step.event in (KILLED, LOST, LATE) for step in within(world.running[0].step))
+    is_whole = len(world.running) == 1 and not any(
+        step.event in (KILLED, LOST, LATE) for step in within(world.running[0].step)
+    )
     if is_whole and "ops.published" in world.metastore.views:
         event = Ledger(FakeHdfs(None)).state().published
         pointer = world.metastore.pointer("ops.published")

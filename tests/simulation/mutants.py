@@ -15,7 +15,6 @@ from etl.build import build, clean
 from etl.store import flat_folders, landings, ledger
 from etl.store.landings import FolderSet
 from etl.store.ledger import Event, Ledger
-from etl.store.schema import Schema
 
 Patches = Callable[[], Iterator[Any]]
 

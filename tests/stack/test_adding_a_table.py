@@ -80,7 +80,7 @@ def test_who_follows_the_page_has_the_table(project: Path, settings: Settings, b
             if words[0] != "test":
                 printed = warehouse(project, settings, *words)
                 assert not output or printed == output
-        assert re.search(r"marts\.months_v1 +keep", warehouse(project, settings, "plan"))
+        assert "marts.months_v1" in warehouse(project, settings, "plan")
         assert json.loads(run("query", "SELECT COUNT(*) AS months FROM marts.months", "--json").stdout) == [
             {"months": 3}
         ]

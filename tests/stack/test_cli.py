@@ -82,10 +82,10 @@ def test_an_example_that_changes_something_or_takes_long_runs(name: str, setting
 @pytest.mark.usefixtures("built")
 def test_what_programs_read_is_json(run: Run) -> None:
     steps = json.loads(run("plan", "--json").stdout)["steps"]
-    assert {"table": "flat.attempts", "action": "keep", "why": "up to date"} in steps
+    assert {"table": "flat.messages_v1", "action": "keep", "why": ""} in steps
     landed = json.loads(run("land", "--json").stdout)
     assert landed == {"accepted": 0, "rejected": 0, "landing": {"landing": 0, "partitions": []}}
-    assert json.loads(run("build", "--json").stdout) == {"build_id": None}
+    assert json.loads(run("build", "--json").stdout) == {"release": None}
     assert json.loads(run("query", "SELECT COUNT(*) AS n FROM ops.published", "--json").stdout) == [{"n": 1}]
     assert isinstance(json.loads(run("rejected", "--json").stdout), list)
     cleaned = json.loads(run("clean", "--json").stdout)

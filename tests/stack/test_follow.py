@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from commands import Run
 from comparing import assert_tables_are_right
 from messages import attempt, publish, text
 from reliability import Case
-from test_faults import QUICK
+from test_faults import start
 
 from etl.servers.hive import Hive
-from etl.settings import PROJECT, Settings
-
-
-def started(settings: Settings, suites: Path) -> subprocess.Popen[str]:
-    """`./warehouse land --follow`, validating by these suites."""
-    environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home), "NO_COLOR": "1", "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-c", QUICK, str(suites), "land", "--follow"]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+from etl.settings import Settings
 
 
 def seen(settings: Settings, name: str, seconds: float = 300) -> bool:
@@ -41,8 +30,8 @@ def seen(settings: Settings, name: str, seconds: float = 300) -> bool:
 
 @pytest.mark.usefixtures("nasty")
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
-def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, suites: Path, case: Case) -> None:
-    command = started(settings, suites)
+def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, case: Case) -> None:
+    command = start(settings, "land", "--follow", is_quick=True)
     try:
         for step in range(2):
             publish(settings, *(text(attempt(f"followed {number} {step}, {one}")) for one in range(3)), b"no json")
@@ -62,9 +51,9 @@ def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, suites:
 
 @pytest.mark.usefixtures("nasty")
 def test_a_killed_one_leaves_nothing_that_the_next_run_does_not_mend(
-    settings: Settings, suites: Path, quick_build: Callable[..., None], run: Run, case: Case
+    settings: Settings, quick_build: Callable[..., None], run: Run, case: Case
 ) -> None:
-    command = started(settings, suites)
+    command = start(settings, "land", "--follow", is_quick=True)
     publish(settings, *(text(attempt(f"followed and killed {one}")) for one in range(3)))
     time.sleep(8)
     command.kill()

@@ -94,10 +94,8 @@ def test_a_rejected_build_leaves_readers_what_they_had_and_can_be_queried(
     quick_build()
     before = contents(hive)
     land_some(settings, text(attempt("rejected build")))
-    rejected = validate.Validated(
-        [{"severity": "critical", "is_met": False, "table_name": EXAMS, "expectation": "x", "observed": "y"}],
-        Path(), Path(), 0.0,
-    )  # fmt: skip
+    failed = {"severity": "critical", "is_met": False, "table_name": EXAMS, "column_name": None}
+    rejected = validate.Validated([{**failed, "expectation": "x", "observed": "y"}], Path(), Path(), 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validate, "validate", lambda *_: rejected)
         with pytest.raises(ExpectationError, match=r"is not published.*marts\.exams"):
@@ -309,4 +307,5 @@ def test_a_file_run_by_beeline_on_a_published_folder_writes_the_same_rows(
     Hdfs(settings).remove(*flat_folders.place(file.table, newest))  # written outside of a build, so without a manifest
     assert file.table in {file.table for file in build.plan(Hdfs(settings), Ledger(Hdfs(settings))).files}
     quick_build()
-    assert contents(hive) == before
+    with Hive(settings) as fresh:  # Spark keeps a list of files per session
+        assert contents(fresh) == before

@@ -137,7 +137,7 @@ def test_spark_connect_requires_the_token(settings: Settings) -> None:
         stranger = settings.model_copy(update={"spark_token_file": None})
         options = f"{settings.spark}/;authorization=Bearer%20{token}" if token else settings.spark
         with (
-            pytest.raises((ServerError, PySparkException), match=r"UNAUTHENTICATED|token"),
+            pytest.raises((ServerError, PySparkException), match=r"(?i)authenti|token"),
             spark.session(
                 stranger.model_copy(update={"spark": options}), "00000000-0000-4000-8000-000000000002", "x"
             ) as one,
@@ -193,7 +193,10 @@ def test_a_cancelled_statement_leaves_no_task_behind(settings: Settings, endless
 
 
 def test_running_lists_a_statement_and_ends_it(settings: Settings, endless: hive.Cursor, run: Run) -> None:
-    (row,) = [row for row in json.loads(run("running", "--json").stdout) if row["statement"] == ENDLESS]
+    rows: list[dict[str, str]] = []
+    while not rows:  # between two of its jobs it does not show
+        rows = [row for row in json.loads(run("running", "--json").stdout) if row["statement"] == ENDLESS]
+    (row,) = rows
     assert row["engine"] == "spark" and row["since_utc"][:2] == "20"
     assert ENDLESS in run("running", "--end", row["id"][:12]).stderr
     assert is_idle(settings)
