@@ -1,11 +1,11 @@
 """A SQL file as the warehouse sees it: a header, declared parameters and statements. Pure: no server is called.
 
-    -- flat.attempts: one row per exam attempt.
-    -- Reads: raw.assessments
-    -- Parameters: warehouse_root text, landing integer, build_id identifier
+    -- marts.exams: one row per exam, with how often it was taken and how hard it is.
+    -- Reads: candidate.attempts, candidate.superseded_messages, ops.candidate
+    -- Parameters: warehouse_root text, release integer
 
-The first line names the table and says what it holds. `Key: value` lines follow; a line without a key goes
-on with the one above. Parameters are written as `${name}`, and given to beeline as `--hivevar name=value`. Here they
+The first line names the table and says what it holds. `Key: value` lines follow; a line without a key continues
+the one above. Parameters are written as `${name}`, and given to beeline as `--hivevar name=value`. Here they
 are substituted by the client, each checked by its type and escaped for its quotes; no other `${...}`
 reaches a server, which would substitute its own variables, such as `${env:...}`.
 """

@@ -164,7 +164,7 @@ def test_doctor_finds_a_taken_port_and_a_password_that_others_can_read(tmp_path:
         port = taken.getsockname()[1]
         given = {"WAREHOUSE_HIVE_PASSWORD_FILE": str(secret), "WAREHOUSE_PORTS": json.dumps({"kafka": port})}
         done = start(tmp_path, "doctor", **given)
-    assert re.search(rf"FAULT  port {port}, set for kafka, is taken by .*: end what listens there", done.stdout)
+    assert re.search(rf"FAULT  port {port}, set for kafka, is taken by .*: end the program that uses it", done.stdout)
     assert f"FAULT  {secret} can be read by other users: chmod 600 {secret}" in done.stdout
     secret.chmod(0o600)
     assert "can be read by other users" not in start(tmp_path, "doctor", **given).stdout

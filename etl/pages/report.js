@@ -68,13 +68,13 @@
   // What is open is what paper shows: all of a kind can be opened at once.
   for (const button of document.querySelectorAll("button[data-opens]")) {
     const all = [...document.querySelectorAll(`details.${button.dataset.opens}`)];
-    const update = () => button.setAttribute("aria-pressed", String(all.every((one) => one.open)));
+    const update = () => button.setAttribute("aria-pressed", String(all.every((details) => details.open)));
     button.addEventListener("click", () => {
       const open = button.getAttribute("aria-pressed") !== "true";
-      for (const one of all) one.open = open;
+      for (const details of all) details.open = open;
       update();
     });
-    for (const one of all) one.addEventListener("toggle", update);
+    for (const details of all) details.addEventListener("toggle", update);
     button.hidden = !all.length;
     update();
   }

@@ -160,10 +160,10 @@ def _not_opened(settings: Settings, address: str, error: Exception) -> ServerErr
         return ServerError(f"{address} refused the login{who} by {settings.hive_auth}: {login[1] or login[2]}", step)
     if isinstance(error, EOFError) or getattr(error, "type", None) in (HUNG_UP, TOO_LONG):
         step = f"check hive_auth and hive_tls, or start it with ./warehouse up --engine {settings.engine}"
-        return ServerError(f"no HiveServer2 protocol at {address}: {cause}", step)
+        return ServerError(f"cannot connect to {address}: {cause}", step)
     name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
     return ServerError(
-        f"no HiveServer2 protocol at {address}: {cause}",
+        f"cannot connect to {address}: {cause}",
         f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
     )
 

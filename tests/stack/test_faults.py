@@ -318,6 +318,6 @@ def test_a_server_restarted_in_the_middle_of_a_query_ends_it_with_a_line(setting
     kill(settings, "spark", command)
     back(settings)
     _, said = command.communicate(timeout=100)
-    assert command.returncode == 1 and re.search(r"spark at 127\.0\.0\.1:\d+ went away", said), said
+    assert command.returncode == 1 and re.search(r"spark at 127\.0\.0\.1:\d+ disconnected", said), said
     assert start(settings, "query", "SELECT COUNT(*) FROM flat.attempts").wait(100) == 0
     case("Server restarted in the middle of a query", "Spark killed and started", "reported in one line")
