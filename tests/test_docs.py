@@ -82,6 +82,3 @@ def test_the_page_on_the_data_tells_the_published_figures_and_how_many_tell_them
     with source.open(encoding="utf-8", newline="") as file:
         counted = {row["figure"]: row["reports"] for row in csv.DictReader(file)}
     assert {name: reports for name, _, reports in rows}.items() <= counted.items()
-
-
-# docs/adding_a_table.md, followed

@@ -88,7 +88,10 @@ def repair(engine: Engine = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example: ./warehouse retire marts.daily_activity_v1")
 def retire(table: Annotated[str, typer.Argument(metavar="TABLE")], engine: Engine = None) -> None:
-    """Remove a table from builds, views and suites, after its SQL file was removed."""
+    """Remove a table whose SQL file was deleted.
+
+    It leaves builds, views and suites; clean --yes removes its files.
+    """
     from etl.build.retire import retire as run
 
     run(writing(engine), table, say)
@@ -123,7 +126,10 @@ def clean(
 
 @app.command(epilog="Example: ./warehouse compact")
 def compact(engine: Engine = None) -> None:
-    """Merge small landings into fewer, larger files; readers see the same rows."""
+    """Merge small landings into fewer, larger files.
+
+    Readers see the same rows before and after.
+    """
     from etl.build.build import refill
     from etl.land.compact import compact as run
 
