@@ -59,10 +59,10 @@ def _build(stack: Stack, size: Size, step: str, count: int, *tables: str, engine
 
 
 def check_tables(stack: Stack, expected: Expected, engine: str = "spark") -> None:
-    """Hold the views that readers have against the expected counts."""
+    """Compare the readers' views with the expected counts."""
     parts = [f"SELECT '{name}' AS name, COUNT(*) AS row_count FROM {view}" for name, view in VIEWS.items()]  # noqa: S608
-    found = {row["name"]: row["row_count"] for row in stack.rows(" UNION ALL ".join(parts), engine)}
-    check(f"the warehouse on {engine}", found, expected.counts)
+    counts = {row["name"]: row["row_count"] for row in stack.rows(" UNION ALL ".join(parts), engine)}
+    check(f"the warehouse on {engine}", counts, expected.counts)
 
 
 def by_hive(stack: Stack, size: Size, expected: Expected) -> None:

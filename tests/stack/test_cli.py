@@ -1,4 +1,4 @@
-"""The command line with servers behind it: every example of the help runs, and errors are told in one line."""
+"""The command line with servers behind it: every example of the help runs, and errors are reported in one line."""
 
 from __future__ import annotations
 

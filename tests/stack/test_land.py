@@ -515,7 +515,7 @@ def test_a_landing_lists_its_files(own: Settings, first: land.Landed) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.case("Loader killed while Spark writes", "landed again", "its job ended, nothing doubled")
+@pytest.mark.case("Loader killed while Spark writes", "landed again", "its job ended, nothing duplicated")
 def test_a_loader_that_is_killed_leaves_nothing_that_the_next_one_does_not_mend(
     own: Settings, first: land.Landed
 ) -> None:
@@ -573,7 +573,7 @@ def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Lan
 
 
 @pytest.mark.long
-@pytest.mark.case("Broker killed in the middle", "landed, landed again", "told in one line, then all landed once")
+@pytest.mark.case("Broker killed in the middle", "landed, landed again", "reported in one line, then all landed once")
 def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
     own: Settings, first: land.Landed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -636,7 +636,7 @@ def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, tmp_path: Pat
     assert (done.accepted, done.total("absent_count")) == (2, 19)
 
 
-@pytest.mark.case("Topic deleted and made anew", "landed", "refused by its topic id, with advice")
+@pytest.mark.case("Topic deleted and created again", "landed", "refused by its topic id, with advice")
 def test_a_topic_that_is_made_anew_is_refused_with_advice(own: Settings, first: land.Landed) -> None:
     assert first
     administer(own, "delete_topics", [own.topic])
