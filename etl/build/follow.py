@@ -1,5 +1,6 @@
 """Lands and builds in small steps until it is stopped, each step by the rules of `land` and `build` alone.
 
+Every 200 landings it compacts and cleans, so that a year of steps leaves no more files and partitions than a day.
 It keeps no state: a step that is killed is continued by the next, on any machine. It waits for servers that go away
 and for other commands that hold a lock, such as `clean` and `compact`; what needs a person, such as a failed
 critical expectation, ends it.
@@ -14,8 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from etl.build.build import build
-from etl.errors import BusyError, ServerError
+from etl.build.build import build, refill
+from etl.build.clean import clean
+from etl.errors import BusyError, ServerError, WarehouseError
+from etl.land.compact import compact
 from etl.land.land import land
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
@@ -24,6 +27,7 @@ from etl.store import landings
 WHOLE = 600.0  # seconds between two full validations; those between run critical expectations only
 PAUSE = 2.0  # seconds between two polls of a topic where nothing is new
 PATIENCE = 10.0  # seconds before a retry after a server failed
+TIDY_LANDINGS = 200  # landings behind the last compaction, before the next
 
 
 def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
@@ -33,6 +37,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
     """
     total, before, warned = 0, time.monotonic(), -WHOLE
     is_behind = has_landings(settings)  # perhaps: a killed run may have left them
+    tidied = 0  # the landing at which it last compacted and cleaned; at the first step of a run it does, too
     while not stop.is_set():
         began = time.monotonic()
         try:
@@ -55,6 +60,9 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
                 f"landing {landed.landing}: {count:,} messages in {landed_at - began:.1f} s, built and validated in "
                 f"{now - landed_at:.1f} s; {count / (now - before):,.0f} a second, at most {now - before:.0f} s behind"
             )
+            if landed.landing >= tidied + TIDY_LANDINGS:
+                tidied = landed.landing
+                tidy(settings, say)
         before = began  # what was published since then comes with the next step
         stop.wait(0 if landed.landing else PAUSE)
     return total
@@ -63,6 +71,16 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
 def has_landings(settings: Settings) -> bool:
     """Whether there is anything to build from."""
     return bool(landings.current(Hdfs(settings)).folders)
+
+
+def tidy(settings: Settings, say: Callable[[str], None]) -> None:
+    """Compact small landings and remove what nobody needs; what prevents it is reported, and the steps go on."""
+    try:
+        if compact(settings, quiet):
+            refill(settings, quiet)
+        clean(settings, is_removed=True)
+    except WarehouseError as error:
+        say(f"not compacted and cleaned: {error}")
 
 
 def quiet(_: str) -> None:

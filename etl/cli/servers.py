@@ -97,6 +97,20 @@ def running(
     print(query.formatted(result, "json" if as_json else "table"))
 
 
+def _metastore() -> list[Any]:
+    """What the metastore lacks, as faults; nothing where a server is away, which is a fault of its own."""
+    from etl.build.repair import check
+    from stack.doctor import Check
+
+    try:
+        missing = check(conf())
+    except errors.WarehouseError:
+        return []
+    if not missing:
+        return [Check(True, "the metastore has every table, view and partition")]
+    return [Check(False, f"the metastore lacks {name}", "run ./warehouse repair") for name in missing]
+
+
 @app.command(epilog="Example: ./warehouse doctor")
 def doctor(as_json: Json = False) -> None:
     """Find faults, and say what to do about each.
@@ -107,7 +121,7 @@ def doctor(as_json: Json = False) -> None:
     from stack import doctor as verb
 
     with progress("doctor") as bar:
-        checks = list(verb.examine(conf(), state["flags"], bar))
+        checks = [*verb.examine(conf(), state["flags"], bar), *_metastore()]
     faults = sum(not check.is_good for check in checks)
     if as_json:
         write({"faults": faults, "checks": checks})

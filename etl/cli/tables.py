@@ -146,10 +146,13 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
 
     Exit code 3 when a critical expectation fails.
     """
+    from etl.build.repair import check
     from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
     given = writing(engine)
+    if missing := check(given):
+        raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
     validated = run(given, say, published(given))
     show(validated, as_json)
     if not validated.is_good:

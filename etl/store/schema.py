@@ -76,19 +76,28 @@ class Schema:
             self._objects["ops.pointers"] = "1"
 
     def raw(self, seen: FolderSet, recheck: Callable[[SqlFile], None]) -> None:
-        """Make the raw tables, their partitions and views; `recheck` sees a new version of a table before it is made.
+        """Make the raw tables, their partitions and views; `recheck` raises where it refuses a new version.
 
         The views come last, so that a reader of a new compaction finds every landing.
         """
         files = sorted(sqlfile.files(RAW), key=lambda file: file.version)
         for file in files:
-            if file.version > 1 and file.table not in self._objects:
-                recheck(file)
+            is_new = file.version > 1 and file.table not in self._objects
             self.table(file)
+            if is_new:
+                self._refuse_unfit(file, recheck)
             raw = file.name.partition(".")[2]
             self.partitions(file.table, seen, [(folder, folder.of(raw)) for folder in seen.folders])
         for file in files:
             self._view(file.name, file.view(self._values | seen.parameters))
+
+    def _refuse_unfit(self, file: SqlFile, recheck: Callable[[SqlFile], None]) -> None:
+        """Check what was landed against a new contract; where it does not fit, forget the table again."""
+        try:
+            recheck(file)
+        except UsageError:
+            self.drop(file.table)
+            raise
 
     def flat_partitions(self, table: str, seen: FolderSet, landing: int) -> None:
         """Register the flat folders of a table up to a landing, all of which are filled."""

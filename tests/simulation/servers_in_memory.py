@@ -413,7 +413,7 @@ def superseded(world: Any, folder: str, literals: Literals, landing: int) -> lis
     return found
 
 
-def attempts(world: Any, prefix: str, pointer: str, landing: int) -> Rows:
+def attempts(world: Any, prefix: str, _pointer: str, landing: int) -> Rows:
     """(attempt, partition, offset) of the view attempts, of readers or of the candidate."""
     views = world.metastore
     messages = visible_rows(world, "flat.messages_v1", views.literals(f"{prefix}.messages"), landing)

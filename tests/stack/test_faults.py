@@ -51,7 +51,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """A command as a process group of its own; a quick one validates nothing."""
     program = [sys.executable, "-c", UNVALIDATED] if is_quick else [str(PROJECT / "warehouse")]
-    path = os.pathsep.join(map(str, (PROJECT, PROJECT / "tests")))
+    path = os.pathsep.join(map(str, (PROJECT, PROJECT / "tests", PROJECT / "tests/stack")))
     environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home), "NO_COLOR": "1", "PYTHONPATH": path}
     environment |= variables or {}
     pipe = subprocess.PIPE
