@@ -12,8 +12,8 @@ from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 
 LAYOUTS = {"none": 0, "month": 7, "day": 10}  # the characters of started_date that a partition is named by
-SOURCE = "flat.question_options"
-COLUMNS = "attempt_id, question_position, option_position, option_id, is_checked, is_correct, clicked_at, started_date"
+SOURCE = "flat.question_options AS options JOIN flat.attempts AS attempts ON options.attempt_id = attempts.attempt_id"
+COLUMNS = "options.attempt_id, question_position, option_position, option_id, is_checked, clicked_at, started_date"
 COUNTED = "SELECT COUNT(*), COUNT(DISTINCT option_id), SUM(CASE WHEN is_checked THEN 1 ELSE 0 END) FROM"
 
 

@@ -118,9 +118,8 @@ def test_duckdb_makes_the_same_rows_as_the_independent_computation(tmp_path: Pat
     for table in duckdb_flat.TABLES.values():
         found = duckdb.read_parquet(str(tmp_path / f"{table}.parquet"))
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
-        dates = [{**row, "started_date": str(row["started_date"])} for row in rows]
-        wanted = [{key: row[key] for key in row if key != "started_month"} for row in expected[f"flat.{table}"]]
-        assert_same(dates, wanted)
+        dates = [{**row, "started_date": str(row["started_date"])} if "started_date" in row else row for row in rows]
+        assert_same(dates, expected[f"flat.{table}"])
 
 
 # Measuring
