@@ -28,7 +28,7 @@ DUMPED = ("duckdb", "pyspark")  # who reads the dump of the topic
 BEHIND = ("hive", "answers", "layouts", "later")  # what stands on the tables of `ours`
 
 
-def asked(words: Sequence[str] | None = None) -> argparse.Namespace:
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--attempts", type=int, nargs="+", help="the sizes; by default 10000 100000 1000000")
@@ -46,24 +46,24 @@ def asked(words: Sequence[str] | None = None) -> argparse.Namespace:
     if len(given.repeats) == 1:
         given.repeats *= len(given.attempts)
     if len(given.repeats) != len(given.attempts) or min(given.repeats + given.attempts) < 1:
-        parser.error("--repeats wants one number, or one per size; sizes and repeats begin at 1")
+        parser.error("--repeats takes one number, or one per size; sizes and repeats begin at 1")
     if "ours" not in given.only:
         given.only = [name for name in given.only if name not in BEHIND]
     return given
 
 
 def main() -> None:
-    """Measure, save, print; where asked, write the page."""
-    given = asked()
+    """Measure, save, print; with --write-docs also write the page."""
+    given = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("benchmarks: ended"))  # so that the servers end, too
     try:
-        found = measured(given) if given.is_run else page.newest()
+        measurement = measured(given) if given.is_run else page.newest()
     except (BenchmarkError, WarehouseError) as error:
         sys.exit(f"benchmarks: {error}")
-    print(page.text(found))
+    print(page.text(measurement))
     if given.write_docs:
-        page.write(found)
-        plot.write(page.sizes_of(found))
+        page.write(measurement)
+        plot.write(page.sizes_of(measurement))
 
 
 def measured(given: argparse.Namespace) -> dict[str, Any]:

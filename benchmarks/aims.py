@@ -21,22 +21,22 @@ class Aim:
     form: str
     of: Callable[[Size], float | None]
 
-    def shown(self, size: Size) -> str:
+    def text_of(self, size: Size) -> str:
         """The number of a size as text, a dash where there is none."""
-        found = self.of(size)
-        return "-" if found is None else self.form.format(found)
+        value = self.of(size)
+        return "-" if value is None else self.form.format(value)
 
     def verdict(self, sizes: Sequence[Size]) -> str:
         """Whether it is met at the size at which it is meant."""
-        found = [self.of(size) for size in sizes if size.attempts == AT]
-        if not found or found[0] is None:
+        values = [self.of(size) for size in sizes if size.attempts == AT]
+        if not values or values[0] is None:
             return "not measured"
-        return "met" if found[0] <= self.limit else "**not met**"
+        return "met" if values[0] <= self.limit else "**not met**"
 
 
-def ratio(one: float | None, other: float | None) -> float | None:
+def ratio(numerator: float | None, denominator: float | None) -> float | None:
     """One to the other, None where either is missing."""
-    return None if one is None or not other else one / other
+    return None if numerator is None or not denominator else numerator / denominator
 
 
 def landing(size: Size) -> float | None:
@@ -86,8 +86,8 @@ def answer(engine: str) -> Callable[[Size], float | None]:
     """The slowest answer of a mart on this engine, in seconds: of each the median."""
 
     def slowest(size: Size) -> float | None:
-        found = [step.median for name, step in size.steps.items() if name.startswith(f"answer.{engine}.")]
-        return max(found, default=None)
+        medians = [step.median for name, step in size.steps.items() if name.startswith(f"answer.{engine}.")]
+        return max(medians, default=None)
 
     return slowest
 

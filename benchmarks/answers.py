@@ -25,19 +25,19 @@ def commands(stack: Stack, size: Size) -> None:
 
 
 def marts(stack: Stack, size: Size) -> None:
-    """Each mart asked on each engine, warm, in one session; the seconds are those of the statement alone."""
+    """Each mart queried on each engine, warm, in one session; the seconds are those of the statement alone."""
     for engine in ENGINE_SERVERS:
         with Hive(stack.settings.model_copy(update={"engine": engine})) as hive:
             for name, statement in MARTS.items():
-                for seconds in asked(hive, statement):
+                for seconds in timed(hive, statement):
                     size.add(f"answer.{engine}.{name}", seconds, messages=0)
 
 
-def asked(hive: Hive, statement: str) -> list[float]:
+def timed(hive: Hive, statement: str) -> list[float]:
     """The seconds of each of some repeats, behind one that warms up. Raises StatementError where it fails."""
-    found = []
+    seconds = []
     for _ in range(REPEATS + 1):
         began = time.monotonic()
         hive.query(statement)
-        found.append(time.monotonic() - began)
-    return found[1:]
+        seconds.append(time.monotonic() - began)
+    return seconds[1:]

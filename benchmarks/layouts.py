@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import time
 
-from benchmarks.answers import asked
+from benchmarks.answers import timed
 from benchmarks.stack import Stack
 from benchmarks.steps import Size
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 
 LAYOUTS = {"none": 0, "month": 7, "day": 10}  # the characters of started_date that a partition is named by
-SOURCE = "flat.question_options"
-COLUMNS = "attempt_id, question_position, option_position, option_id, is_checked, is_correct, clicked_at, started_date"
+SOURCE = "flat.question_options AS options JOIN flat.attempts AS attempts ON options.attempt_id = attempts.attempt_id"
+COLUMNS = "options.attempt_id, question_position, option_position, option_id, is_checked, clicked_at, started_date"
 COUNTED = "SELECT COUNT(*), COUNT(DISTINCT option_id), SUM(CASE WHEN is_checked THEN 1 ELSE 0 END) FROM"
 
 
@@ -33,7 +33,7 @@ def compare(stack: Stack, size: Size) -> None:
                 size.add(f"layout.{name}.write", time.monotonic() - began, size=hdfs.size(*folder), messages=0)
                 size.steps[f"layout.{name}.write"].files = len(hdfs.files(*folder))
                 for asking, where in (("all", ""), ("week", _within(week, length))):
-                    for seconds in asked(hive, f"{COUNTED} scratch.options_{name}{where}"):
+                    for seconds in timed(hive, f"{COUNTED} scratch.options_{name}{where}"):
                         size.add(f"layout.{name}.{asking}", seconds, messages=0)
         finally:
             hive.query("DROP DATABASE scratch CASCADE")
@@ -52,5 +52,5 @@ def _copied(stack: Stack, name: str, length: int) -> str:
 def _within(first: datetime.date, length: int) -> str:
     """The condition of one week, as somebody writes it who knows the partitions."""
     last = first + datetime.timedelta(6)
-    found = f" WHERE started_date BETWEEN '{first}' AND '{last}'"
-    return found + (f" AND started_in BETWEEN '{str(first)[:length]}' AND '{str(last)[:length]}'" if length else "")
+    clause = f" WHERE started_date BETWEEN '{first}' AND '{last}'"
+    return clause + (f" AND started_in BETWEEN '{str(first)[:length]}' AND '{str(last)[:length]}'" if length else "")

@@ -51,7 +51,7 @@ class Measured:
 
 @dataclass
 class Sampler:
-    """Looks at processes and all their children until it is ended; `servers` are at work before the command is."""
+    """Samples processes and all their children until it is ended; `servers` run before the command does."""
 
     roots: list[int]
     servers: list[int] = field(default_factory=list)
@@ -82,23 +82,23 @@ def sample(roots: Iterable[int], servers: Iterable[int] = ()) -> Memory:
 
 
 def children(top: psutil.Process) -> dict[int, list[psutil.Process]]:
-    """All descendants of a process by their parent: one look at the table of processes."""
-    found: dict[int, list[psutil.Process]] = {}
-    for one in top.children(recursive=True):
+    """All descendants of a process by their parent: read from the table of processes once."""
+    below: dict[int, list[psutil.Process]] = {}
+    for child in top.children(recursive=True):
         try:
-            found.setdefault(one.ppid(), []).append(one)
+            below.setdefault(child.ppid(), []).append(child)
         except psutil.Error:
             continue
-    return found
+    return below
 
 
-def _count(one: psutil.Process, below: Mapping[int, list[psutil.Process]], seen: Memory, under_java: bool) -> None:
+def _count(process: psutil.Process, below: Mapping[int, list[psutil.Process]], seen: Memory, under_java: bool) -> None:
     """Add a process and what is below it; what ends meanwhile is left out.
 
     A Java below a Java is a child that has not become another program yet: its memory is its parent's.
     """
     try:
-        resident, is_java = one.memory_info().rss, Path(one.exe()).name == "java"
+        resident, is_java = process.memory_info().rss, Path(process.exe()).name == "java"
     except psutil.Error:
         return
     if is_java and under_java:
@@ -111,7 +111,7 @@ def _count(one: psutil.Process, below: Mapping[int, list[psutil.Process]], seen:
         seen.process += resident
     if not is_java:
         seen.python = max(seen.python, resident)
-    for child in below.get(one.pid, ()):
+    for child in below.get(process.pid, ()):
         _count(child, below, seen, under_java or is_java)
 
 
@@ -125,10 +125,10 @@ def run(
 
     Raises BenchmarkError when it fails.
     """
-    with tempfile.TemporaryFile() as said, into.open("w+b") if into else tempfile.TemporaryFile() as out:
+    with tempfile.TemporaryFile() as errors, into.open("w+b") if into else tempfile.TemporaryFile() as out:
         began = time.monotonic()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=said, env={**os.environ, **environment}
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env={**os.environ, **environment}
         )
         sampler = Sampler([process.pid], list(servers))
         watching = threading.Thread(target=sampler.run, daemon=True)
@@ -144,8 +144,8 @@ def run(
             sampler.end()
             watching.join()
         out.seek(0)
-        said.seek(0)
+        errors.seek(0)
         if code:
-            words = said.read().decode(errors="replace").strip()[-WORDS:]
+            words = errors.read().decode(errors="replace").strip()[-WORDS:]
             raise BenchmarkError(f"{' '.join(command[:6])} ended with {code}: {words}")
         return Measured(seconds, sampler.peak, "" if into else out.read().decode())

@@ -63,7 +63,7 @@ class Expected:
         for line in lines:
             payload = json.loads(line)
             questions = (payload.get("sequences") or {}).get("questions") or []
-            options = sum(len((one or {}).get("options") or []) for one in questions)
+            options = sum(len((question or {}).get("options") or []) for question in questions)
             self.events[payload.get("keen_id") or self.messages] = len(questions), options
             self.messages += 1
         return self
@@ -83,10 +83,10 @@ class Expected:
         }
 
 
-def check(who: str, found: dict[str, int], expected: dict[str, int]) -> None:
+def check(who: str, counts: dict[str, int], expected: dict[str, int]) -> None:
     """Raise BenchmarkError where a contestant's counts are not the expected ones."""
-    if found != expected:
-        raise BenchmarkError(f"{who} made {found}, expected are {expected}")
+    if counts != expected:
+        raise BenchmarkError(f"{who} made {counts}, expected are {expected}")
 
 
 def dump(bootstrap_servers: str, topic: str, path: Path) -> float:
@@ -108,12 +108,12 @@ def _dump(consumer: Consumer, topic: str, number: int, out: BinaryIO) -> None:
     following = first
     heard = time.monotonic()
     while following < end:
-        for one in consumer.consume(1000, 1):
-            offset, value = one.offset(), one.value()
-            if one.error() or offset is None or value is None:
+        for message in consumer.consume(1000, 1):
+            offset, value = message.offset(), message.value()
+            if message.error() or offset is None or value is None:
                 raise BenchmarkError(f"partition {number} of {topic} cannot be read at offset {following}")
-            known = f'"kafka_topic":"{topic}","kafka_partition":{number},"kafka_offset":{offset}'
-            out.write(f'{{{known},"kafka_timestamp":{one.timestamp()[1]},"payload":'.encode() + value + b"}\n")
+            place = f'"kafka_topic":"{topic}","kafka_partition":{number},"kafka_offset":{offset}'
+            out.write(f'{{{place},"kafka_timestamp":{message.timestamp()[1]},"payload":'.encode() + value + b"}\n")
             following, heard = offset + 1, time.monotonic()
         if time.monotonic() - heard > SILENCE_SECONDS:
             raise BenchmarkError(f"partition {number} of {topic} gave nothing behind offset {following}")

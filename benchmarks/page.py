@@ -53,11 +53,11 @@ def document(about: dict[str, Any], sizes: Iterable[Size]) -> dict[str, Any]:
     return {**about, "sizes": [asdict(size) for size in sizes]}
 
 
-def save(found: dict[str, Any], folder: Path = RESULTS) -> Path:
+def save(measurement: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Write a run into the folder of results, under its date."""
     folder.mkdir(exist_ok=True)
-    path = folder / f"{found['date']}.json"
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    path = folder / f"{measurement['date']}.json"
+    path.write_text(json.dumps(measurement, indent=1) + "\n", encoding="utf-8")
     return path
 
 
@@ -66,39 +66,40 @@ def newest(folder: Path = RESULTS) -> dict[str, Any]:
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise BenchmarkError("no run was saved yet: run python -m benchmarks first")
-    found: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
-    return found
+    measurement: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
+    return measurement
 
 
-def sizes_of(found: dict[str, Any]) -> list[Size]:
+def sizes_of(measurement: dict[str, Any]) -> list[Size]:
     """The sizes of a saved run."""
-    return [Size.of(one) for one in found["sizes"]]
+    return [Size.of(size) for size in measurement["sizes"]]
 
 
-def text(found: dict[str, Any]) -> str:
+def text(measurement: dict[str, Any]) -> str:
     """A run in Markdown: where, the aims, a table per size."""
-    sizes = sizes_of(found)
-    parts = [_where(found), _aims(sizes), *(_size(size) for size in reversed(sizes))]
+    sizes = sizes_of(measurement)
+    parts = [_where(measurement), _aims(sizes), *(_size(size) for size in reversed(sizes))]
     return "\n\n".join(parts)
 
 
-def write(found: dict[str, Any], page: Path = PAGE) -> None:
+def write(measurement: dict[str, Any], page: Path = PAGE) -> None:
     """Put a run between the marks of the page."""
     head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     foot = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{text(found)}\n{END}{foot}", encoding="utf-8")
+    page.write_text(f"{head}{BEGIN}\n{text(measurement)}\n{END}{foot}", encoding="utf-8")
 
 
-def _where(found: dict[str, Any]) -> str:
-    machine = found["machine"]
+def _where(measurement: dict[str, Any]) -> str:
+    machine = measurement["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     memory = round(machine["memory_bytes"] / 2**30)
     patient = f", at niceness {machine['niceness']}" if machine["niceness"] else ""
     is_busy = machine["load_before"] > machine["cores"] / 2
     note = " **Other work ran on the machine, so these figures are a trial, not a result.**" if is_busy else ""
     return (
-        f"Measured {found['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
-        f"the load of the machine just before was {machine['load_before']}. {versions}. Seed {found['seed']}.{note}"
+        f"Measured {measurement['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
+        f"the load of the machine just before was {machine['load_before']}. {versions}. "
+        f"Seed {measurement['seed']}.{note}"
     )
 
 
@@ -116,26 +117,27 @@ def _aims(sizes: Sequence[Size]) -> str:
         f"at {AT:,}",
     ]
     rows = [
-        [aim.text, *(aim.shown(size) for size in sizes), aim.form.format(aim.limit), aim.verdict(sizes)] for aim in AIMS
+        [aim.text, *(aim.text_of(size) for size in sizes), aim.form.format(aim.limit), aim.verdict(sizes)]
+        for aim in AIMS
     ]
     return table(head, rows)
 
 
 def _size(size: Size) -> str:
     counts = {**size.expected, **({"bytes of JSON": size.bytes} if size.bytes else {})}
-    made = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    contents = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     times = "once" if size.repeats == 1 else f"{size.repeats} times, medians are shown"
     head = ["Step", "Seconds", "Messages/s", "To the run", "Java MB", "Python MB", "Workers MB", "HDFS MB"]
     rows = [_row(label, step, size.median(*RUN)) for label, step in _steps(size)]
     fixed = size.median("few.land", "few.build")
-    told = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
-    parts = [f"### {size.attempts:,} attempts", f"{made}. Each step ran {times}.{told}", table(head, rows)]
+    fixed_cost = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
+    parts = [f"### {size.attempts:,} attempts", f"{contents}. Each step ran {times}.{fixed_cost}", table(head, rows)]
     return "\n\n".join([*parts, *_answers(size), *_layouts(size)])
 
 
 def _answers(size: Size) -> list[str]:
     """What a person waits for, in seconds: commands that have nothing to do, and marts on both engines."""
-    found = [
+    rows = [
         [f"`{shlex.join(words)}`", f"{step.median:.2f}"]
         for name, words in answers.COMMANDS.items()
         if (step := size.steps.get(f"command.{name}"))
@@ -143,8 +145,8 @@ def _answers(size: Size) -> list[str]:
     for name in answers.MARTS:
         steps = [size.steps.get(f"answer.{engine}.{name}") for engine in ENGINE_SERVERS]
         if times := [f"{step.median:.2f}" for step in steps if step]:
-            found.append([f"`marts.{name}`, on Spark and on HiveServer2", " and ".join(times)])
-    return [table(["What a person waits for", "Seconds"], found)] if found else []
+            rows.append([f"`marts.{name}`, on Spark and on HiveServer2", " and ".join(times)])
+    return [table(["What a person waits for", "Seconds"], rows)] if rows else []
 
 
 def _layouts(size: Size) -> list[str]:
@@ -153,8 +155,8 @@ def _layouts(size: Size) -> list[str]:
     for name in layouts.LAYOUTS:
         if (written := size.steps.get(f"layout.{name}.write")) is None:
             continue
-        asked = [f"{size.steps[f'layout.{name}.{what}'].median:.2f}" for what in ("all", "week")]
-        rows.append([name, f"{written.median:.1f}", f"{written.files:,}", f"{(written.bytes or 0) / MB:,.1f}", *asked])
+        reads = [f"{size.steps[f'layout.{name}.{part}'].median:.2f}" for part in ("all", "week")]
+        rows.append([name, f"{written.median:.1f}", f"{written.files:,}", f"{(written.bytes or 0) / MB:,.1f}", *reads])
     head = ["`flat.question_options` by", "Written in s", "Files", "MB", "All of it read in s", "A week in s"]
     return [table(head, rows)] if rows else []
 
@@ -168,20 +170,20 @@ def _steps(size: Size) -> Iterable[tuple[str, Step]]:
             continue
         yield label, size.steps[name]
         if name == "build":
-            yield from ((f"of which `{one.split('.', 1)[1]}`", size.steps[one]) for one in _made(size, "build"))
-        if name in INNER and (made := _made(size, name)):
-            total = sum(size.steps[part].median for part in made)
+            yield from ((f"of which `{table.split('.', 1)[1]}`", size.steps[table]) for table in _parts(size, "build"))
+        if name in INNER and (parts := _parts(size, name)):
+            total = sum(size.steps[part].median for part in parts)
             yield "of which its tables", Step(size.steps[name].messages, [total])
 
 
-def _made(size: Size, build: str) -> list[str]:
+def _parts(size: Size, build: str) -> list[str]:
     return [name for name in size.steps if name.startswith(f"{build}.") and name.count(".") == build.count(".") + 2]
 
 
 def _whole(size: Size) -> Step:
     """Land and build as one step."""
     parts = [size.steps[name] for name in RUN]
-    seconds = [sum(one) for one in zip(*(part.seconds for part in parts), strict=True)]
+    seconds = [sum(repeat) for repeat in zip(*(part.seconds for part in parts), strict=True)]
     memory = {name: max(part.memory.get(name, 0) for part in parts) for name in parts[0].memory}
     return Step(size.attempts, seconds, memory=memory, bytes=sum(size.folders.values()))
 

@@ -68,9 +68,12 @@ def draw(sizes: Sequence[Size]) -> str:
 def ticks(points: Sequence[dict[str, Any]]) -> list[float]:
     """1, 2, 5, 10 and so on, from below the quickest to above the slowest."""
     seconds = [point["seconds"] for point in points]
-    found = [step * 10.0**power for power in range(-3, 6) for step in (1, 2, 5)]
-    low, high = (max(one for one in found if one <= min(seconds)), min(one for one in found if one >= max(seconds)))
-    return [one for one in found if low <= one <= high]
+    ticks = [step * 10.0**power for power in range(-3, 6) for step in (1, 2, 5)]
+    low, high = (
+        max(tick for tick in ticks if tick <= min(seconds)),
+        min(tick for tick in ticks if tick >= max(seconds)),
+    )
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def write(sizes: Sequence[Size], path: Path = PICTURE) -> None:

@@ -41,8 +41,8 @@ class Stack:
 
     def rows(self, statement: str, engine: str = "spark") -> list[dict[str, Any]]:
         """What ./warehouse query answers."""
-        found: list[dict[str, Any]] = json.loads(self.warehouse("query", statement, "--json", engine=engine).output)
-        return found
+        rows: list[dict[str, Any]] = json.loads(self.warehouse("query", statement, "--json", engine=engine).output)
+        return rows
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,7 +67,7 @@ class Stack:
         return options[-1].removeprefix("-Xmx") if options else ""
 
     def reset(self) -> None:
-        """Forget all tables and all that was landed; the topic stays, so that the next landing begins anew."""
+        """Forget all tables and all that was landed; the topic stays, so that the next landing begins at offset 0."""
         with Hive(self.settings) as hive:
             for database, *_ in hive.query("SHOW DATABASES").rows:
                 if database not in KEPT:
@@ -80,8 +80,8 @@ class Stack:
     def sizes(self) -> dict[str, int]:
         """The bytes on HDFS by folder of the warehouse."""
         hdfs = Hdfs(self.settings)
-        found = {name: hdfs.size(name) for name in hdfs.names() if not name.startswith(".")}
-        return {name: size for name, size in found.items() if size}
+        sizes = {name: hdfs.size(name) for name in hdfs.names() if not name.startswith(".")}
+        return {name: size for name, size in sizes.items() if size}
 
     def remove(self, folder: str) -> None:
         """Remove what a contestant wrote beside the warehouse."""

@@ -74,8 +74,8 @@ class Size:
 
     def median(self, *names: str) -> float | None:
         """The sum of the medians of these steps, None where one was not run."""
-        found = [self.steps.get(name) for name in names]
-        return sum(step.median for step in found if step) if names and all(found) else None
+        steps = [self.steps.get(name) for name in names]
+        return sum(step.median for step in steps if step) if names and all(steps) else None
 
     def tables(self, prefixes: Iterable[str], under: str = "build") -> list[str]:
         """The steps inside a build that made a table of these databases."""

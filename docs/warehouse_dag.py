@@ -1,4 +1,4 @@
-"""The warehouse as an Airflow DAG: the steps of `./warehouse run`, each a task, so that the one that failed is seen."""
+"""The warehouse as an Airflow DAG: each step of `./warehouse run` is a task, so that the failed one is visible."""
 
 import datetime
 
@@ -10,7 +10,7 @@ SETTINGS = "/etc/warehouse/cluster.env"
 
 
 def step(name: str, command: str, rule: str = "all_success") -> BashOperator:
-    """A task that runs one command of ./warehouse; what it says and its exit code are the task's log."""
+    """A task that runs one command of ./warehouse; its messages and exit code are in the log of the task."""
     line = f"cd {PROJECT} && . {SETTINGS} && ./warehouse {command}"
     return BashOperator(task_id=name, bash_command=line, trigger_rule=rule)
 
@@ -24,9 +24,9 @@ with DAG(
 ):
     land = step("land", "land")
     build = step("build", "build")
-    # Exit code 3 means that expectations failed. To try again would not help, so no task has retries.
+    # Exit code 3 means that expectations failed. A retry would not help, so no task has one.
     validate = step("validate", "validate")
-    # People look at the report to see why, so it follows a failed validation too, but not a failed build.
+    # The report shows why a validation failed, so it follows that too, but not a failed build.
     report = step("report", "report", "all_done_min_one_success")
     # Other DAGs wait for this one. It ends the run as failed where the validation failed, whatever the report does.
     ready = step("ready", "query 'SELECT COUNT(*) AS attempts FROM flat.attempts'")

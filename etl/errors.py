@@ -1,9 +1,9 @@
-"""What can go wrong, as one tree; the message says what was tried, on what, and the next step, in one line.
+"""The tree of errors. A message names the action, its object and the next step, in one line.
 
 WarehouseError              exit 1   a step failed
 ├── UsageError              exit 2   the command line, a settings value or a SQL file is wrong
 ├── ServerError             exit 1   a server did not answer, or answered with an error
-├── BusyError               exit 1   another run does what one may do at a time
+├── BusyError               exit 1   another process holds the lock
 └── ExpectationError        exit 3   expectations failed, or data is missing
 """
 
@@ -15,7 +15,7 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_EXPECTATIONS = 0, 1, 2, 3
 
 
 class WarehouseError(Exception):
-    """A step failed. `step` is the next thing to do and is printed behind the message, `excerpt` below both:
+    """A command failed. `step` is what to do next and is printed after the message, `excerpt` below both:
     the lines of a statement that show where it is wrong.
     """
 
@@ -42,10 +42,10 @@ class ServerError(WarehouseError):
 
 
 class BusyError(WarehouseError):
-    """Another run does what one may do at a time."""
+    """Another process holds the lock."""
 
 
 class ExpectationError(WarehouseError):
-    """The data is not what the expectations say, or is not all there."""
+    """The data does not meet the expectations, or is incomplete."""
 
     exit_code = EXIT_EXPECTATIONS

@@ -1,4 +1,4 @@
-"""Every setting, read once: flag over environment (WAREHOUSE_*) over file over running local stack over default.
+"""All settings, read once: flag over environment (WAREHOUSE_*) over file over running local stack over default.
 
 An address that is not set is that of a running server of the local stack, which `up` recorded in `<home>/stack.json`.
 There is no other default: a command never acts on a server that neither its home nor a setting names.
@@ -38,7 +38,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseSettings):
-    """What every command needs to know; one object, passed down."""
+    """The settings of a call; one object, passed down."""
 
     model_config = SettingsConfigDict(
         env_prefix="WAREHOUSE_",
@@ -150,8 +150,8 @@ class Settings(BaseSettings):
         try:
             return str(path.read_text(encoding="utf-8")).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            what = name.rpartition("_")[2]
-            raise UsageError(f"the {what} cannot be read from {path}: {error}", f"correct {name}_file") from error
+            secret = name.rpartition("_")[2]
+            raise UsageError(f"the {secret} cannot be read from {path}: {error}", f"correct {name}_file") from error
 
     def require_home(self) -> None:
         """Make the home where it is missing. Raises UsageError where nothing can be written there."""
@@ -230,7 +230,7 @@ def _refuse_unknown_variables() -> None:
 
 
 def _unreadable(message: str, flags: Iterable[str]) -> str:
-    """The flag, variable or file that is not in its form."""
+    """The flag, variable or file that cannot be parsed."""
     for path in _files():
         try:
             if path.exists():

@@ -1,13 +1,13 @@
-"""A SQL file as the warehouse sees it: a header, declared parameters and statements. Pure: no server is asked.
+"""A SQL file as the warehouse sees it: a header, declared parameters and statements. Pure: no server is called.
 
-    -- flat.attempts: one row per exam attempt.
-    -- Reads: raw.assessments
-    -- Parameters: warehouse_root text, landing integer, build_id identifier
+    -- marts.exams: one row per exam, with how often it was taken and how hard it is.
+    -- Reads: candidate.attempts, candidate.superseded_messages, ops.candidate
+    -- Parameters: warehouse_root text, release integer
 
-The first line names the table and says what it holds. `Key: value` lines follow; a line without a key goes
-on with the one above. Parameters stand in the text as `${name}`, in beeline as `--hivevar name=value`. Here they
-are put in on the client, each checked by its type and written so that it stays inside its quotes; no other `${...}`
-reaches a server, which would put in its own variables, `${env:...}` among them.
+The first line names the table and says what it holds. `Key: value` lines follow; a line without a key continues
+the one above. Parameters are written as `${name}`, and given to beeline as `--hivevar name=value`. Here they
+are substituted by the client, each checked by its type and escaped for its quotes; no other `${...}`
+reaches a server, which would substitute its own variables, such as `${env:...}`.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
 KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
 VIEW = re.compile(r"CREATE OR REPLACE VIEW\s+")
-# What the build makes twice: as readers know it and in the database candidate, which looks at the release being built.
+# Created twice by a build: for readers, and in the database candidate, which shows the release being built.
 POINTERS = {"ops.published": "ops.candidate"}
 
 
 @dataclass(frozen=True)
 class SqlFile:
-    """One file under sql/: `stage` is its folder, `name` the reader's name of what it makes (flat.attempts)."""
+    """One file under sql/: `stage` is its folder, `name` the name that readers use (flat.attempts)."""
 
     path: Path
     text: str
@@ -107,17 +107,17 @@ class SqlFile:
     @cached_property
     def header(self) -> dict[str, str]:
         """The `Key: value` lines on top."""
-        found: dict[str, str] = {}
+        keys: dict[str, str] = {}
         key = ""
         for line in self.text.split("\n")[1:]:
             if not line.startswith("--"):
                 break
             if match := KEY.match(line):
                 key = match["key"]
-                found[key] = match["value"].strip()
+                keys[key] = match["value"].strip()
             elif key:
-                found[key] += " " + line.removeprefix("--").strip()
-        return found
+                keys[key] += " " + line.removeprefix("--").strip()
+        return keys
 
     @property
     def reads(self) -> list[str]:
@@ -145,17 +145,17 @@ class SqlFile:
 
     @property
     def place(self) -> str:
-        """Where it lies, from the project folder on: sql/2_flat/attempts_v1.sql."""
+        """Its path from the project folder on: sql/2_flat/attempts_v1.sql."""
         return f"sql/{self.stage}/{self.path.name}"
 
     def statements(self, values: Mapping[str, str] | None = None) -> list[str]:
-        """The statements with every `${name}` put in; UsageError as in the function of the same name."""
+        """The statements with every `${name}` substituted; UsageError as in the function of the same name."""
         return statements(self.text, self.parameters, values or {}, str(self.path))
 
     def view(self, values: Mapping[str, str] | None = None, is_candidate: bool = False) -> tuple[str, str]:
-        """What makes the file's view and what changes its text; in the database candidate where asked for.
+        """The statements that create and alter the file's view; with `is_candidate` in the database candidate.
 
-        Spark replaces a view by dropping it and making it anew; ALTER VIEW is one call to the metastore, so that no
+        Spark replaces a view by dropping and creating it; ALTER VIEW is one call to the metastore, so that no
         reader ever misses it.
         """
         (statement,) = self._statements("CREATE OR REPLACE VIEW", values)
@@ -163,7 +163,7 @@ class SqlFile:
         return f"CREATE VIEW IF NOT EXISTS {body}", f"ALTER VIEW {body}"
 
     def tables(self, values: Mapping[str, str] | None = None) -> list[str]:
-        """The statement that makes the table; none for a file that has only a view."""
+        """The statement that creates the table; none for a file that has only a view."""
         return self._statements("CREATE EXTERNAL TABLE", values)
 
     def fills(self, values: Mapping[str, str] | None = None) -> list[str]:
@@ -202,24 +202,24 @@ class SqlFile:
     def comments(self) -> dict[str, str]:
         """The COMMENT of every column that does not partition the table."""
         tables = [column for column in self._definitions if not column.find_ancestor(exp.PartitionedByProperty)]
-        found = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
-        return {name: comment.this.this for name, comment in found.items() if comment}
+        constraints = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
+        return {name: comment.this.this for name, comment in constraints.items() if comment}
 
 
 def files(stages: str = "[0-9]_*") -> list[SqlFile]:
-    """The files of the stages that match, in stage order; within a stage each behind those that it reads."""
-    found = [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
-    by_name = {name: file for file in found for name in (file.name, file.table)}
+    """The files of the stages that match, in stage order; within a stage each after those that it reads."""
+    read = [SqlFile.read(path) for path in sorted(SQL.glob(f"{stages}/*.sql"))]
+    by_name = {name: file for file in read for name in (file.name, file.table)}
 
     def depth(file: SqlFile, path: tuple[str, ...] = ()) -> int:
         if file.place in path:
             circle = [*path[path.index(file.place) :], file.place]
-            raise UsageError(f"these files read each other: {' -> '.join(circle)}", "take a name out of a Reads line")
+            raise UsageError(f"these files read each other: {' -> '.join(circle)}", "remove a name from a Reads line")
         near = {by_name[name] for name in file.reads if name in by_name} - {file}
         below = (depth(other, (*path, file.place)) + 1 for other in near if other.stage == file.stage)
         return max(below, default=0)
 
-    return sorted(found, key=lambda file: (file.stage, depth(file)))
+    return sorted(read, key=lambda file: (file.stage, depth(file)))
 
 
 def _readers_names() -> Mapping[str, str]:

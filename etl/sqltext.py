@@ -1,7 +1,7 @@
-"""SQL as text: cut into statements, with checked values put in for `${name}`. Pure: no server is needed.
+"""SQL as text: split into statements, with checked values substituted for `${name}`. Pure: no server is called.
 
-Values are put in on the client, each checked by its type and written so that it stays inside its quotes; no other
-`${...}` reaches a server, which would put in its own variables, `${env:...}` among them.
+Values are substituted by the client, each checked by its type and escaped for its quotes; no other
+`${...}` reaches a server, which would substitute its own variables, such as `${env:...}`.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def statements(text: str, parameters: Mapping[str, str], values: Mapping[str, st
     """The statements of a text, ready to be sent: with values for its `${name}` and no other `${...}`.
 
     Raises UsageError for a parameter that is not declared, not given or not of its type, and for a text that
-    cannot be cut into statements.
+    cannot be split into statements.
     """
-    found = split(substitute(text, parameters, values, where))
-    for statement in found:
+    checked = split(substitute(text, parameters, values, where))
+    for statement in checked:
         if left := re.search(r"\$\{[^}]{0,40}\}?", statement):
             raise UsageError(
-                f"{where} holds {left[0]!r}, which a server would replace by what it knows",
-                "take it out, or declare a parameter",
+                f"{where} holds {left[0]!r}, which a server would substitute",
+                "remove it, or declare a parameter",
             )
-    return found
+    return checked
 
 
 def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
-    """Put checked values in for `${name}`, each written for the quotes it stands in; comments are left alone."""
+    """Substitute checked values for `${name}`, each escaped for the quotes around it; comments are left alone."""
     matches = list(VARIABLE.finditer(text))
     cut = tokens(_masked(text)) if matches else []
     starts = [token.start for token in cut]
@@ -62,7 +62,7 @@ def substitute(text: str, parameters: Mapping[str, str], values: Mapping[str, st
 
 
 def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mapping[str, str], where: str) -> str:
-    """The value of a parameter as it stands in the statement, between such quotes ("" for none)."""
+    """The value of a parameter as the statement spells it, between these quotes ("" for none)."""
     if name not in parameters:
         raise UsageError(f"{where} uses ${{{name}}} without declaring it", "declare it in its Parameters line")
     kind = parameters[name]
@@ -75,8 +75,8 @@ def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mappi
         raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {kind}")
     value = checked(name, kind, str(values[name]))
     if kind == "text":
-        return ESCAPED.sub(lambda one: f"\\u{ord(one[0]):04x}", value)
-    return value if quote else value.replace("-", " -")  # behind a minus, another one would begin a comment
+        return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+    return value if quote else value.replace("-", " -")  # after a minus, another one would begin a comment
 
 
 def checked(name: str, kind: str, value: str) -> str:
@@ -93,7 +93,7 @@ def checked(name: str, kind: str, value: str) -> str:
 
 
 def _masked(text: str) -> str:
-    """The text with a word of the same length in place of each variable."""
+    """The text with a word of the same length for each variable."""
     return VARIABLE.sub(lambda match: "_" * len(match[0]), text)
 
 
@@ -102,20 +102,20 @@ def tokens(text: str) -> list[sqlglot.Token]:
     try:
         return sqlglot.tokenize(text, read="hive")
     except SqlglotError as error:
-        raise UsageError(f"the SQL cannot be read: {error}", "look for a quote that is not closed") from error
+        raise UsageError(f"the SQL cannot be read: {error}", "find a quote that is not closed") from error
 
 
 def split(text: str) -> list[str]:
-    """The statements of a text: what stands between semicolons that are code, from its first to its last token."""
-    found: list[str] = []
+    """The statements of a text: split at semicolons that are code, from the first to the last token of each."""
+    texts: list[str] = []
     start: int | None = None
     end = 0
     for token in tokens(_masked(text)):
         if token.token_type == TokenType.SEMICOLON:
             if start is not None:
-                found.append(text[start:end])
+                texts.append(text[start:end])
             start = None
             continue
         start = token.start if start is None else start
         end = token.end + 1
-    return [*found, text[start:end]] if start is not None else found
+    return [*texts, text[start:end]] if start is not None else texts

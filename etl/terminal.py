@@ -1,4 +1,4 @@
-"""Work that goes on, shown on standard error: bars to a person at a terminal, plain lines to everybody else.
+"""Progress on standard error: bars at a terminal, plain lines everywhere else.
 
 Rich draws the bars. It is imported where one is drawn: programs and short commands do not pay for it.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# What a terminal would obey, marks that turn or hide the text beside them, and halves of surrogate pairs.
+# What a terminal would interpret, marks that turn or hide the text beside them, and halves of surrogate pairs.
 CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     r"\U000e0000-\U000e007f]"
@@ -23,12 +23,12 @@ CONTROL = re.compile(
 BAR_WIDTH = 24
 
 T = TypeVar("T")
-_display: Progress | None = None  # one at a time: what begins inside another shows as a row below it
+_display: Progress | None = None  # one display at a time: a bar inside another is a row below it
 _rows: list[Bar] = []
 
 
 def escaped(text: str) -> str:
-    """The text with its control characters shown, not obeyed."""
+    """The text with its control characters escaped."""
 
     def code(match: re.Match[str]) -> str:
         number = ord(match[0])
@@ -53,7 +53,7 @@ def is_watched() -> bool:
 
 
 class Bar:
-    """How far one thing is; it is drawn nowhere when nobody watches."""
+    """The progress of a task; drawn at a terminal only."""
 
     def __init__(self, display: Progress | None = None, row: TaskID | None = None) -> None:
         self._display, self._row = display, row
@@ -63,7 +63,7 @@ class Bar:
             self._display.update(self._row, **changes)
 
     def at(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Show that so much of the total is done, and what is at work; a total that is not given stays."""
+        """Show how much of the total is done, and the current item; without `total` the last one stays."""
         self._update(completed=done, total=total, text=escaped(text), note="")
 
     def note(self, text: str) -> None:
@@ -78,20 +78,20 @@ class Bar:
 
     def stages(self, stages: Iterable[Any] | None, **_: Any) -> None:
         """Show the share of tasks that are done: a handler of the progress that Spark Connect reports."""
-        known = list(stages or ())
-        done, total = (sum(getattr(one, name) for one in known) for name in ("num_completed_tasks", "num_tasks"))
+        running = list(stages or ())
+        done, total = (sum(getattr(stage, name) for stage in running) for name in ("num_completed_tasks", "num_tasks"))
         if total:
             self._update(completed=done / total, total=1, note=f"{done} of {total} tasks")
 
 
 @contextlib.contextmanager
-def progress(what: str, total: float | None = None) -> Iterator[Bar]:
+def progress(task: str, total: float | None = None) -> Iterator[Bar]:
     """A bar as long as the block runs; without a total it moves to and fro."""
     if not is_watched():
         yield Bar()
         return
     with _displayed() as display:
-        row = display.add_task(what, total=total, text="", note="")
+        row = display.add_task(task, total=total, text="", note="")
         _rows.append(Bar(display, row))
         try:
             yield _rows[-1]
@@ -115,7 +115,7 @@ def _displayed() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[text]} {task.fields[note]}", markup=False),
     ]
-    console = Console(stderr=True, highlight=False)  # it heeds NO_COLOR
+    console = Console(stderr=True, highlight=False)  # it honors NO_COLOR
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as display:
         _display = display
         try:

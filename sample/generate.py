@@ -1,7 +1,7 @@
 """A plan to messages: synthetic exam attempts that reproduce the published figures of the genuine file.
 
 Nobody's attempt is in here. Each message says so: its keen_id is 8 hex digits of the unix second, then the
-mark `5e17ec71c0`, then 6 counting digits. SQL tells them by `keen_id LIKE '________5e17ec71c0______'`.
+mark `5e17ec71c0`, then 6 counting digits. SQL finds them by `keen_id LIKE '________5e17ec71c0______'`.
 
 The plan has 3,280 slots; with as many messages each slot gets one, and every published figure holds exactly. With
 more or fewer messages the slots share them evenly, so that exams, scores, days, hours and duplicates keep their

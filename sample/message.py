@@ -81,7 +81,7 @@ class Writer:
     def _questions(self, attempt: Attempt, started: int) -> tuple[str, int]:
         """The questions as JSON in the order shown, and when the last was answered."""
         shapes = []
-        for place, (question, result) in enumerate(self._shown(attempt, started)):
+        for place, (question, result) in enumerate(self._ordered(attempt, started)):
             right_at = attempt.third_right_option if place == 2 else None
             # An attempt without an answer has a click in its first question, or none at all.
             unchecks = None if attempt.answered else attempt.clicks is not None and (place == 0 or None)
@@ -108,21 +108,21 @@ class Writer:
             minute, rest = divmod(first + int(end * scale), MINUTE)
             yield minutes[minute] + SECONDS[rest]
 
-    def _shown(self, attempt: Attempt, started: int) -> list[tuple[Question, str]]:
+    def _ordered(self, attempt: Attempt, started: int) -> list[tuple[Question, str]]:
         """Questions with results in the order shown."""
         exam = attempt.exam
         questions = exam.questions if started >= REPLACED_AT else exam.earlier
-        shown = list(zip(questions, attempt.results, strict=True))
-        self.rng.shuffle(shown)
+        order = list(zip(questions, attempt.results, strict=True))
+        self.rng.shuffle(order)
         if attempt.gives_up:
-            shown.sort(key=lambda pair: pair[1] == UNANSWERED)
+            order.sort(key=lambda pair: pair[1] == UNANSWERED)
         if attempt.correct_places is not None:
-            right, wrong = (iter([p for p in shown if (p[1] == CORRECT) is is_right]) for is_right in (True, False))
-            return [next(right if place in attempt.correct_places else wrong) for place in range(len(shown))]
-        if attempt.first_correct is not None and attempt.first_correct != (shown[0][1] == CORRECT):
-            other = next(n for n, pair in enumerate(shown) if (pair[1] == CORRECT) == attempt.first_correct)
-            shown[0], shown[other] = shown[other], shown[0]
-        return shown
+            right, wrong = (iter([p for p in order if (p[1] == CORRECT) is is_right]) for is_right in (True, False))
+            return [next(right if place in attempt.correct_places else wrong) for place in range(len(order))]
+        if attempt.first_correct is not None and attempt.first_correct != (order[0][1] == CORRECT):
+            other = next(n for n, pair in enumerate(order) if (pair[1] == CORRECT) == attempt.first_correct)
+            order[0], order[other] = order[other], order[0]
+        return order
 
     def _counts(self, attempt: Attempt) -> str:
         """The counts, which messages of the exam for testing lack or have empty."""
@@ -152,11 +152,11 @@ class Writer:
         undone = [n for n in range(len(question.options)) if n not in checked]
         unchecks = rng.random() < 0.15 if variant.unchecks is None else variant.unchecks
         clicked = checked | set(rng.sample(undone, 1) if undone and unchecks else [])
-        shown = rng.sample(range(len(question.options)), len(question.options))
+        order = rng.sample(range(len(question.options)), len(question.options))
         if variant.right_at is not None:
-            shown.remove(0)
-            shown.insert(variant.right_at, 0)
-        options = ",".join(_option(question, n, n in checked, n in clicked) for n in shown)
+            order.remove(0)
+            order.insert(variant.right_at, 0)
+        options = ",".join(_option(question, n, n in checked, n in clicked) for n in order)
         flags = [
             f'"user_incomplete":{"true" if result == MISSED_SOME else "false"},'
             f'"user_correct":{"true" if result == CORRECT else "false"},',

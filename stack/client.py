@@ -1,4 +1,4 @@
-"""The real beeline, run on the warehouse of the settings."""
+"""Hive's beeline, run on the warehouse of the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAIN = "org.apache.hive.beeline.BeeLine"
 
 
 def beeline(settings: Settings, arguments: list[str]) -> int:
-    """Run beeline with these arguments, connected by the settings unless they say where to; returns its exit code.
+    """Run beeline with these arguments, connected by the settings unless they name a server; returns its exit code.
 
     A password goes into a file that only this user can read, never into the command line. With Kerberos beeline
     needs the server's whole principal: UsageError without a `-u` that holds it.

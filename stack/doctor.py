@@ -1,4 +1,4 @@
-"""Looks for what is wrong with this machine, the packages, the settings and every server, and says what to do."""
+"""Finds faults of this machine, the packages, the settings and every server, and says what to do."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `step` is what to do about a fault."""
+    """The result of one check; `step` is what to do about a fault."""
 
     is_good: bool
-    what: str
+    text: str
     step: str = ""
 
 
 def examine(settings: Settings, flags: Mapping[str, str], bar: Bar) -> Iterator[Check]:
-    """Look at everything, the machine first. `flags` are the settings given as flags."""
+    """Run all checks, the machine first. `flags` are the settings given as flags."""
     for look in (_machine, _packages, _jars, _ports):
         bar.at(0, text=look.__name__.strip("_"))
         yield from look(settings)
@@ -61,13 +61,13 @@ def _machine(settings: Settings) -> Iterator[Check]:
     yield _check(free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "make room")
     skew = probes.clock_skew(settings.webhdfs)
     if skew is not None:
-        told = f"the clocks of this machine and the NameNode differ by {abs(skew):.0f} s"
-        yield _check(abs(skew) <= SKEW_SECONDS, told, "set the clocks of both by NTP")
+        text = f"the clocks of this machine and the NameNode differ by {abs(skew):.0f} s"
+        yield _check(abs(skew) <= SKEW_SECONDS, text, "set the clocks of both by NTP")
 
 
 def _java() -> Check:
     try:
-        java = next((one for one in parts.candidates() if parts.java_version(one) in parts.JAVA_VERSIONS), None)
+        java = next((path for path in parts.candidates() if parts.java_version(path) in parts.JAVA_VERSIONS), None)
     except UsageError as error:  # JAVA_HOME names none
         return Check(False, str(error.args[0]), error.step)
     return Check(True, f"Java {java}" if java else "no Java 17 or 21: ./warehouse up and beeline bring one")
@@ -79,10 +79,14 @@ def _packages(_: Settings) -> Iterator[Check]:
 
     locked = PACKAGE.findall((PROJECT / "requirements.lock").read_text(encoding="utf-8"))
     wanted = {name: version for name, version, marker in locked if not marker or Marker(marker).evaluate()}
-    found = {name: _installed(name) for name in wanted}
-    wrong = [f"{name} {found[name] or 'missing'} for {wanted[name]}" for name in wanted if found[name] != wanted[name]]
-    told = f"{len(wanted)} Python packages are as locked" if not wrong else f"Python packages: {', '.join(wrong[:5])}"
-    yield _check(not wrong, told, f"delete {sys.prefix}, then run ./warehouse again")
+    installed = {name: _installed(name) for name in wanted}
+    wrong = [
+        f"{name} {installed[name] or 'missing'} for {wanted[name]}"
+        for name in wanted
+        if installed[name] != wanted[name]
+    ]
+    text = f"{len(wanted)} Python packages are as locked" if not wrong else f"Python packages: {', '.join(wrong[:5])}"
+    yield _check(not wrong, text, f"delete {sys.prefix}, then run ./warehouse again")
 
 
 def _installed(name: str) -> str | None:
@@ -103,26 +107,34 @@ def _jars(_: Settings) -> Iterator[Check]:
 
 
 def _ports(settings: Settings) -> Iterator[Check]:
-    """Which ports of the local stack others listen at: `up` goes round those that were not set."""
+    """Ports of the local stack that other programs use: `up` picks others for those that were not set."""
     local = processes.read(settings)
-    ours = set(local["ports"].values()) if any(one.handle() for one in local["processes"].values()) else set()
+    ours = set(local["ports"].values()) if any(process.handle() for process in local["processes"].values()) else set()
     wanted = {name: settings.ports.get(name, port) for name, port in PORTS.items()}
     taken = {name: port for name, port in wanted.items() if port and port not in ours and not ports.is_free(port)}
     who = _listeners()
     for name in [name for name in taken if name in settings.ports and not ours]:
-        told = f"port {taken[name]}, set for {name}, is taken by {who.get(taken[name], 'another program')}"
-        yield Check(False, told, "end what listens there or set another port")
+        text = f"port {taken[name]}, set for {name}, is taken by {who.get(taken[name], 'another program')}"
+        yield Check(False, text, "end the program that uses it or set another port")
     if others := [f"{name} {port} by {who.get(port, 'another program')}" for name, port in taken.items()]:
-        yield Check(True, f"ports that others use, so that up takes other ones: {', '.join(others)}")
+        yield Check(True, f"ports that other programs use, for which up picks others: {', '.join(others)}")
     else:
-        yield Check(True, f"no port of the {len(wanted)} is used by others")
+        yield Check(True, f"none of the {len(wanted)} ports is used by another program")
 
 
 def _listeners() -> dict[int, str]:
-    """Who listens at a port, as far as this user may know."""
+    """The programs that listen on ports, as far as this user may see them."""
     try:
-        found = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.pid]
-        return {one.laddr.port: f"{psutil.Process(one.pid).name()} ({one.pid})" for one in found if one.laddr}
+        listeners = [
+            connection
+            for connection in psutil.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.pid
+        ]
+        return {
+            connection.laddr.port: f"{psutil.Process(connection.pid).name()} ({connection.pid})"
+            for connection in listeners
+            if connection.laddr
+        }
     except psutil.Error:
         return {}
 
@@ -133,8 +145,8 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
         value = getattr(settings, name)
         default = getpass.getuser() if name.endswith("_user") else field.get_default(call_default_factory=True)
         if value != default:
-            shown = "(not shown)" if name in SECRETS else value
-            yield Check(True, f"setting {name} = {shown}, from {origin(name, flags)}")
+            displayed = "(not shown)" if name in SECRETS else value
+            yield Check(True, f"setting {name} = {displayed}, from {origin(name, flags)}")
     if settings.hive_auth == "LDAP":
         try:
             settings.password()
@@ -146,13 +158,13 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _servers(settings: Settings, bar: Bar) -> Iterator[Check]:
-    """Every server: whether it is well, and the version that it tells."""
+    """Every server: its health and its version."""
     rows = health.status(settings)
     versions = health.versions(settings)
     with ThreadPoolExecutor() as pool:
-        told = {name: pool.submit(versions[name]) for name, *_, well in rows if well == health.HEALTHY}
+        answers = {name: pool.submit(versions[name]) for name, *_, well in rows if well == health.HEALTHY}
         for name, address, where, well in bar.each(rows, lambda row: str(row[0])):
-            version = told[name].result() if name in told else ""
+            version = answers[name].result() if name in answers else ""
             yield _check(
                 well == health.HEALTHY,
                 f"{name}{version and f' {version}'} at {address} ({where})",
@@ -160,6 +172,6 @@ def _servers(settings: Settings, bar: Bar) -> Iterator[Check]:
             )
 
 
-def _check(is_good: bool, what: str, step: str) -> Check:
-    """A check whose step is told only where it is a fault."""
-    return Check(is_good, what, "" if is_good else step)
+def _check(is_good: bool, text: str, step: str) -> Check:
+    """A check whose step is given only for a fault."""
+    return Check(is_good, text, "" if is_good else step)

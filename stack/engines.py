@@ -72,7 +72,7 @@ def client_conf(layout: Layout) -> Path:
             "hive.server2.thrift.port": layout.ports["spark-thrift"],
             "hive.server2.enable.doAs": "false",
             "hive.server2.long.polling.timeout": "500ms",  # a client that shows progress or a deadline hears that often
-            # Scratch folders are open to everybody (733), and so would be what lies above them.
+            # Scratch folders are open to all users (733), and so would be the folders above them.
             "hive.exec.scratchdir": f"hdfs://{NAMESERVICE}/tmp/hive",  # noqa: S108 (on HDFS)
         },
     )
@@ -163,7 +163,7 @@ def spark(layout: Layout) -> Server:
             [
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
-                # A statement that fills the heap fails after seconds, not minutes, in which nobody gets an answer.
+                # A statement that fills the heap fails after seconds; else nobody gets an answer for minutes.
                 "-XX:GCTimeLimit=50",
                 "-XX:GCHeapFreeLimit=20",
                 *OPENED,
@@ -192,7 +192,7 @@ def spark(layout: Layout) -> Server:
 
 
 def _page(layout: Layout) -> dict[str, str]:
-    """Spark's web page, which lists running statements and ends them, for whoever signs with the token."""
+    """Spark's web page, which lists running statements and ends them, for holders of the token."""
     return {
         "spark.ui.enabled": "true",
         "spark.ui.port": str(layout.ports["spark-web"]),
@@ -258,9 +258,9 @@ def hiveserver2(layout: Layout) -> Server:
             "tez.am.tez-ui.webservice.enable": "false",
             "tez.ignore.lib.uris": "true",
             "tez.runtime.optimize.local.fetch": "true",
-            # One task at a time in this process, whoever asks: tasks share Hive's IOContextMap, and with two of them
-            # counts came out wrong without a word, or queries failed. So one task in a Tez session, and one session
-            # that all users take turns with.
+            # One task at a time in this process, for all users: tasks share Hive's IOContextMap, and with two of them
+            # counts were wrong without an error, or queries failed. So one task in a Tez session, and one session
+            # that all users share in turn.
             "tez.am.inline.task.execution.max-tasks": 1,
             "hive.server2.tez.initialize.default.sessions": "true",
             "hive.server2.tez.default.queues": "default",

@@ -1,4 +1,4 @@
-"""Asks every server whether it is well: the local stack's processes, or a cluster's addresses."""
+"""Checks the health of every server: the local stack's processes, or a cluster's addresses."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ HEALTHY = "healthy"
 
 
 def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
-    """Per server its address in the settings and the question that proves it well."""
+    """Each server's address in the settings, and its health check."""
     spark = urlsplit(settings.spark)
-    asked: dict[str, tuple[str, Callable[[], bool]]] = {
+    checked: dict[str, tuple[str, Callable[[], bool]]] = {
         "kafka": (settings.bootstrap_servers, lambda: probes.kafka_answers(settings.bootstrap_servers)),
         "namenode": (settings.webhdfs, lambda: probes.hdfs_answers(settings.webhdfs, "Version")),
         "datanode": (settings.webhdfs, lambda: probes.hdfs_answers(settings.webhdfs)),
         "metastore": (settings.metastore, lambda: probes.is_listening(urlsplit(settings.metastore).netloc)),
     }
     if spark.scheme in ("sc", ""):
-        asked["spark-connect"] = (settings.spark, lambda: probes.is_listening(spark.netloc))
+        checked["spark-connect"] = (settings.spark, lambda: probes.is_listening(spark.netloc))
     local = processes.read(settings)["processes"]
     engines = {"spark": "spark-thrift", "hive": "hiveserver2"}
-    for engine, server in engines.items():  # of two engines the one that is used, and the other where `up` started it
+    for engine, server in engines.items():  # of two engines the one in use, and the other if `up` started it
         if engine == settings.engine or server.removesuffix("-thrift") in local:
             chosen = settings.model_copy(update={"engine": engine})
             address = settings.hiveserver2 if engine == "hive" else settings.spark_thrift
-            asked[server] = (address, functools.partial(_answers, chosen))
-    return asked
+            checked[server] = (address, functools.partial(_answers, chosen))
+    return checked
 
 
 def _answers(settings: Settings) -> bool:
@@ -49,14 +49,14 @@ def _answers(settings: Settings) -> bool:
 
 
 def status(settings: Settings) -> list[tuple[Any, ...]]:
-    """(server, address, process id or where it runs, healthy or not) of every server, all asked at once."""
+    """(server, address, process id or where it runs, healthy or not) of every server, all checked at once."""
     local = processes.read(settings)["processes"]
     runs_in = {"spark-thrift": "spark", "spark-connect": "spark"}
-    asked = checks(settings)
+    checked = checks(settings)
     rows = []
-    with ThreadPoolExecutor(len(asked)) as pool:
-        answers = [pool.submit(question) for _, question in asked.values()]
-        for (name, (address, _)), answer in zip(asked.items(), answers, strict=True):
+    with ThreadPoolExecutor(len(checked)) as pool:
+        answers = [pool.submit(question) for _, question in checked.values()]
+        for (name, (address, _)), answer in zip(checked.items(), answers, strict=True):
             process = local.get(runs_in.get(name, name))
             where = "not ours" if process is None else str(process.pid) if process.handle() else "ended"
             rows.append((name, address or "not set", where, HEALTHY if answer.result() else "does not answer"))
@@ -64,7 +64,7 @@ def status(settings: Settings) -> list[tuple[Any, ...]]:
 
 
 def versions(settings: Settings) -> dict[str, Callable[[], str]]:
-    """Per server the question for its version; the answer is empty where it does not tell."""
+    """Each server's version check; empty where a server does not report one."""
 
     def sql(engine: str) -> str:
         from etl.servers.hive import Hive
@@ -74,10 +74,10 @@ def versions(settings: Settings) -> dict[str, Callable[[], str]]:
 
     def connect() -> str:
 
-        with spark.session(settings, str(uuid.uuid4()), "tell its version") as session:
+        with spark.session(settings, str(uuid.uuid4()), "report its version") as session:
             return str(session.version)
 
-    asked: dict[str, Callable[[], str]] = {
+    checked: dict[str, Callable[[], str]] = {
         "kafka": lambda: probes.kafka_cluster(settings.bootstrap_servers),
         "namenode": lambda: probes.hdfs_version(settings.webhdfs),
         "datanode": lambda: probes.datanode_versions(settings.webhdfs),
@@ -86,11 +86,11 @@ def versions(settings: Settings) -> dict[str, Callable[[], str]]:
         "spark-thrift": lambda: sql("spark"),
         "hiveserver2": lambda: sql("hive"),
     }
-    return {name: functools.partial(_or_nothing, question) for name, question in asked.items()}
+    return {name: functools.partial(_or_nothing, question) for name, question in checked.items()}
 
 
 def _or_nothing(question: Callable[[], str]) -> str:
-    """A server that is well may still keep its version to itself, each by an error of its own."""
+    """A healthy server may still not report its version; each fails with another error."""
     try:
         return question()
     except Exception:

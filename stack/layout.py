@@ -31,7 +31,7 @@ PORTS = {
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 
-# A client that closes a file asks whether its last block is reported and then sleeps: 400 ms by default, which is
+# A client that closes a file polls whether its last block is reported, and then sleeps: 400 ms by default, which is
 # nearly all the time that writing many small partitions takes. The delay doubles with each of the retries.
 QUICK_CLOSE = {
     "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": 5,
@@ -66,7 +66,7 @@ class Layout:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What makes a Java program be that user, on an HDFS that asks for no password."""
+        """What makes a Java program be that user, on an HDFS that requires no password."""
         return {"HADOOP_USER_NAME": self.user}
 
     @property

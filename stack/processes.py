@@ -1,4 +1,4 @@
-"""Starts, watches and ends the servers; `<home>/stack.json` holds what was started, by process and start time."""
+"""Starts, watches and stops the servers; `<home>/stack.json` holds what was started, by process and start time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise WarehouseError(
-            f"another up or down is at work in {settings.home}", "wait for it to end and run it again"
+            f"another up or down is running in {settings.home}", "wait for it to end and run it again"
         ) from None
     except OSError as error:
         raise WarehouseError(f"the folder {settings.home} cannot be used: {error}", "set WAREHOUSE_HOME") from error
@@ -98,12 +98,12 @@ def up(
                 return _up(settings, say, engine or settings.engine)
         except OSError as error:
             raise WarehouseError(
-                f"the stack could not be started in {settings.home}: {error}", "ask ./warehouse doctor"
+                f"the stack could not be started in {settings.home}: {error}", "run ./warehouse doctor"
             ) from error
 
 
 def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
-    running = {name: one for name, one in read(settings)["processes"].items() if one.handle()}
+    running = {name: process for name, process in read(settings)["processes"].items() if process.handle()}
     before = read(settings)["ports"]
     if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
         raise WarehouseError(
@@ -111,7 +111,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
         )
     parts.ensure_jars(say)
     layout = Layout(settings, choose_ports(settings, before, running))
-    if not running:  # Spark's own in-memory Derby refuses to start on what an earlier process left
+    if not running:  # Spark's own in-memory Derby refuses to start on files of an earlier process
         shutil.rmtree(layout.folder("tmp"))
     wanted = servers.all_servers(layout, engine)
     missing = [server for server in wanted if server.name not in running]
@@ -149,7 +149,7 @@ def _format(layout: Layout, wanted: list[Server], say: Callable[[str], None]) ->
 
 
 def _environment(server: Server) -> dict[str, str]:
-    """The user's environment without what would lead Java or Spark elsewhere."""
+    """The user's environment without variables that would change how Java or Spark run."""
     led = ("SPARK_", "HADOOP_", "HIVE_", "PYSPARK_", "JAVA_TOOL_OPTIONS", "CLASSPATH", "WAREHOUSE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(led)}
     return {**kept, "TZ": "UTC", **server.environment}
@@ -190,7 +190,7 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
 
 
 def _last_words(log: Path) -> str:
-    """The last line of a log that tells of an error."""
+    """The last line of a log that reports an error."""
     lines = _tail(log)
     telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
     return (telling or lines or ["no word in its log"])[-1].strip()[:300]
@@ -221,7 +221,7 @@ def ended(settings: Settings) -> list[str]:
 
 
 def down(settings: Settings) -> list[str]:
-    """End what `up` started and nothing else, last started first; returns the names of what was ended."""
+    """Stop what `up` started and nothing else, last started first; returns the names of the servers."""
     with _alone(settings):
         processes = list(read(settings)["processes"].values())
         ended = []

@@ -1,4 +1,4 @@
-"""What runs on the SQL engines, since when, and how to end it.
+"""Lists the statements that run on the SQL engines, and ends them.
 
 Spark's web address lists running jobs with their statements. HiveServer2 4.0.1 has no SHOW PROCESSLIST, and its web
 page is off; the local stack's keeps a log of each statement in the home until the statement is closed.
@@ -58,7 +58,7 @@ def _on_spark(settings: Settings) -> list[Statement]:
 
 def _on_hive(settings: Settings) -> list[Statement]:
     """What the local stack's HiveServer2 has begun and not completed, by its logs of operations."""
-    found = []
+    statements = []
     for path in settings.home.glob("tmp/hive/operations/*/*_*"):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -68,12 +68,12 @@ def _on_hive(settings: Settings) -> list[Statement]:
         statement = re.search(r"Compiling command\(queryId=[^)]*\): (.*)", text)
         if began and statement and not re.search(r"^(INFO|ERROR) +: (Completed executing|FAILED)", text, re.MULTILINE):
             since = datetime.strptime(began[1], "%Y%m%d%H%M%S")
-            found.append(Statement("hive", path.name, since, statement[1]))
-    return found
+            statements.append(Statement("hive", path.name, since, statement[1]))
+    return statements
 
 
 def end(settings: Settings, identity: str) -> Statement:
-    """End a statement by its id, or by the beginning of it; it fails for whoever waits for it.
+    """End a statement by its id, or by the beginning of it; it fails for the client that waits for it.
 
     HiveServer2 in Tez' local mode drops its rows at once, but first ends the DAG that runs. Raises UsageError where
     none or several of that id run.
@@ -115,7 +115,7 @@ def _call(settings: Settings, path: str, body: bytes | None = None) -> bytes:
 
 
 def _signed(token: str) -> str:
-    """A JSON Web Token signed by the token, which Spark's JWSFilter asks for."""
+    """A JSON Web Token signed by the token, which Spark's JWSFilter requires."""
     text = ".".join(map(_encoded, (b'{"alg":"HS256"}', b'{"sub":"warehouse"}')))
     key = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     return f"{text}.{_encoded(hmac.new(key, text.encode(), hashlib.sha256).digest())}"

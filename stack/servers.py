@@ -45,14 +45,16 @@ def kafka(layout: Layout) -> Server:
     )
     classes: list[str | Path] = [folder, parts.SHARE / "kafka" / "*"]
     options = ["-Xmx512m", *SMALL]
-    cluster = uuid.uuid4().hex[:22]  # counts when the storage is formatted: a home's Kafka is told from any other
-    made = java(options, classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
+    cluster = uuid.uuid4().hex[
+        :22
+    ]  # counts when the storage is formatted: it distinguishes a home's Kafka from any other
+    command = java(options, classes, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
     return Server(
         "kafka",
         ("kafka", "kafka-controller"),
         java(options, classes, "kafka.Kafka", properties),
         lambda: kafka_answers(layout.address("kafka")),
-        format=[[*made, "--ignore-formatted"]],
+        format=[[*command, "--ignore-formatted"]],
     )
 
 

@@ -45,7 +45,7 @@ def watch(pid: int, home: Path) -> None:
     while True:
         try:
             processes.down(settings)
-        except WarehouseError:  # an `up` of the ended process is still at work
+        except WarehouseError:  # an `up` of the ended process is still running
             time.sleep(SECONDS)
             continue
         return

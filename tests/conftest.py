@@ -17,6 +17,9 @@ ORDER = {
     "test_readme.py": -4,
     "test_rehearsal.py": -3,
     "test_report_page.py": -2,
+    "test_adding_a_table.py": -2,
+    "test_catalog.py": -2,
+    "test_cli.py": -2,
     "test_end_to_end.py": -1,
     "test_messages.py": 1,
 }

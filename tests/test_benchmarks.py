@@ -118,9 +118,8 @@ def test_duckdb_makes_the_same_rows_as_the_independent_computation(tmp_path: Pat
     for table in duckdb_flat.TABLES.values():
         found = duckdb.read_parquet(str(tmp_path / f"{table}.parquet"))
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
-        dates = [{**row, "started_date": str(row["started_date"])} for row in rows]
-        wanted = [{key: row[key] for key in row if key != "started_month"} for row in expected[f"flat.{table}"]]
-        assert_same(dates, wanted)
+        dates = [{**row, "started_date": str(row["started_date"])} if "started_date" in row else row for row in rows]
+        assert_same(dates, expected[f"flat.{table}"])
 
 
 # Measuring
@@ -170,7 +169,7 @@ def test_an_aim_that_is_missed_is_told_and_a_smaller_size_says_nothing() -> None
     by_text = {aim.text: aim for aim in aims.AIMS}
     aim = next(one for text, one in by_text.items() if "usual script" in text)
     assert aim.verdict([slow]) == "**not met**"
-    assert aim.verdict([measured(1000)]) == "not measured" and aim.shown(Size(1, 1)) == "-"
+    assert aim.verdict([measured(1000)]) == "not measured" and aim.text_of(Size(1, 1)) == "-"
 
 
 def test_ratios_do_not_depend_on_how_fast_the_machine_is() -> None:
@@ -252,17 +251,17 @@ def test_the_marks_of_the_seconds_enclose_all_of_them() -> None:
 
 
 def test_repeats_are_one_number_or_one_per_size(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.asked([]).repeats == [3, 3, 3]
-    assert command.asked(["--attempts", "10", "20", "--repeats", "2", "1"]).repeats == [2, 1]
+    assert command.arguments([]).repeats == [3, 3, 3]
+    assert command.arguments(["--attempts", "10", "20", "--repeats", "2", "1"]).repeats == [2, 1]
     with pytest.raises(SystemExit):
-        command.asked(["--attempts", "10", "--repeats", "2", "1"])
-    assert "--repeats wants one number" in capsys.readouterr().err
+        command.arguments(["--attempts", "10", "--repeats", "2", "1"])
+    assert "--repeats takes one number" in capsys.readouterr().err
 
 
 def test_write_docs_alone_measures_nothing() -> None:
-    assert not command.asked(["--write-docs"]).is_run
-    assert command.asked(["--write-docs", "--attempts", "10"]).is_run and command.asked([]).is_run
+    assert not command.arguments(["--write-docs"]).is_run
+    assert command.arguments(["--write-docs", "--attempts", "10"]).is_run and command.arguments([]).is_run
 
 
 def test_without_the_warehouse_there_is_nothing_to_go_on_from() -> None:
-    assert list(command.asked(["--only", "duckdb", "later", "hive"]).only) == ["duckdb"]
+    assert list(command.arguments(["--only", "duckdb", "later", "hive"]).only) == ["duckdb"]

@@ -311,7 +311,7 @@ def test_pages_link_the_other_pages_that_exist(tmp_path: Path) -> None:
 def test_pages_say_that_nobody_answered(pages: Path) -> None:
     text = (pages / "catalog" / "index.html").read_text(encoding="utf-8")
     assert "HDFS does not answer at 127.0.0.1:1" in text
-    assert "no HiveServer2 protocol from spark at 127.0.0.1:1" in text
+    assert "cannot connect to spark at 127.0.0.1:1" in text
     assert "Not written yet: <code>./warehouse report</code>" in (pages / "index.html").read_text(encoding="utf-8")
 
 

@@ -77,7 +77,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "generate --seed x": ("--seed", "--help"),
     "query": ("SQL", "./warehouse query"),
     "query --format xml 'SELECT 1'": ("xml", "table, csv or json"),
-    "query --format csv --json 'SELECT 1'": ("--json", "give one of both"),
+    "query --format csv --json 'SELECT 1'": ("--json", "give one of them"),
     "rejected 0:1 --json": ("byte for byte", "leave out --json or the place"),
     "query 'SELECT 1' -f some.sql": ("-f FILE", "./warehouse query"),
     "query -f missing.sql": ("missing.sql", "name a SQL file"),
@@ -164,7 +164,7 @@ def test_doctor_finds_a_taken_port_and_a_password_that_others_can_read(tmp_path:
         port = taken.getsockname()[1]
         given = {"WAREHOUSE_HIVE_PASSWORD_FILE": str(secret), "WAREHOUSE_PORTS": json.dumps({"kafka": port})}
         done = start(tmp_path, "doctor", **given)
-    assert re.search(rf"FAULT  port {port}, set for kafka, is taken by .*: end what listens there", done.stdout)
+    assert re.search(rf"FAULT  port {port}, set for kafka, is taken by .*: end the program that uses it", done.stdout)
     assert f"FAULT  {secret} can be read by other users: chmod 600 {secret}" in done.stdout
     secret.chmod(0o600)
     assert "can be read by other users" not in start(tmp_path, "doctor", **given).stdout
@@ -174,7 +174,7 @@ def test_doctor_names_a_package_that_is_not_the_locked_one(tmp_path: Path, monke
     (tmp_path / "requirements.lock").write_text("typer==0.0.1 \\\n    --hash=sha256:0\nno-such-thing==1 \\\n")
     monkeypatch.setattr(doctor, "PROJECT", tmp_path)
     (check,) = doctor._packages(settings.load())
-    assert not check.is_good and "typer" in check.what and "no-such-thing missing for 1" in check.what
+    assert not check.is_good and "typer" in check.text and "no-such-thing missing for 1" in check.text
     assert "run ./warehouse again" in check.step
 
 
@@ -222,8 +222,8 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_there_are_the_commands_of_the_project() -> None:
-    words = "up down status running doctor generate publish land rejected replay build plan rollback repair retire clean compact"
-    words += " validate report docs query export connect serve beeline run demo test"
+    words = "up down status running doctor generate publish land rejected replay build plan rollback repair retire"
+    words += " clean compact validate report docs query export connect serve beeline run demo test"
     assert " ".join(COMMANDS) == words
 
 

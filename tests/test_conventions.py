@@ -1,7 +1,8 @@
-"""The written rules of sql/ and expectations/, held up by a machine: headers, comments, stages, style, suites."""
+"""The written rules, checked: headers, comments, stages, style and suites in SQL, names and wording everywhere."""
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import os
@@ -34,6 +35,35 @@ KEYS = ["Reads", "Writes", "Grain", "Parameters", "Usage"]
 REPORT_KEYS = ["Position", "Reads", "Grain", "Parameters", "Answer", "Assumes", "Chart", "Usage"]
 CHART = re.compile(r"none|(bar|column|line|heatmap) x=(\w+) y=(\w+)( (?:color|mean)=(\w+))?")
 LONGEST, MEDIAN = 130, 60
+# A participle or a pronoun says when, not what.
+VAGUE = {"asked", "found", "known", "made", "one", "said", "shown", "told", "what"}
+# Wording that is no idiomatic technical English, and what to write instead. Checked in what people read.
+WORDING = {
+    r"to be asked": "query",
+    r"(is|are|was|were|only) told|tells of": "report, name, show",
+    r"tells? (whether|which|what)": "show, find",
+    r"keeps its word": "guarantees",
+    r"(is|are) not so": "fails",
+    r"(gone|goes|go|going) on\b": "continue, is reused",
+    r"look(s|ed)? at": "check, see, read",
+    r"mend(s|ed)?": "fix, correct",
+    r"for ever": "forever",
+    r"anew": "again, recreate",
+    r"at work": "running",
+    r"whoever|somebody else's": "name the user or the process",
+    r"(held|holds?|holding) [^.`]{0,40}\bagainst": "compare with",
+    r"heed(s|ed)?": "honor",
+    r"(is|are|gets?) well": "healthy",
+    r"judge[sd]?": "validate, check",
+    r"put in for": "substituted for",
+    r"asked (for|at|in|on|to)": "required, queried",
+    r"ask \./warehouse": "run ./warehouse",
+    r"wants? (a|an|it|one)": "requires",
+}
+READ = ["README.md", "docs/*.md", "etl/**/*.py", "etl/pages/*.html", "stack/*.py", "sample/*.py", "sql/*/*.sql"]
+READ += ["expectations/*/*.json", "expectations/*/*/*.sql", "benchmarks/**/*.py", "docker-compose.yml", "warehouse"]
+TEXTS = sorted(path for pattern in READ for path in PROJECT.glob(pattern))
+MODULES = [path for path in TEXTS if path.suffix == ".py"]
 
 
 def label(value: object) -> str:
@@ -307,3 +337,34 @@ def test_header_keys_are_single_words(file: SqlFile) -> None:
     """A key of two words would be read as a part of the line above."""
     header = itertools.takewhile(lambda line: line.startswith("--"), file.text.splitlines()[1:])
     assert not [line for line in header if re.match(r"-- [A-Z][\w ]*: ", line) and not KEY.match(line)]
+
+
+def in_project(path: Path) -> str:
+    """The path from the project's folder on, as the id of a test."""
+    return str(path.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=in_project)
+def test_wording_is_plain_technical_english(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    pattern = re.compile("|".join(rf"(?P<w{number}>\b(?:{words})\b)" for number, words in enumerate(WORDING)))
+    instead = list(WORDING.values())
+    odd = [f"{match[0]}: write {instead[int(str(match.lastgroup)[1:])]}" for match in pattern.finditer(text)]
+    assert not odd
+
+
+def names(path: Path) -> set[str]:
+    """The names that a module gives: variables, arguments, attributes, functions, classes."""
+    given = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+                given.add(name)
+            case ast.ClassDef(name=name) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.alias(asname=str(name)):
+                given.add(name)
+    return given
+
+
+@pytest.mark.parametrize("path", MODULES, ids=in_project)
+def test_names_say_what_a_value_is(path: Path) -> None:
+    assert not {name for name in names(path) if name.strip("_").lower() in VAGUE}

@@ -62,7 +62,7 @@ def test_what_a_page_tells_to_type_parses(page: Path) -> None:
     """Its options and arguments are those of the commands; what is typed is not run here."""
     group = typer.main.get_command(app)
     blocks = re.findall(r"```(?:console|sh)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    for line in re.findall(r"\./warehouse [^|&;>\n]+", "".join(blocks).replace("\\\n", " ")):
+    for line in re.findall(r"\./warehouse (?:\"[^\"\n]*\"|[^|&;>\n\"])+", "".join(blocks).replace("\\\n", " ")):
         words = shlex.split(line, comments=True)[1:]
         with group.make_context("./warehouse", list(words)) as context:
             _, command, rest = group.resolve_command(context, context._protected_args + context.args)  # type: ignore[attr-defined]
@@ -82,6 +82,3 @@ def test_the_page_on_the_data_tells_the_published_figures_and_how_many_tell_them
     with source.open(encoding="utf-8", newline="") as file:
         counted = {row["figure"]: row["reports"] for row in csv.DictReader(file)}
     assert {name: reports for name, _, reports in rows}.items() <= counted.items()
-
-
-# docs/adding_a_table.md, followed

@@ -37,14 +37,14 @@ def test_a_server_that_fails_is_asked_again_and_an_unmet_expectation_ends_it(
     monkeypatch.setattr(follow, "land", land)
     with follow.stopped_by_signals() as stop, pytest.raises(ExpectationError):
         follow.follow(settings_of_nothing, said.append, stop)
-    assert said == ["no broker at 127.0.0.1:9; asked again in 0 s", "another land; asked again in 0 s"]
+    assert said == ["no broker at 127.0.0.1:9; retrying in 0 s", "another land; retrying in 0 s"]
 
 
 def test_what_keeps_house_waits_for_a_step_to_end(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with contextlib.ExitStack() as step:
         step.enter_context(exclusive(settings, "build"))
-        with pytest.raises(BusyError, match="another build is at work here"), exclusive(settings, "build"):
+        with pytest.raises(BusyError, match="another build is running here"), exclusive(settings, "build"):
             pass
         ends = threading.Timer(0.5, step.close)
         ends.start()

@@ -20,7 +20,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from etl.errors import ServerError, UsageError
-from etl.pages import fence, markdown, shown
+from etl.pages import display, fence, markdown
 from etl.pages.words import age
 from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
@@ -285,7 +285,7 @@ def test_the_age_of_a_time_is_in_the_greatest_unit_of_which_there_are_two(second
     ],
 )
 def test_values_are_written_for_people(column: str, value: Any, text: str) -> None:
-    assert shown(column, value) == text
+    assert display(column, value) == text
 
 
 def test_null_is_a_dash_that_says_what_it_is(tmp_path: Path) -> None:

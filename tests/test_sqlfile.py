@@ -134,7 +134,7 @@ def test_comments_are_left_alone_and_end_where_the_line_ends() -> None:
 )
 @pytest.mark.parametrize("text", ["SELECT '{}'", "SELECT `{}`", "SELECT 1 /* {} */ + 1", "SELECT 1 -- {}\n + 1"])
 def test_no_other_variable_is_sent(left: str, text: str) -> None:
-    with pytest.raises(UsageError, match=r"the text (holds .*which a server would replace|uses .* without)"):
+    with pytest.raises(UsageError, match=r"the text (holds .*which a server would substitute|uses .* without)"):
         statements(text.format(left), {}, {}, "the text")
 
 

@@ -107,7 +107,7 @@ def test_the_package_is_used_where_no_other_java_fits(places: Path, monkeypatch:
 
 def test_no_java_and_none_to_install_is_told(places: Path) -> None:
     fake_java(places / "path", "11.0.2")
-    with pytest.raises(WarehouseError, match=r"no Java 17 or 21 was found and none could be installed.*JAVA_HOME"):
+    with pytest.raises(WarehouseError, match=r"there is no Java 17 or 21, and none could be installed.*JAVA_HOME"):
         parts.java()
 
 
@@ -462,7 +462,7 @@ def test_only_hive_and_all_start_hiveserver2(tmp_path: Path) -> None:
 
 def test_two_at_once_are_refused(small: Callable[..., Settings]) -> None:
     given = small(SLEEPER)
-    with processes._alone(given), pytest.raises(WarehouseError, match="another up or down is at work"):
+    with processes._alone(given), pytest.raises(WarehouseError, match="another up or down is running"):
         processes.down(given)
     assert processes.down(given) == []
 

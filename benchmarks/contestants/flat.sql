@@ -9,11 +9,7 @@ END;
 CREATE TEMPORARY TABLE messages AS
 SELECT
     *,
-    utc(payload.started_at) AS started_at,
-    COALESCE(
-        'id ' || NULLIF(payload.keen_id, ''),
-        CONCAT('at ', kafka_topic, ' ', kafka_partition, ' ', kafka_offset)
-    ) AS event_key
+    utc(payload.started_at) AS started_at
 FROM READ_JSON('${dump}', format = 'newline_delimited', columns = {
     kafka_topic: 'VARCHAR',
     kafka_partition: 'INTEGER',
@@ -41,27 +37,22 @@ FROM READ_JSON('${dump}', format = 'newline_delimited', columns = {
 CREATE TEMPORARY TABLE events AS
 WITH newest AS (
     SELECT
-        COUNT(*) AS message_count,
-        MAX(ROW(kafka_offset, kafka_timestamp, kafka_partition, kafka_topic)) AS place
+        MAX(ROW(kafka_timestamp, kafka_partition, kafka_offset)) AS place
     FROM messages
-    GROUP BY event_key
+    GROUP BY payload.user_exam_id
 )
 
-SELECT
-    messages.*,
-    newest.message_count
+SELECT messages.*
 FROM messages
     INNER JOIN newest
-        ON newest.place = ROW(
-            messages.kafka_offset, messages.kafka_timestamp, messages.kafka_partition, messages.kafka_topic
-        );
+        ON newest.place = ROW(messages.kafka_timestamp, messages.kafka_partition, messages.kafka_offset);
 
 DROP TABLE messages;
 
 COPY (
     SELECT
         payload.user_exam_id AS attempt_id,
-        NULLIF(payload.keen_id, '') AS event_id,
+        payload.keen_id AS event_id,
         payload.base_exam_id AS exam_id,
         payload.exam_name AS exam_name,
         started_at,
@@ -87,7 +78,6 @@ COPY (
             WHEN payload.sequences.counts.total > 0
                 THEN payload.sequences.counts.correct / payload.sequences.counts.total
         END AS score,
-        CAST(message_count AS INTEGER) AS message_count,
         kafka_topic,
         kafka_partition,
         kafka_offset,
@@ -100,7 +90,9 @@ COPY (
     WITH shown AS (
         SELECT
             payload.user_exam_id AS attempt_id,
-            CAST(started_at AS DATE) AS started_date,
+            payload.base_exam_id AS exam_id,
+            kafka_partition,
+            kafka_offset,
             UNNEST(payload.sequences.questions) AS question,
             GENERATE_SUBSCRIPTS(payload.sequences.questions, 1) AS position
         FROM events
@@ -108,14 +100,16 @@ COPY (
 
     SELECT
         attempt_id,
+        exam_id,
+        kafka_partition,
+        kafka_offset,
         CAST(position AS INTEGER) AS question_position,
         question.id AS question_id,
         question.user_result AS result,
         question.user_correct AS is_correct,
         question.user_incomplete AS is_incomplete,
         question.user_submitted AS is_submitted,
-        CAST(LEN(question.options) AS INTEGER) AS option_count,
-        started_date
+        CAST(LEN(question.options) AS INTEGER) AS option_count
     FROM shown
 ) TO '${folder}/attempt_questions.parquet' (FORMAT PARQUET, COMPRESSION ZSTD);
 
@@ -123,7 +117,9 @@ COPY (
     WITH shown AS (
         SELECT
             payload.user_exam_id AS attempt_id,
-            CAST(started_at AS DATE) AS started_date,
+            payload.base_exam_id AS exam_id,
+            kafka_partition,
+            kafka_offset,
             UNNEST(payload.sequences.questions) AS question,
             GENERATE_SUBSCRIPTS(payload.sequences.questions, 1) AS position
         FROM events
@@ -132,7 +128,9 @@ COPY (
     offered AS (
         SELECT
             attempt_id,
-            started_date,
+            exam_id,
+            kafka_partition,
+            kafka_offset,
             position,
             UNNEST(question.options) AS choice,
             GENERATE_SUBSCRIPTS(question.options, 1) AS option_position
@@ -141,13 +139,15 @@ COPY (
 
     SELECT
         attempt_id,
+        exam_id,
+        kafka_partition,
+        kafka_offset,
         CAST(position AS INTEGER) AS question_position,
         CAST(option_position AS INTEGER) AS option_position,
         choice.id AS option_id,
         choice.checked AS is_checked,
         CASE WHEN choice IS NOT NULL THEN COALESCE(choice.correct, FALSE) END AS is_correct,
         CASE WHEN choice IS NOT NULL THEN COALESCE(choice.submitted = 1, FALSE) END AS is_submitted,
-        utc(choice."at") AS clicked_at,
-        started_date
+        utc(choice."at") AS clicked_at
     FROM offered
 ) TO '${folder}/question_options.parquet' (FORMAT PARQUET, COMPRESSION ZSTD);

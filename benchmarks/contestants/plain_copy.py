@@ -1,4 +1,4 @@
-"""The least that a landing can be: the topic to gzipped lines of text by Spark, without a look at any message.
+"""The lower bound of a landing: the topic to gzipped lines of text by Spark, with no message parsed.
 
 It reads the topic in as many slices as a landing does, so that every core has work.
 

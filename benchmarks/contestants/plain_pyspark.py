@@ -83,7 +83,7 @@ def attempts(events: DataFrame) -> DataFrame:
     )
 
 
-def shown(events: DataFrame) -> DataFrame:
+def exploded(events: DataFrame) -> DataFrame:
     """One row per question of an event."""
     from pyspark.sql import functions as f
 
@@ -98,7 +98,7 @@ def questions(events: DataFrame) -> DataFrame:
     """The columns of flat.attempt_questions."""
     from pyspark.sql import functions as f
 
-    return shown(events).select(
+    return exploded(events).select(
         "attempt_id",
         "question_position",
         f.col("question.id").alias("question_id"),
@@ -115,7 +115,7 @@ def options(events: DataFrame) -> DataFrame:
     """The columns of flat.question_options."""
     from pyspark.sql import functions as f
 
-    offered = shown(events).select(
+    offered = exploded(events).select(
         "attempt_id",
         "question_position",
         "started_date",

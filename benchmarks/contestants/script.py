@@ -29,7 +29,9 @@ def work(spark: SparkSession, settings: Settings, target: str) -> None:
     messages = session.values(spark, settings, startingOffsets="earliest", endingOffsets="latest").rdd
     extracted = messages.map(lambda message: json.loads(message.value))
     if "scalars" in sys.argv:
-        extracted = extracted.map(lambda one: {name: one[name] for name in one if not isinstance(one[name], dict)})
+        extracted = extracted.map(
+            lambda message: {name: message[name] for name in message if not isinstance(message[name], dict)}
+        )
     extracted.toDF().select("keen_id", "exam_name", "started_at").write.mode("overwrite").parquet(target)
 
 

@@ -68,7 +68,7 @@ def run(
     target = f"{settings.warehouse_root}-{folder}"
     work(spark, settings, target)
     seconds = time.monotonic() - started
-    found = {"start_seconds": started - began, "work_seconds": seconds, "counts": count(spark, target)}
+    result = {"start_seconds": started - began, "work_seconds": seconds, "counts": count(spark, target)}
     size = Hdfs(settings.model_copy(update={"warehouse_root": target})).size()
-    print(json.dumps({**found, "bytes": size}))
+    print(json.dumps({**result, "bytes": size}))
     spark.stop()

@@ -11,7 +11,7 @@ is_genuine() {
 
 "$WAREHOUSE_VENV/bin/python" -c 'from stack.parts import ensure_jars; ensure_jars(print)'
 
-# HiveServer2's jar of Hive's procedural language, without the class that gives a shell to whoever asks for it.
+# HiveServer2's jar of Hive's procedural language, without the class that gives every user a shell.
 mkdir -p "$share/fenced"
 "$WAREHOUSE_VENV/bin/python" -c 'from pathlib import Path
 from stack import engines, parts

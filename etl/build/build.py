@@ -1,7 +1,7 @@
 """Builds a release: fills the flat folders of new landings, computes the marts, validates and publishes.
 
 A release is built where no reader looks: flat rows of landings that are not published, marts in a partition of their
-own. The views of the database candidate show it, the suites look at these, and one change of ops.published shows it to
+own. The views of the database candidate show it, the suites check these, and one change of ops.published shows it to
 readers.
 """
 
@@ -24,7 +24,7 @@ from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings, lock, recorded_files
 from etl.store.landings import FolderSet
 from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
-from etl.store.schema import Schema, release_files, shown
+from etl.store.schema import Schema, newest_versions, release_files
 from etl.terminal import progress
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def build(
     """Build what is due, validate it and publish it; None where nothing is due. `watch` as for Hive.
 
     `is_brief` runs critical expectations only. Raises WarehouseError when another build is running or nothing was
-    landed yet, ExpectationError when a critical expectation fails: then readers see what they saw before.
+    landed yet, ExpectationError when a critical expectation fails: then readers keep the previous release.
     """
     from etl.validate.run_suite import preload
     from etl.validate.scope import Scope
@@ -67,7 +67,7 @@ def build(
         bar.at(0, text="flat tables")
         fill(settings, schema, hdfs, todo, f"r{release}", say)
         schema.point("candidate", release, todo.landing)
-        schema.views(shown(todo.files), todo.seen, is_candidate=True)
+        schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
         schema.save()
         versions: list[dict[str, Any]] = []
         for file in bar.each(todo.files, lambda file: file.name):
@@ -80,7 +80,7 @@ def build(
         since = before.landing if before and not todo.changed else 0
         _refuse_disturbed(hive, hdfs, release, todo)
         recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
-        tables = [file.table for file in shown(todo.files)]
+        tables = [file.table for file in newest_versions(todo.files)]
         scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
         validated = validate(settings, say, scope)
         action = PUBLISHED if validated.is_good else REJECTED
@@ -88,7 +88,7 @@ def build(
         if not validated.is_good:
             raise ExpectationError(
                 f"release {release} is not published, critical expectations failed: {validated.worst}",
-                f"look at {validated.summary}; readers see what they saw before",
+                f"see {validated.summary}; readers keep the previous release",
             )
         finish_switch(schema, hdfs, ledger)
         schema.save()
@@ -137,7 +137,7 @@ def refill(settings: Settings, say: Callable[[str], None]) -> None:
         schema = Schema(settings, hive, hdfs)
         restore(settings, schema, hdfs, ledger, todo)
         fill(settings, schema, hdfs, todo, f"c{todo.seen.compaction}_{uuid.uuid4().hex[:8]}", say)
-        schema.views(shown(todo.files), todo.seen, is_candidate=True)
+        schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
         finish_switch(schema, hdfs, ledger)
         schema.save()
 
@@ -159,9 +159,9 @@ def _batches(flat: Sequence[SqlFile], tables: set[str]) -> list[list[SqlFile]]:
 
 
 def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo: Plan) -> None:
-    """Make what the metastore lacks: databases, tables, partitions, views, and the pointer to the published release.
+    """Create what the metastore lacks: databases, tables, partitions, views, and the pointer to the published release.
 
-    Sends nothing but what changed since a command last did so.
+    Sends only what changed since the last command.
     """
     schema.ops()
     raw(settings, schema, hdfs, todo.seen)
@@ -173,14 +173,14 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
 
 
 def raw(settings: Settings, schema: Schema, hdfs: Hdfs, seen: FolderSet) -> None:
-    """Make the raw tables have these folders."""
+    """Register these folders in the raw tables."""
     schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
 
 
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
-    """Make readers see what the log says they see; who was killed between the two is followed by the next build.
+    """Make readers see what the log says; if a command dies between the two, the next one does this for it.
 
-    Another machine may publish or compact meanwhile, so it ends when HDFS still says what was switched to.
+    Another machine may publish or compact meanwhile, so it repeats until HDFS says what it switched to.
     """
     while True:
         state = ledger.state()
@@ -196,6 +196,6 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
         if schema.published != (event.release, event.landing):
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
-        schema.views(shown(files), seen, is_candidate=False)
+        schema.views(newest_versions(files), seen, is_candidate=False)
         if ledger.state().published == event and landings.generations(hdfs)[0] == generations[0]:
             return event

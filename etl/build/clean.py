@@ -1,4 +1,4 @@
-"""Removes what nobody needs any more: marts of old releases, merged landings, and what killed commands left behind.
+"""Removes what is no longer needed: marts of old releases, merged landings, and what killed commands left behind.
 
 What is published and the release before stay, and so do the folders that counted before the last compaction, for
 queries that still read them. Only folders that the warehouse named itself are touched.
@@ -26,7 +26,7 @@ from etl.store.ledger import Ledger, State
 from etl.store.schema import Schema
 
 AT_ONCE = 100  # partitions that one statement drops
-DEAD_SECONDS = 86_400  # since the last change in a draft of another home, before it counts as left behind
+DEAD_SECONDS = 86_400  # without a change in a draft of another home, before it counts as left behind
 RUNS = 50  # validations whose rows the ops tables keep
 NAMES = {
     "release": re.compile(r"release=(\d+)"),
@@ -39,7 +39,7 @@ Place = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Leftover:
-    """A folder or file to be removed: its path from warehouse_root on, its length, and why nobody needs it."""
+    """A folder or file to be removed: its path from warehouse_root on, its length, and why it is no longer needed."""
 
     path: str
     bytes: int
@@ -65,21 +65,21 @@ def clean(settings: Settings, is_removed: bool) -> list[Leftover]:
             schema = Schema(settings, hive, hdfs)
             schema.forget()  # another machine may have set a view back to a text that shows an older generation
             restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
-            found = _sized(hdfs, _leftovers(settings, hdfs, state, generations))
+            leftovers = _sized(hdfs, _leftovers(settings, hdfs, state, generations))
             _drop_partitions(hive, state, generations)
-            for leftover in found:
+            for leftover in leftovers:
                 hdfs.remove(*leftover.path.split("/"))
             _drop_staging(hive, hdfs)
-        return found
+        return leftovers
 
 
 def _sized(hdfs: Hdfs, leftovers: Iterable[tuple[Place, str]]) -> list[Leftover]:
     """With their lengths; what another machine removes meanwhile is left out."""
-    found = []
+    sized = []
     for place, why in leftovers:
         with contextlib.suppress(FileNotFoundError):
-            found.append(Leftover("/".join(place), hdfs.size(*place), why))
-    return found
+            sized.append(Leftover("/".join(place), hdfs.size(*place), why))
+    return sized
 
 
 def _leftovers(

@@ -1,9 +1,9 @@
 """Lands and builds in small steps until it is stopped, each step by the rules of `land` and `build` alone.
 
 Every 200 landings it compacts and cleans, so that a year of steps leaves no more files and partitions than a day.
-There is no state of its own: a step that is killed is continued by the next, whoever starts it. Servers that go away
-are waited for, and so are `clean`, `compact` and other runs that want to be alone; what needs a person, such as a
-critical expectation that is not met, ends it.
+It keeps no state: a step that is killed is continued by the next, on any machine. It waits for servers that go away
+and for other commands that hold a lock, such as `clean` and `compact`; what needs a person, such as a failed
+critical expectation, ends it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
 from etl.store import landings
 
-WHOLE = 600.0  # seconds between two validations that warn, too; those between look at what is critical
-PAUSE = 2.0  # seconds between two looks at a topic where nothing is new
-PATIENCE = 10.0  # seconds before a server that failed is asked again
+WHOLE = 600.0  # seconds between two full validations; those between run critical expectations only
+PAUSE = 2.0  # seconds between two polls of a topic where nothing is new
+PATIENCE = 10.0  # seconds before a retry after a server failed
 TIDY_LANDINGS = 200  # landings behind the last compaction, before the next
 
 
 def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
-    """Land and build what is new until `stop` is set, which ends it behind the step at work; returns the messages.
+    """Land and build what is new until `stop` is set, which ends it after the current step; returns the messages.
 
-    Raises WarehouseError as `land` and `build` do, but for servers that fail and other runs at work: asked again.
+    Raises WarehouseError as `land` and `build` do, but retries after failed servers and while others hold a lock.
     """
     total, before, warned = 0, time.monotonic(), -WHOLE
-    is_behind = has_landings(settings)  # perhaps: they may be those of a run that was killed
+    is_behind = has_landings(settings)  # perhaps: a killed run may have left them
     tidied = 0  # the landing at which it last compacted and cleaned; at the first step of a run it does, too
     while not stop.is_set():
         began = time.monotonic()
@@ -49,7 +49,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
                 build(settings, quiet, is_brief=is_brief)
                 warned, is_behind = warned if is_brief else landed_at, False
         except (ServerError, BusyError) as error:
-            say(f"{error}; asked again in {PATIENCE:.0f} s")
+            say(f"{error}; retrying in {PATIENCE:.0f} s")
             stop.wait(PATIENCE)
             continue
         now = time.monotonic()
@@ -84,7 +84,7 @@ def tidy(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def quiet(_: str) -> None:
-    """A step says what it did in one line of its own."""
+    """Say nothing: a step reports in one line of its own."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a build would do: the folders that each flat table lacks, and the marts to compute. Asks HDFS alone."""
+"""What a build would do: the folders that each flat table lacks, and the marts to compute. Reads HDFS alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def is_due(self) -> bool:
-        """Whether readers do not see all that there is yet."""
+        """Whether there is anything that readers do not see yet."""
         published = self.published
         return (
             published is None
@@ -81,7 +81,7 @@ def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:
     files = [file for file in files if file.table not in state.retired]
     newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}
     wanted = {file.table for file in newest.values()}
-    for file in reversed(files):  # what reads comes behind what is read
+    for file in reversed(files):  # a file comes after those that it reads
         wanted |= {name for name in file.reads if file.table in wanted}
     return [file for file in files if file.table in wanted]
 

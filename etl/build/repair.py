@@ -1,4 +1,4 @@
-"""Makes the metastore again from HDFS and the SQL files, and says what it lacked."""
+"""Recreates the metastore from HDFS and the SQL files, and lists what was missing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
 from etl.store import flat_folders, landings, lock
 from etl.store.ledger import Ledger, State
-from etl.store.schema import RAW, Schema, shown
+from etl.store.schema import RAW, Schema, newest_versions
 
 
 def repair(settings: Settings) -> list[str]:
-    """Make every database, table, partition, view and pointer again; what was missing, in words.
+    """Recreate every database, table, partition, view and pointer; returns what was missing, in words.
 
     Raises BusyError when a build or a loader is running here.
     """
@@ -40,7 +40,7 @@ def repair(settings: Settings) -> list[str]:
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
             seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), landing)
-            schema.views(shown(todo.files), seen, is_candidate=True)
+            schema.views(newest_versions(todo.files), seen, is_candidate=True)
         schema.save()
         return lost
 

@@ -1,4 +1,4 @@
-"""Takes a table out of the warehouse: of builds, views and suites; its files go with the next `clean`."""
+"""Removes a table from builds, views and suites; the next `clean` removes its files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ def retire(settings: Settings, table: str, say: Callable[[str], None]) -> None:
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)
     with lock.exclusive(settings, "build"):
-        state = ledger.state()
-        published = state.published.hashes if state.published else {}
-        if state.published is None or table in state.retired or table not in published:
-            known = ", ".join(sorted(published.keys() - state.retired)) or "none"
-            raise UsageError(f"{table} is no published table", f"published are {known}")
+        retired = ledger.state().retired
+        views = {
+            row["table_name"]: row.get("view_name", "") for event in ledger.events() for row in event.table_versions
+        }
+        if table in retired or table not in views:
+            tables = ", ".join(sorted(views.keys() - retired)) or "none"
+            raise UsageError(f"{table} was never published, or is retired", f"published were {tables}")
         with Hive(settings) as hive:
             ledger.retire(table)
             schema = Schema(settings, hive, hdfs)
-            view = next(row["view_name"] for row in state.published.table_versions if row["table_name"] == table)
-            schema.drop(table, view="" if sqlfile.versions(view) else view)
+            schema.drop(table, view="" if sqlfile.versions(views[table]) else views[table])
             schema.save()
-    say(f"{table} is retired: no build, view or suite has it any more; ./warehouse clean --yes removes its files")
+    say(f"{table} is retired and no longer part of builds, views and suites; ./warehouse clean --yes removes its files")

@@ -1,4 +1,4 @@
-"""Shows readers the release before the published one."""
+"""Shows readers the previous release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etl.store.schema import Schema, release_files
 
 
 def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
-    """Go one release back; the next build publishes anew.
+    """Go back one release; the next build publishes a new one.
 
     Raises WarehouseError when there is no release before, or its files were removed.
     """

@@ -1,7 +1,7 @@
 """Runs one SQL file of a build: fills the flat folders that a table lacks, or computes a mart.
 
 A folder is filled in a staging table with the columns of the real one, and then becomes the real table's by one
-rename. So a statement that still runs when its build was killed writes where nobody looks.
+rename. So a statement that still runs after its build was killed writes where no reader looks.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def fill(
             hive.query(staged(statement))
         seconds = round(time.monotonic() - began, 3)
         landings.refuse_replaced(hdfs, seen)
-        known = {"engine": settings.engine, "seconds": seconds}
-        flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, known)
+        figures = {"engine": settings.engine, "seconds": seconds}
+        flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, figures)
     hive.query(f"DROP TABLE IF EXISTS {staging}")
     hdfs.remove(*root, *file.table.split("."))
 
 
 def compute(settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, release: int) -> dict[str, Any]:
-    """Compute a mart from the candidate's views; what the log of releases says of it."""
+    """Compute a mart from the candidate's views; returns its entry in the log of releases."""
     began = time.monotonic()
     for statement in file.fills({"warehouse_root": settings.warehouse_root, "release": str(release)}):
         hive.query(statement)
@@ -59,6 +59,6 @@ def compute(settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, release: 
 
 
 def version(file: SqlFile, seconds: float = 0.0, files: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """What the log of releases says of one file of a release."""
-    known = {"table_name": file.table, "view_name": file.name, "sha256": file.sha256}
-    return known | {"seconds": seconds, "files": list(files)}
+    """The entry for one file of a release in the log of releases."""
+    row = {"table_name": file.table, "view_name": file.name, "sha256": file.sha256}
+    return row | {"seconds": seconds, "files": list(files)}

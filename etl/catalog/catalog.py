@@ -30,7 +30,7 @@ REPORTS = "4_reports"
 
 @dataclass(frozen=True)
 class Column:
-    """A column, or a field in one: `path` leads to it, [] stands for the elements of an array."""
+    """A column, or a field in one: `path` leads to it, [] means the elements of an array."""
 
     path: str
     kind: str = ""
@@ -44,7 +44,7 @@ class Column:
 
     @property
     def is_field(self) -> bool:
-        """Whether it lies in a column."""
+        """Whether it is a field in a column."""
         return "." in self.path
 
 
@@ -62,7 +62,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Table:
-    """One SQL file: a table with its view, or a question. None stands for facts that no server gave."""
+    """One SQL file: a table with its view, or a question. None where no server gave a fact."""
 
     file: SqlFile
     columns: Sequence[Column]
@@ -98,7 +98,7 @@ class Catalog:
 
 
 def catalog(settings: Settings, files: Sequence[SqlFile] | None = None, ask: bool = True) -> Catalog:
-    """Gather it; without `ask` no server is queried. Raises UsageError where there is no SQL file."""
+    """Collect it; without `ask` no server is queried. Raises UsageError where there is no SQL file."""
     files = sqlfile.files() if files is None else files
     if not files:
         raise UsageError(f"there is no SQL file in {sqlfile.SQL}, so there is nothing to describe", "put one there")
@@ -145,12 +145,12 @@ def _table(file: SqlFile, columns: Sequence[Column], on_hdfs: Stored, answers: A
 def _columns(file: SqlFile, lineage: Lineage, columns: Mapping[str, Sequence[Column]]) -> Sequence[Column]:
     """The columns of a file: those of its table, or what it selects, described as the column that it shows."""
 
-    def shown(name: str, sources: Sequence[Source]) -> Column:
+    def view_column(name: str, sources: Sequence[Source]) -> Column:
         of = [column for by in sources for column in columns.get(by.table, ()) if column.place == by.place]
         return replace(of[0], path=name) if len(sources) == len(of) == 1 and file.stage != REPORTS else Column(name)
 
     traces = lineage.traces[file.table]
-    return columns[file.table] or [shown(name, trace.sources) for name, trace in traces.items()]
+    return columns[file.table] or [view_column(name, trace.sources) for name, trace in traces.items()]
 
 
 def _expected(file: SqlFile, suite: str, results: Sequence[Mapping[str, Any]]) -> list[Expected]:

@@ -16,14 +16,14 @@ from typing import Any
 from etl.catalog.catalog import Catalog, Column, Expected, Table, catalog
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage_drawing import BOX, picture
-from etl.pages import DASH, Facts, render, shown
+from etl.pages import DASH, Facts, display, render
 from etl.pages import FOLDER as TEMPLATES
 from etl.pages.links import CATALOG, PAGES, links
 from etl.pages.write import write
 from etl.settings import Settings
 
 FOLDER = "catalog"
-MOST = 4  # sources that stand open in a cell
+MOST = 4  # sources that a cell shows open
 STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
 
 
@@ -64,7 +64,7 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
     shared: dict[str, Any] = {
         "catalog": described,
         "names": names,
-        "short": {name: shown.partition(".")[2] for name, shown in names.items()},
+        "short": {name: view.partition(".")[2] for name, view in names.items()},
         **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, _upper, _grouped)},
     }
     overview = render(
@@ -97,7 +97,7 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
 
 
 def _own(settings: Settings, described: Catalog, table: Table) -> dict[str, Any]:
-    """What only the page of this table says."""
+    """The content that only the page of this table has."""
     name, lineage = table.file.table, described.lineage
     traces = lineage.traces[name]
     question = f"report.html#{table.file.name.partition('.')[2]}"
@@ -137,7 +137,7 @@ def _written_at(path: Path) -> datetime.datetime | None:
 
 
 def _names(described: Catalog) -> dict[str, str]:
-    """What pages call each table: as readers do, and an older version by its own name."""
+    """The name of each table on pages: the readers', or an older version's own."""
     return {
         table.file.table: table.file.name
         if described.lineage.names[table.file.name] == table.file.table
@@ -179,7 +179,7 @@ def _met(expected: Sequence[Expected]) -> str:
 
 
 def _time(text: str) -> str:
-    return shown("", datetime.datetime.fromisoformat(text))
+    return display("", datetime.datetime.fromisoformat(text))
 
 
 def _upper(text: str) -> str:

@@ -1,6 +1,6 @@
 """What each column of one query is computed from: columns of tables, fields of structs in them, rows, parameters.
 
-sqlglot names the table of every column and the scope it stands in; what it does not follow is done here: fields of
+sqlglot resolves the table and the scope of every column; what it does not follow is done here: fields of
 structs, elements of exploded arrays, rows that are only counted, and STACK. What filters or joins rows is no source.
 """
 
@@ -22,7 +22,7 @@ ELEMENT = "[]"
 
 @dataclass(frozen=True, order=True)
 class Source:
-    """A column of a table, or a field in it: raw.assessments_v1, payload.sequences.id. No path stands for the rows."""
+    """A column of a table, or a field in it: raw.assessments_v1, payload.sequences.id. No path means the rows."""
 
     table: str
     path: str
@@ -54,12 +54,12 @@ def traced(query: exp.Query, schema: Mapping[str, Any], names: Mapping[str, str]
     scope = build_scope(qualify(_unstacked(query), schema=dict(schema), dialect="hive"))
     if scope is None:
         return []
-    found = []
+    traces = []
     for place in range(len(_query(scope).selects)):
         tracer = _Tracer(names)
         tracer.output(scope, place, ())
-        found.append(tracer.trace)
-    return found
+        traces.append(tracer.trace)
+    return traces
 
 
 def parameters(node: exp.Expr) -> Iterator[str]:
@@ -75,16 +75,16 @@ def _unstacked(query: exp.Query) -> exp.Query:
     query = query.copy()
     for select in list(query.find_all(exp.Select)):
         expressions: list[exp.Expr] = []
-        for one in select.expressions:
-            if isinstance(one, exp.Aliases) and isinstance(one.this, exp.Stack):
-                values, names = one.this.expressions, one.expressions
+        for column in select.expressions:
+            if isinstance(column, exp.Aliases) and isinstance(column.this, exp.Stack):
+                values, names = column.this.expressions, column.expressions
                 groups = [values[place :: len(names)] for place in range(len(names))]
                 expressions += [
                     exp.alias_(exp.Coalesce(this=group[0], expressions=group[1:]), name)
                     for group, name in zip(groups, names, strict=True)
                 ]
             else:
-                expressions.append(one)
+                expressions.append(column)
         select.set("expressions", expressions)
     return query
 
@@ -99,7 +99,7 @@ class _Tracer:
 
     @property
     def trace(self) -> Trace:
-        """What was found."""
+        """The sources and parameters collected so far."""
         return Trace(tuple(sorted(self._sources)), tuple(sorted(self._parameters)))
 
     def output(self, scope: Scope, place: int, fields: tuple[str, ...]) -> None:
@@ -141,7 +141,7 @@ class _Tracer:
         if not isinstance(function, exp.Explode | exp.Posexplode):
             self._value(scope, function, ())
             return
-        names = [one.name for one in lateral.args["alias"].columns]
+        names = [identifier.name for identifier in lateral.args["alias"].columns]
         is_position = isinstance(function, exp.Posexplode) and names.index(name) == 0
         self._value(scope, function.this, () if is_position else (ELEMENT, *fields))
 
@@ -167,7 +167,7 @@ def _query(scope: Scope) -> exp.Query:
 
 
 def _climbed(column: exp.Column) -> tuple[exp.Expr, tuple[str, ...]]:
-    """What takes a field of the column, as far as fields go, and these fields."""
+    """The outermost expression that only dereferences this column, and the fields that it takes."""
     top: exp.Expr = column
     fields: list[str] = []
     while isinstance(top.parent, exp.Dot | exp.Bracket | exp.Paren) and top.arg_key == "this":
@@ -186,4 +186,4 @@ def _ancestors(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _joined(column: str, fields: tuple[str, ...]) -> str:
-    return "".join([column, *(one if one == ELEMENT else f".{one}" for one in fields)])
+    return "".join([column, *(field if field == ELEMENT else f".{field}" for field in fields)])

@@ -67,7 +67,7 @@ class Lineage:
         names = [name for name in schema[database][table] if name not in source.fixed]
         traces = traced(source.query, schema, self.names)
         if len(traces) != len(names):
-            raise UsageError(f"{file.place} selects {len(traces)} columns for {len(names)}", "look at its SELECT")
+            raise UsageError(f"{file.place} selects {len(traces)} columns for {len(names)}", "check its SELECT")
         fixed = {name: Trace(parameters=tuple(sorted(set(parameters(value))))) for name, value in source.fixed.items()}
         # A pointer holds no data: joined to other rows, it is no source of their number.
         traces = [
@@ -83,7 +83,7 @@ class Lineage:
         if source.column in traces:
             rest = source.path.removeprefix(source.column)  # a field in a column that is handed on as it is
             before = tuple(Source(by.table, by.path + rest) for by in traces[source.column].sources)
-        else:  # the rows of a table that is filled from others are made of their rows
+        else:  # the rows of a table that is filled from others come from their rows
             tables = [table for table in self.reads.get(source.table, ()) if traces and table not in self.pointers]
             before = tuple(Source(table, "") for table in tables)
             before = before if not source.path else ()
@@ -103,10 +103,10 @@ class Lineage:
 
 def filling(file: SqlFile, trees: Sequence[exp.Expr]) -> Filling | None:
     """The query that makes a file's rows: of its INSERT, the question itself, or of a view that has no table."""
-    for tree in sorted(trees, key=lambda one: not isinstance(one, exp.Insert)):
+    for tree in sorted(trees, key=lambda tree: not isinstance(tree, exp.Insert)):
         if isinstance(tree, exp.Insert):
             query = tree.expression
-            if tree.args.get("with_"):  # Hive wants it in front of INSERT
+            if tree.args.get("with_"):  # Hive requires it in front of INSERT
                 query.set("with_", tree.args["with_"])
             partition = tree.this.args.get("partition")
             pairs = [pair for pair in (partition.expressions if partition else ()) if isinstance(pair, exp.EQ)]
@@ -130,7 +130,7 @@ def _schema(files: Sequence[SqlFile], fillings: Mapping[str, Filling | None]) ->
 
 
 def _selected(source: Filling | None, schema: Schema) -> dict[str, str]:
-    """The columns of a query, with a star replaced by the columns that it stands for."""
+    """The columns of a query, with a star expanded to its columns."""
     if source is None:
         return {}
     names = source.query.named_selects

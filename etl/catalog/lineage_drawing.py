@@ -52,7 +52,7 @@ class Picture:
 
 
 def picture(files: Sequence[SqlFile], reads: Mapping[str, Sequence[str]]) -> Picture:
-    """Place the boxes. Tables of ops, which only reports read, stand in front of these.
+    """Place the boxes. Tables of ops, which only reports read, are placed in front of these.
 
     The pointers of ops, which say what readers see and hold no data, are left out.
     """
@@ -88,7 +88,7 @@ def _order(file: SqlFile) -> tuple[bool, bool, str]:
 
 
 def _placed(columns: Sequence[list[str]], edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
-    """(left, top) per box; in a column they stand in the order of what they read, so that few curves cross."""
+    """(left, top) per box; in a column they are in the order of what they read, so that few curves cross."""
     rows = max(len(column) for column in columns)
     places: dict[str, tuple[float, float]] = {}
 

@@ -1,6 +1,6 @@
-"""What the servers say of the tables: the metastore which there are, the engine rows and nulls, HDFS the files.
+"""Facts about the tables: names from the metastore, rows and nulls from the engine, files from HDFS.
 
-The engine is asked one statement per table, about the rows that readers see; nothing is changed.
+The engine runs one statement per table, on the rows that readers see; nothing is changed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies on HDFS: the published release, its tables, and the bytes of each file of a table."""
+    """What HDFS holds: the published release, its tables, and the bytes of each file of a table."""
 
     published: Event | None = None
     built: Mapping[str, Built] = field(default_factory=dict)
@@ -53,13 +53,13 @@ class Counted:
     fault: str = ""
 
     def null_share(self, column: str) -> float | None:
-        """The share of rows without a value; None where there are no rows, or nobody counted."""
+        """The share of rows without a value; None where there are no rows, or no count."""
         return self.nulls[column] / self.rows if self.rows and column in self.nulls else None
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the engine and the metastore say; `names` are all tables and views there, None where nobody answered."""
+    """What the engine and the metastore say; `names` are all tables and views there, None where no server answered."""
 
     names: frozenset[str] | None = None
     counted: Mapping[str, Counted] = field(default_factory=dict)
@@ -83,22 +83,22 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
         database, _, name = file.name.partition(".")
         if file.table in versions:
             marts = versions[file.table]["files"]
-            found = [(row["path"], row["bytes"]) for row in marts] or hdfs.files(*file.table.split("."))
+            entries = [(row["path"], row["bytes"]) for row in marts] or hdfs.files(*file.table.split("."))
         elif file.stage == "0_ops" and file.columns:
-            found = hdfs.files(database, file.path.stem)
+            entries = hdfs.files(database, file.path.stem)
         elif file.stage == "1_raw":
             places = {"/".join(folder.of(name)[1:]) for folder in seen}
-            found = [entry for entry in landed if entry[0].rpartition("/")[0] in places]
+            entries = [entry for entry in landed if entry[0].rpartition("/")[0] in places]
         else:
             continue
-        sizes[file.table] = [size for _, size in found]
+        sizes[file.table] = [size for _, size in entries]
     return Stored(published, built, sizes)
 
 
 def answers(settings: Settings, files: Sequence[SqlFile], published: Event | None) -> Answers:
     """Ask for the names, for rows and nulls of every table, and for the newest validation of the published release.
 
-    Raises ServerError where nobody answers; a statement that fails is the fault of its table alone.
+    Raises ServerError where no server answers; a statement that fails affects its table alone.
     """
     databases = sorted({file.name.partition(".")[0] for file in files})
     with Hive(settings) as hive:
@@ -114,8 +114,8 @@ def answers(settings: Settings, files: Sequence[SqlFile], published: Event | Non
 
     counted: dict[str, Counted] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for found in pool.map(run, filter(None, (waiting[place::AT_ONCE] for place in range(AT_ONCE)))):
-            counted |= found
+        for counts in pool.map(run, filter(None, (waiting[place::AT_ONCE] for place in range(AT_ONCE)))):
+            counted |= counts
     return Answers(names, counted, results)
 
 
@@ -129,8 +129,8 @@ def _names(hive: Hive, database: str) -> list[str]:
 def _counted(hive: Hive, file: SqlFile) -> Counted:
     try:
         # A view may leave out columns of its table.
-        shown = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # noqa: S608
-        columns = [name for name, _ in file.columns if name in shown]
+        visible = hive.query(f"SELECT * FROM {file.name} LIMIT 0").columns  # noqa: S608
+        columns = [name for name, _ in file.columns if name in visible]
         counts = ", ".join(["COUNT(*)", *(f"COUNT(`{name}`)" for name in columns)])
         rows, *values = hive.query(f"SELECT {counts} FROM {file.name}").rows[0]  # noqa: S608
     except StatementError as error:

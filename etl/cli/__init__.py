@@ -1,6 +1,6 @@
-"""The command line: one function per verb, in the order in which the help shows them; errors become exit codes.
+"""The command line: one function per command, in the order of the help; errors become exit codes.
 
-What a verb needs is imported when it runs: Spark and Great Expectations take seconds to load, and Rich and pydantic
+What a command needs is imported when it runs: Spark and Great Expectations take seconds to load, and Rich and pydantic
 longer than the help.
 """
 
@@ -24,8 +24,8 @@ PARTS = ("servers", "raw", "tables", "answers", "whole")
 for part in PARTS:
     importlib.import_module(f"etl.cli.{part}")  # to import it is to add its commands
 
-NAME, COMPLETION = "./warehouse", "_WAREHOUSE_COMPLETE"  # Typer makes the second of the first, but for the slash
-TYPER_INTERRUPTED = 130  # what Typer makes of Ctrl-C
+NAME, COMPLETION = "./warehouse", "_WAREHOUSE_COMPLETE"  # Typer derives the second from the first, but for the slash
+TYPER_INTERRUPTED = 130  # Typer's exit code for Ctrl-C
 
 
 def main() -> None:
@@ -33,8 +33,8 @@ def main() -> None:
     completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
     try:
         code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
-        sys.stdout.flush()  # here a full disk is told; at the exit it would be a trace
-    except BrokenPipeError:  # whoever read the output has enough, as `head` does
+        sys.stdout.flush()  # a full disk is reported here; at the exit it would print a trace
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(errors.EXIT_FAILED)
     except WarehouseError as error:
@@ -43,20 +43,20 @@ def main() -> None:
         fail(with_ended_servers(str(error)), error.exit_code, error.excerpt)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            told(error)
+            fail_with(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not written yet would fail again
         fail(f"the output cannot be written: {error.strerror}", errors.EXIT_FAILED)
     except (typer.Abort, KeyboardInterrupt):
         fail("interrupted", errors.EXIT_FAILED)
     except Exception as error:
-        told(error)
+        fail_with(error)
     if code == TYPER_INTERRUPTED:
         fail("interrupted", errors.EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 
-def told(error: Exception) -> NoReturn:
-    """End with what Typer says of wrong words, or with a fault of this program in one line."""
+def fail_with(error: Exception) -> NoReturn:
+    """End with the message of Typer about wrong usage, or with one line about an error that nobody expected."""
     if state["debug"]:
         traceback.print_exc()
     if not sys.argv[1:]:  # no command: Typer has the help as its message
@@ -70,7 +70,7 @@ def told(error: Exception) -> NoReturn:
 
 
 def with_ended_servers(message: str) -> str:
-    """An error with what it may come of in front: servers of the home's stack that ended by themselves, and why."""
+    """An error, preceded by its likely cause: servers of the home's stack that ended by themselves, and why."""
     try:
         from stack import processes
 
@@ -84,7 +84,7 @@ def with_ended_servers(message: str) -> str:
 
 
 def fail(message: str, code: int, excerpt: Sequence[str] = ()) -> NoReturn:
-    """Say in one line what went wrong, with an excerpt below it, and end."""
+    """Print what went wrong in one line, with an excerpt below it, and exit."""
     for line in (f"warehouse: {message}", *excerpt):
         terminal.say(line)
     sys.exit(code)

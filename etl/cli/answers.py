@@ -19,11 +19,11 @@ from etl.terminal import progress, say
 def report(
     engine: Engine = None,
     as_json: Json = False,
-    notebook: Annotated[bool, typer.Option(help="Write it as a notebook too.")] = True,
+    notebook: Annotated[bool, typer.Option(help="Also write a notebook.")] = True,
 ) -> None:
-    """Answer the questions of sql/4_reports as a page.
+    """Answer the questions of sql/4_reports on a page.
 
-    As HTML, as Markdown and as a notebook; the answers in short go to standard output.
+    Writes HTML, Markdown and a notebook; the answers in short go to standard output.
     """
     from etl.catalog import catalog_pages as site
     from etl.report.report import report as run
@@ -34,7 +34,10 @@ def report(
         each = partial(bar.each, name=lambda file: file.name)
         done = run(given, queries, watch=each, as_notebook=notebook)
     if as_json:
-        answers = [{"name": one.name, "question": one.question, "answer": one.sentence} for one in done.sections]
+        answers = [
+            {"name": section.name, "question": section.question, "answer": section.sentence}
+            for section in done.sections
+        ]
         write({"html": done.html, "markdown": done.markdown, "notebook": done.notebook, "answers": answers})
     else:
         for answer in done.answers:
@@ -46,20 +49,20 @@ def report(
 
 @app.command(epilog="Example: ./warehouse docs")
 def docs(engine: Engine = None, as_json: Json = False) -> None:
-    """Write the catalog of all tables and a start page.
+    """Write the catalog of all tables, and a start page.
 
-    The start page leads to all other pages; it opens where a person has a browser.
+    The start page links to all other pages; it opens in a browser if there is one.
     """
     from etl.catalog import catalog_pages as site
 
     with progress("docs"):
-        path, found = site.docs(conf(engine))
-    for note in found.notes:
-        say(f"not all is known: {note}")
-    columns = sum(not column.is_field for table in found.tables for column in table.columns)
+        path, catalog = site.docs(conf(engine))
+    for note in catalog.notes:
+        say(f"incomplete: {note}")
+    columns = sum(not column.is_field for table in catalog.tables for column in table.columns)
     if as_json:
-        write({"start": path, "files": len(found.tables), "columns": columns, "notes": found.notes})
-    say(f"described {len(found.tables)} SQL files with {columns} columns: {path}")
+        write({"start": path, "files": len(catalog.tables), "columns": columns, "notes": catalog.notes})
+    say(f"described {len(catalog.tables)} SQL files with {columns} columns: {path}")
     if not as_json:
         site.shows(path)
 
@@ -67,17 +70,17 @@ def docs(engine: Engine = None, as_json: Json = False) -> None:
 @app.command(epilog='Example: ./warehouse query "SELECT COUNT(*) AS attempts FROM flat.attempts" --json')
 def query(
     statement: Annotated[str | None, typer.Argument(metavar="[SQL|-]")] = None,
-    file: Annotated[Path | None, typer.Option("-f", "--file", help="Run a SQL file instead.")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="Run the statements of a SQL file.")] = None,
     form: Annotated[str | None, typer.Option("--format", help="table, csv or json.", autocompletion=formats)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
-    writes: Annotated[bool, typer.Option("--write", help="Run statements that write, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    writes: Annotated[bool, typer.Option("--write", help="Also run statements that write.")] = False,
     hivevar: Variables = [],  # noqa: B006
     engine: Engine = None,
 ) -> None:
-    """Query in SQL, of the argument, of a file or (-) of standard input.
+    """Run SQL from the argument, a file or standard input (-).
 
-    The rows of all statements go to standard output, and nothing else does. Statements that do more than read are
-    refused without --write: a fence for slips, not a permission.
+    Only the rows of the statements go to standard output. Statements that do more than read are
+    refused without --write, which guards against slips but grants no permission.
     """
     from etl.query.query import query as verb
     from etl.query.statements import check_reads, read
@@ -85,7 +88,7 @@ def query(
     if form not in (None, "table", "csv", "json"):
         raise UsageError(f"--format cannot be {form!r}", "give table, csv or json")
     if as_json and form not in (None, "json"):
-        raise UsageError(f"--format {form} and --json are two forms", "give one of both")
+        raise UsageError(f"--format {form} contradicts --json", "give one of them")
     statements = read(statement, file, pairs(hivevar, "--hivevar"))
     if not writes:
         check_reads(statements)
@@ -100,7 +103,7 @@ def export(
 ) -> None:
     """Export the rows of a query or of a table to a file.
 
-    Types are kept, any number of rows fits into memory, and an error leaves the file as it was.
+    Types are kept, rows are streamed, and an error leaves the file unchanged.
     """
     from etl.query.export import export as verb
 
@@ -113,7 +116,7 @@ def export(
 def connect(engine: Engine = None, as_json: Json = False) -> None:
     """Show what each client needs to connect to the SQL server.
 
-    For PyHive, SQLAlchemy, pandas, JDBC, Superset, dbt, Hue and DuckDB; docs/connect.md has an example of each.
+    Covers PyHive, SQLAlchemy, pandas, JDBC, Superset, dbt, Hue and DuckDB; docs/connect.md has an example of each.
     """
     from etl.servers.clients import clients
 
@@ -129,9 +132,9 @@ def connect(engine: Engine = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example: ./warehouse serve --port 8000")
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
-    """Serve the pages at 127.0.0.1.
+    """Serve the pages on 127.0.0.1.
 
     Every user of this machine can reach them.
     """
@@ -145,7 +148,7 @@ def serve(
     epilog='Example: ./warehouse beeline -e "SHOW DATABASES"',
 )
 def beeline(context: typer.Context, engine: Engine = None) -> None:
-    """Run the real beeline, with beeline's own arguments."""
+    """Run Hive's beeline, with its own arguments."""
     from stack import client
 
     raise typer.Exit(client.beeline(conf(engine), context.args))

@@ -1,4 +1,4 @@
-"""The whole way in one go, on the local stack, with the synthetic sample."""
+"""Runs the whole pipeline on the local stack, with the synthetic sample."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from etl.servers import kafka
 from etl.settings import Settings
 
 NEXT = """
-Ask:      ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
+Query:    ./warehouse query "SELECT exam_name, message_count, mean_score FROM marts.exams ORDER BY 2 DESC LIMIT 5"
 Or:       ./warehouse beeline          (any client of the HiveServer2 protocol works: {hive_server})
-Look at:  {reports}/index.html  (./warehouse docs adds the catalog of all tables)
+Pages:    {reports}/index.html  (./warehouse docs adds the catalog of all tables)
 Or:       ./warehouse serve            (the same pages, on 127.0.0.1)
 Stop:     ./warehouse down
 The data is a SYNTHETIC sample that reproduces published figures. To publish the genuine file instead,
@@ -24,7 +24,7 @@ start over with an empty WAREHOUSE_HOME: ./warehouse up, ./warehouse publish FIL
 def demo(conf: Callable[[], Settings], say: Callable[[str], None], run: Callable[[], None]) -> None:
     """Start what is not running, publish the sample into an empty topic, then land, build, validate and report.
 
-    A topic that holds messages is left as it is: a second demo doubles nothing.
+    A topic that holds messages is left as it is: a second demo duplicates nothing.
     """
     from stack import processes
 
@@ -48,7 +48,7 @@ def _held(settings: Settings) -> int:
     try:
         return kafka.describe(settings).count
     except ServerError:
-        return 0  # no such topic yet; a broker that is away is told by publish
+        return 0  # no such topic yet; publish reports a broker that does not answer
 
 
 def _publish_sample(settings: Settings) -> int:

@@ -14,12 +14,12 @@ from etl.terminal import progress, say
 
 @app.command(epilog="Example: ./warehouse generate --attempts 5 --seed 2")
 def generate(
-    attempts: Annotated[int, typer.Option(help="How many messages.")] = 3280,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same messages.")] = 1,
+    attempts: Annotated[int, typer.Option(help="Number of messages.")] = 3280,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same messages.")] = 1,
 ) -> None:
     """Write synthetic messages to standard output.
 
-    A JSON line each; 3,280 reproduce the published figures.
+    One JSON line per message; 3,280 reproduce the published figures.
     """
     from sample.generate import write as generated
 
@@ -33,9 +33,10 @@ def generate(
 @app.command(epilog="Example: ./warehouse generate | ./warehouse publish -")
 def publish(
     source: Annotated[str, typer.Argument(metavar="FILE|-")],
-    topic: Annotated[str | None, typer.Option(help="Another topic than that of the settings.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Topic to publish to, instead of the one in the settings.")] = None,
     is_forced: Annotated[
-        bool, typer.Option("--force", help="Publish the lines as they are, whatever the input looks like.")
+        bool,
+        typer.Option("--force", help="Publish the lines as they are, even if the input does not look like messages."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +62,7 @@ def land(
         list[str],
         typer.Option(
             metavar="PARTITION:FIRST-LAST",
-            help="Offsets that Kafka lost and that are accepted as missing (repeatable).",
+            help="Offsets that Kafka deleted before they were landed; accepts the loss (repeatable).",
         ),
     ] = [],  # noqa: B006
     is_following: Annotated[
@@ -69,9 +70,9 @@ def land(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Land new messages of Kafka in the raw tables.
+    """Copy new messages from Kafka to the raw tables.
 
-    Each message exactly once, as JSON on HDFS.
+    Lands each message exactly once, as JSON on HDFS.
     """
     if is_following:
         _follow(accept_loss)
@@ -122,7 +123,7 @@ def rejected(
 
 @app.command(epilog="Example: ./warehouse replay")
 def replay(as_json: Json = False) -> None:
-    """Land the rejected messages that now fit the contract, each once."""
+    """Land rejected messages that fit the contract now, each once."""
     from etl.land.replay import replay as run
 
     done = run(writing(), say)

@@ -20,7 +20,7 @@ def up(
         str | None,
         typer.Option(
             metavar="spark|hive|all",
-            help="What answers; hive and all start HiveServer2 too.",
+            help="Which engine runs the SQL; hive and all also start HiveServer2.",
             autocompletion=engines_to_start,
         ),
     ] = None,
@@ -28,7 +28,7 @@ def up(
         int | None, typer.Option(metavar="PID", help="Stop the servers when this process ends, however it ends.")
     ] = None,
 ) -> None:
-    """Start the servers and wait until all are well.
+    """Start the servers and wait until all are healthy.
 
     Kafka, HDFS, the metastore and Spark on 127.0.0.1, and HiveServer2 where --engine says so.
     """
@@ -37,13 +37,13 @@ def up(
     if engine not in (None, "spark", "hive", "all"):
         raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
     began = time.monotonic()
-    found = processes.up(conf(), say, engine, until)
-    say(f"{len(found['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
+    stack = processes.up(conf(), say, engine, until)
+    say(f"{len(stack['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
 
 
 @app.command(epilog="Example: ./warehouse down")
 def down() -> None:
-    """End the servers that `up` started, and nothing else."""
+    """Stop the servers that `up` started, and nothing else."""
     from stack import processes
 
     with progress("ending the servers"):
@@ -53,7 +53,7 @@ def down() -> None:
 
 @app.command(epilog="Example: ./warehouse status --json")
 def status(as_json: Json = False) -> None:
-    """Show every server: address, process, healthy or not."""
+    """Show the address, process and health of every server."""
     from etl import query
     from etl.servers.hive import Result
     from stack import health
@@ -72,13 +72,13 @@ def status(as_json: Json = False) -> None:
 @app.command(epilog="Example: ./warehouse running")
 def running(
     end: Annotated[
-        str | None, typer.Option(metavar="ID", help="End the statement of this id, or of this beginning of an id.")
+        str | None, typer.Option(metavar="ID", help="End the statement with this id, or with an id that begins so.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what runs on the engines and since when, or end it.
+    """Show the statements that run on the engines, or end one.
 
-    A statement of Spark shows while it runs jobs, a landing too.
+    A statement of Spark is listed while it runs jobs; so is a landing.
     """
     from etl import query
     from etl.servers.hive import Result
@@ -90,29 +90,44 @@ def running(
         return
     statements = verb.running(conf())
     rows: list[tuple[Any, ...]] = [
-        (one.engine, one.id, f"{one.since:%Y-%m-%d %H:%M:%S}", one.text) for one in statements
+        (statement.engine, statement.id, f"{statement.since:%Y-%m-%d %H:%M:%S}", statement.text)
+        for statement in statements
     ]
     result = Result(["engine", "id", "since_utc", "statement"], rows)
     print(query.formatted(result, "json" if as_json else "table"))
 
 
+def _metastore() -> list[Any]:
+    """What the metastore lacks, as faults; nothing where a server is away, which is a fault of its own."""
+    from etl.build.repair import check
+    from stack.doctor import Check
+
+    try:
+        missing = check(conf())
+    except errors.WarehouseError:
+        return []
+    if not missing:
+        return [Check(True, "the metastore has every table, view and partition")]
+    return [Check(False, f"the metastore lacks {name}", "run ./warehouse repair") for name in missing]
+
+
 @app.command(epilog="Example: ./warehouse doctor")
 def doctor(as_json: Json = False) -> None:
-    """Look for faults, and say what to do about each.
+    """Find faults, and say what to do about each.
 
-    This machine, the packages, the ports, every setting that is not the default, every server and its version.
+    Checks this machine, the packages, the ports, every setting that is not the default, every server and its version.
     """
     from etl.cli.shared import state
     from stack import doctor as verb
 
     with progress("doctor") as bar:
-        found = list(verb.examine(conf(), state["flags"], bar))
-    faults = sum(not one.is_good for one in found)
+        checks = [*verb.examine(conf(), state["flags"], bar), *_metastore()]
+    faults = sum(not check.is_good for check in checks)
     if as_json:
-        write({"faults": faults, "checks": found})
+        write({"faults": faults, "checks": checks})
     else:
-        for one in found:
-            print(escaped(f"{'ok   ' if one.is_good else 'FAULT'}  {one.what}{one.step and f': {one.step}'}"))
+        for check in checks:
+            print(escaped(f"{'ok   ' if check.is_good else 'FAULT'}  {check.text}{check.step and f': {check.step}'}"))
     say(f"{faults} faults")
     if faults:
         raise typer.Exit(errors.EXIT_FAILED)

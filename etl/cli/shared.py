@@ -1,4 +1,4 @@
-"""What all verbs share: the application, its options and their completion, the settings of a call, JSON output."""
+"""What all commands share: the application, its options and their completion, the settings of a call, JSON output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Kafka messages to flattened, validated Hive tables and a report.",
+    help="Turn Kafka messages into flat, validated Hive tables and reports.",
     epilog="Exit codes: 0 good, 1 failed, 2 wrong usage, 3 expectations failed or data is missing.",
 )
 state: dict[str, Any] = {"flags": {}, "debug": False}
@@ -26,26 +26,26 @@ ENGINES = {
     "hive": "HiveServer2 with Tez",
     "all": "both, for up",
 }
-SECRETS = {"hive_password", "spark_token"}  # settings that are no flags
+SECRETS = {"hive_password", "spark_token"}  # settings that cannot be flags
 FORMATS = {"table": "for people", "csv": "with a header", "json": "an array, one object a line"}
 
 
-# What the shell offers behind a word, as (word, what it means)
+# Completions for the shell, as (word, meaning)
 
 
 def engines(incomplete: str) -> list[tuple[str, str]]:
     """The engines that run SQL."""
-    return [(name, said) for name, said in ENGINES.items() if name != "all" and name.startswith(incomplete)]
+    return [(name, meaning) for name, meaning in ENGINES.items() if name != "all" and name.startswith(incomplete)]
 
 
 def engines_to_start(incomplete: str) -> list[tuple[str, str]]:
     """The engines that can be started."""
-    return [(name, said) for name, said in ENGINES.items() if name.startswith(incomplete)]
+    return [(name, meaning) for name, meaning in ENGINES.items() if name.startswith(incomplete)]
 
 
 def formats(incomplete: str) -> list[tuple[str, str]]:
     """The forms of rows."""
-    return [(name, said) for name, said in FORMATS.items() if name.startswith(incomplete)]
+    return [(name, meaning) for name, meaning in FORMATS.items() if name.startswith(incomplete)]
 
 
 def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -57,8 +57,12 @@ def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
             yield f"{name}=", field.description or ""
 
 
-Variables = Annotated[list[str], typer.Option("--hivevar", metavar="NAME=VALUE", help="A declared parameter.")]
-Engine = Annotated[str | None, typer.Option(metavar="spark|hive", help="What runs the SQL.", autocompletion=engines)]
+Variables = Annotated[
+    list[str], typer.Option("--hivevar", metavar="NAME=VALUE", help="Value of a declared parameter (repeatable).")
+]
+Engine = Annotated[
+    str | None, typer.Option(metavar="spark|hive", help="The engine that runs the SQL.", autocompletion=engines)
+]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 
 
@@ -78,15 +82,15 @@ def writing(engine: str | None = None) -> Settings:
     return given
 
 
-def pairs(texts: list[str], what: str) -> dict[str, str]:
-    """`name=value` texts as a dictionary; UsageError for another form."""
-    found = {}
+def pairs(texts: list[str], option: str) -> dict[str, str]:
+    """Parse `name=value` texts; raises UsageError for another form."""
+    values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"{what} cannot be {text!r}", "write name=value")
-        found[name] = value
-    return found
+            raise UsageError(f"{option} cannot be {text!r}", "write name=value")
+        values[name] = value
+    return values
 
 
 def write(document: Any) -> None:
@@ -109,7 +113,7 @@ def options(
     ] = [],  # noqa: B006
     debug: Annotated[bool, typer.Option(help="Show the trace of an error.")] = False,
 ) -> None:
-    """Take what holds for every command."""
+    """Options before the command, which apply to every command."""
     state["debug"] = debug
     flags = pairs(set_, "--set")
     state["flags"] = flags

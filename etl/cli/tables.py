@@ -1,4 +1,4 @@
-"""build, plan, rollback, clean, compact, validate: the tables that readers see, made, judged and taken back."""
+"""build, plan, rollback, repair, retire, clean, compact, validate: the tables that readers see."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def plan(as_json: Json = False) -> None:
 
 @app.command(epilog="Example: ./warehouse rollback")
 def rollback(engine: Engine = None, as_json: Json = False) -> None:
-    """Show readers the release before the published one.
+    """Show readers the previous release.
 
-    The next build publishes anew.
+    The next build publishes a new release.
     """
     from etl.build.rollback import rollback as run
 
@@ -70,9 +70,9 @@ def rollback(engine: Engine = None, as_json: Json = False) -> None:
 
 @app.command(epilog="Example: ./warehouse repair")
 def repair(engine: Engine = None, as_json: Json = False) -> None:
-    """Make the metastore again from HDFS and the SQL files.
+    """Recreate the metastore from HDFS and the SQL files.
 
-    Every database, table, partition, view and pointer; prints what was missing.
+    Recreates every database, table, partition, view and pointer, and prints what was missing.
     """
     from etl.build.repair import repair as run
 
@@ -83,12 +83,15 @@ def repair(engine: Engine = None, as_json: Json = False) -> None:
     else:
         for name in lost:
             print(terminal.escaped(f"was missing: {name}"))
-    say(f"{len(lost)} objects were missing; everything was made again")
+    say(f"{len(lost)} objects were missing; everything was recreated")
 
 
 @app.command(epilog="Example: ./warehouse retire marts.daily_activity_v1")
 def retire(table: Annotated[str, typer.Argument(metavar="TABLE")], engine: Engine = None) -> None:
-    """Take a table, whose SQL file was removed, out of builds, views and suites."""
+    """Remove a table whose SQL file was deleted.
+
+    It leaves builds, views and suites; clean --yes removes its files.
+    """
     from etl.build.retire import retire as run
 
     run(writing(engine), table, say)
@@ -97,33 +100,36 @@ def retire(table: Annotated[str, typer.Argument(metavar="TABLE")], engine: Engin
 @app.command(epilog="Example: ./warehouse clean --yes")
 def clean(
     engine: Engine = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove it, do not just show it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it instead of only showing it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show, or with --yes remove, what nobody needs any more.
+    """Show what is no longer needed; with --yes remove it.
 
-    Old releases, merged landings, what killed commands left; never what is published or the release before.
+    Old releases, merged landings, leftovers of killed commands; never the published release or the one before.
     """
     from etl import query
     from etl.build.clean import clean as run
     from etl.servers.hive import Result
 
     with progress("clean"):
-        found = run(writing(engine) if yes else conf(engine), yes)
-    total = sum(leftover.bytes for leftover in found)
-    rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in found]
+        leftovers = run(writing(engine) if yes else conf(engine), yes)
+    total = sum(leftover.bytes for leftover in leftovers)
+    rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in leftovers]
     result = Result(["path", "bytes", "why"], rows)
     if as_json:
         write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
-    count = f"{len(found)} paths, {total:,} bytes"
+    count = f"{len(leftovers)} paths, {total:,} bytes"
     say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
 
 
 @app.command(epilog="Example: ./warehouse compact")
 def compact(engine: Engine = None) -> None:
-    """Merge small landings into fewer, larger files; readers see the same rows."""
+    """Merge small landings into fewer, larger files.
+
+    Readers see the same rows before and after.
+    """
     from etl.build.build import refill
     from etl.land.compact import compact as run
 
@@ -140,14 +146,17 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
 
     Exit code 3 when a critical expectation fails.
     """
+    from etl.build.repair import check
     from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
     given = writing(engine)
+    if missing := check(given):
+        raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
     validated = run(given, say, published(given))
     show(validated, as_json)
     if not validated.is_good:
-        raise ExpectationError("critical expectations failed", f"look at {validated.summary}")
+        raise ExpectationError("critical expectations failed", f"see {validated.summary}")
 
 
 def show(validated: Any, as_json: bool) -> None:

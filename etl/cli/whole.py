@@ -1,4 +1,4 @@
-"""run, demo, test: several verbs in one go, and the tests."""
+"""run, demo, test: several commands in one, and the tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(engine: Engine = None) -> None:
         if not built(engine):
             validate(engine)
     except ExpectationError as error:
-        failed = error  # the report is what people look at to see why
+        failed = error  # the report shows why
     report(engine)
     if failed:
         raise failed
@@ -32,7 +32,7 @@ def run(engine: Engine = None) -> None:
 
 @app.command(epilog="Example: ./warehouse demo")
 def demo(engine: Engine = None) -> None:
-    """Take the synthetic sample the whole way.
+    """Run the whole pipeline on the synthetic sample.
 
     Start the servers, publish, land, build, validate, report; the servers stay up.
     """
@@ -46,12 +46,12 @@ def demo(engine: Engine = None) -> None:
     epilog="Example: ./warehouse test -k conventions",
 )
 def test(context: typer.Context) -> None:
-    """Run the tests on servers of their own.
+    """Run the tests, on servers that they start themselves.
 
-    Arguments go to pytest. --long adds the tests that take minutes, --long PART runs one part of them alone.
+    Arguments go to pytest. --long adds the tests that take minutes, --long PART runs one part of them.
     """
     from etl.settings import PROJECT
 
     os.chdir(PROJECT)
-    # In place of this process: whoever ends it ends the tests, which then end their servers.
+    # Replaces this process, so that ending it ends the tests, which then end their servers.
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])  # noqa: S606

@@ -1,7 +1,7 @@
-"""Puts landings that are small and neighbours together in one folder, of which readers notice nothing.
+"""Merges small neighboring landings into one folder; readers see the same rows.
 
-The files of a landing are gzipped lines, and such files put one behind another are one again: no line is looked at.
-What is put together stays where it is until `clean`, for the queries that are reading it.
+The files of a landing are gzipped lines, and such files can be concatenated: no line is parsed.
+The merged landings stay where they are until `clean`, for queries that still read them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
         rows = [{"last_landing": run[-1].last, "folder": folder} for run, folder in zip(merged, folders, strict=True)]
         hdfs.put_rows(rows, *staging, landings.LIST)
         if not hdfs.rename_new(staging, target):
-            raise WarehouseError(f"another compaction became number {number} first", "run it again")
+            raise WarehouseError(f"another compaction took number {number} first", "run it again")
     count = sum(map(len, joined))
     say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
     return number
@@ -63,20 +63,20 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
 
 def runs(hdfs: Hdfs, folders: Sequence[Folder]) -> list[list[Folder]]:
     """The folders in their order, in runs: each of one that is large enough, or of small ones up to RUN_BYTES."""
-    found: list[list[Folder]] = []
+    groups: list[list[Folder]] = []
     room = 0
     for folder in folders:
         size = hdfs.size(*folder.path.split("/"))
         if size >= SMALL_BYTES:
-            found.append([folder])
+            groups.append([folder])
             room = 0
             continue
         if size > room:
-            found.append([])
+            groups.append([])
             room = RUN_BYTES
-        found[-1].append(folder)
+        groups[-1].append(folder)
         room -= size
-    return found
+    return groups
 
 
 def _joined(hdfs: Hdfs, run: Sequence[Folder], staging: tuple[str, ...], target: tuple[str, ...]) -> str:

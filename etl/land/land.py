@@ -51,7 +51,7 @@ class Landed:
 
     @property
     def spans(self) -> str:
-        """The offsets landed, in words, behind a comma; empty when there were none."""
+        """The offsets landed, in words, after a comma; empty when there were none."""
         spans = "".join(
             f", offsets {row['start_offset']}-{row['end_offset'] - 1} of partition {row['kafka_partition']}"
             for row in self.partitions
@@ -83,19 +83,19 @@ class Loader:
         return f"{self.settings.warehouse_root}/{'/'.join(self.folder)}"
 
     def clean(self) -> None:
-        """Remove what killed loaders of this home left; whoever holds the lock knows that they are dead."""
+        """Remove what killed loaders of this home left; holding the lock proves that they are dead."""
         for name in self.hdfs.names(landings.ROOT):
             if name.startswith(staging_prefix(self.settings)):
                 spark.end(self.settings, name.removeprefix(staging_prefix(self.settings)))
                 self.hdfs.remove(landings.ROOT, name)
 
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
-        """Make what was staged the landing, with its files listed in the first of the rows of raw.landings."""
+        """Rename the staged folder to the landing, with its files listed in the first of the rows of raw.landings."""
         target = (landings.ROOT, f"landing={self.number}")
         files = ledger.stored(self.hdfs, *self.folder, named=target)
         self._refuse_lost(rows, files)
-        known = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
-        rows = [{**row, **known, "files": [] if number else files} for number, row in enumerate(rows)]
+        common = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
+        rows = [{**row, **common, "files": [] if number else files} for number, row in enumerate(rows)]
         self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
         self._refuse_lost(rows, [{"path": path} for path, _ in self.hdfs.files(*self.folder)])
         if not self.hdfs.rename_new(self.folder, target):
@@ -118,13 +118,13 @@ class Loader:
 
 
 def staging_prefix(settings: Settings) -> str:
-    """What the staging folders of this home begin with; behind it stands the identity of a loader."""
+    """The prefix of this home's staging folders; the identity of a loader follows."""
     home = hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:12]
     return f".staging-{socket.gethostname()}-{home}-"
 
 
 def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
-    """Make the raw tables have every landing; what counts on HDFS.
+    """Register every landing in the raw tables; returns what counts on HDFS.
 
     If a loader dies after its rename, the next command does this for it.
     """

@@ -91,10 +91,10 @@ class Inspection:
         _refuse_long("key", name, self._name_bytes, path)
         if not isinstance(shape, dict):
             return shape[0] if shape else None
-        known, below = shape.get(name.lower(), (None, None))
-        if known is not None and known != name:
-            raise ValueError(f"key {_name(name)} at {path_text(path)} differs only in case from {known}")
-        if known is None and _is_position(name, len(shape)):
+        spelling, below = shape.get(name.lower(), (None, None))
+        if spelling is not None and spelling != name:
+            raise ValueError(f"key {_name(name)} at {path_text(path)} differs only in case from {spelling}")
+        if spelling is None and _is_position(name, len(shape)):
             raise ValueError(f"key {_name(name)} at {path_text(path)} is how Hive names a column by its position")
         return below
 

@@ -48,13 +48,13 @@ def messages(spark: SparkSession, settings: Settings, ranges: Sequence[dict[str,
     )
 
 
-def checked(spark: SparkSession, found: DataFrame, landing: int) -> DataFrame:
+def checked(spark: SparkSession, messages: DataFrame, landing: int) -> DataFrame:
     """Return the lines of the raw tables for such messages, landed by this landing: worker.LINES."""
     from etl.land import worker
 
     file = contract.newest()
     _pickle_by_value()
-    return found.mapInArrow(worker.checker((_payload_type(spark, file), *limits(file)), landing), worker.LINES)
+    return messages.mapInArrow(worker.checker((_payload_type(spark, file), *limits(file)), landing), worker.LINES)
 
 
 def write(lines: DataFrame, staging: str, partitions: Sequence[int]) -> dict[tuple[int, str], int]:

@@ -120,7 +120,7 @@ def _other_lines(
     batch: pa.RecordBatch, values: Sequence[bytes | None], is_plain: Sequence[bool], fits: Contract, landing: int
 ) -> list[tuple[str, str | None]]:
     """Return (table, line) per message, without the line of a plain one."""
-    found: list[tuple[str, str | None]] = [(ACCEPTED, None)] * len(values)
+    lines: list[tuple[str, str | None]] = [(ACCEPTED, None)] * len(values)
     columns = [batch.column(name) for name in ("topic", "partition", "offset", "timestamp", "key", "headers")]
     for row, value in enumerate(values):
         if is_plain[row]:
@@ -129,10 +129,10 @@ def _other_lines(
         envelope = Envelope._make((landing, *place, _pairs(headers)))
         verdict = fits.check(value)
         if isinstance(verdict, Rejected):
-            found[row] = REJECTED, line_rejected(envelope, verdict.reason, value)
+            lines[row] = REJECTED, line_rejected(envelope, verdict.reason, value)
         else:
-            found[row] = ACCEPTED, line_accepted(envelope, verdict)
-    return found
+            lines[row] = ACCEPTED, line_accepted(envelope, verdict)
+    return lines
 
 
 def _pairs(headers: Sequence[dict[str, Any]] | None) -> list[tuple[str, bytes | None]]:

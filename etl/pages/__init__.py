@@ -18,10 +18,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from etl.pages.colours import GRID, SERIES, TEXT, alone, style
 from etl.pages.links import Link
-from etl.pages.words import DASH, PERCENT, SHARE, SHORT, age, clean, fence, kind, label, markdown, shown
+from etl.pages.words import DASH, PERCENT, SHARE, SHORT, age, clean, display, fence, kind, label, markdown
 
 __all__ = [
-    "DASH", "GRID", "PERCENT", "SERIES", "SHARE", "TEXT", "alone", "clean", "fence", "label", "markdown", "shown",
+    "DASH",
+    "GRID",
+    "PERCENT",
+    "SERIES",
+    "SHARE",
+    "TEXT",
+    "alone",
+    "clean",
+    "display",
+    "fence",
+    "label",
+    "markdown",
 ]  # fmt: skip
 
 MOST_ROWS, MOST_MARKDOWN_ROWS, OPEN_ROWS = 1000, 20, 15
@@ -31,7 +42,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of an answer: the header's own words, or a value put in."""
+    """A piece of an answer: the header's own words, or a substituted value."""
 
     text: str
     is_value: bool
@@ -39,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Term:
-    """A value under the name of its column, as it stands on the first page."""
+    """A value under the name of its column, as the first page shows it."""
 
     column: str
     value: Any
@@ -115,7 +126,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(label=label, markdown=markdown, fence=fence, age=age)
-    environment.globals.update(shown=shown, DASH=DASH, OPEN_ROWS=OPEN_ROWS, SHORT=SHORT)
+    environment.globals.update(display=display, DASH=DASH, OPEN_ROWS=OPEN_ROWS, SHORT=SHORT)
     environment.tests["bad"] = lambda severity: severity not in SEVERITIES[1:]
     return environment
 

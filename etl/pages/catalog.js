@@ -14,17 +14,17 @@
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     const matches = (element) => words.every((word) => element.dataset.text.includes(word));
     for (const row of rows) row.hidden = !matches(row);
-    const found = words.length ? items.filter(matches) : [];
+    const hits = words.length ? items.filter(matches) : [];
     for (const item of items) item.hidden = true;
-    for (const item of found.slice(0, MOST)) item.hidden = false;
-    columns.hidden = !found.length;
+    for (const item of hits.slice(0, MOST)) item.hidden = false;
+    columns.hidden = !hits.length;
     for (const section of sections) {
       const own = [...section.querySelectorAll("tr[data-text]")];
       section.hidden = words.length > 0 && !own.some((row) => !row.hidden);
     }
     const listed = rows.filter((row) => !row.hidden).length;
-    const more = found.length > MOST ? `, of which the first ${MOST} are listed` : "";
-    count.textContent = words.length ? `${listed} tables and questions, ${found.length} columns${more}` : "";
+    const more = hits.length > MOST ? `, of which the first ${MOST} are listed` : "";
+    count.textContent = words.length ? `${listed} tables and questions, ${hits.length} columns${more}` : "";
   }
 
   form.hidden = false;

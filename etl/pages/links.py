@@ -11,7 +11,7 @@ CATALOG = "catalog/index.html"
 PAGES = (
     ("report.html", "Report", "Every question, answered with its chart, its table and its SQL.", "report"),
     ("report.md", "Report as Markdown", "The same as text, with the plots beside it.", "report"),
-    ("report.ipynb", "Report as a notebook", "The same to go on from: change a query and run it again.", "report"),
+    ("report.ipynb", "Report as a notebook", "The same, to continue from: change a query and run it again.", "report"),
     ("validation.html", "Validation", "Every expectation of the last validation, the worst first.", "validate"),
     ("data_docs/index.html", "Data Docs", "Great Expectations' own pages of its suites and runs.", "validate"),
     (CATALOG, "Catalog", "Every table and column: its meaning and its sources.", "docs"),

@@ -28,7 +28,7 @@
     return Math.hypot(Math.max(at.left - x, 0, x - at.right), Math.max(at.top - y, 0, y - at.bottom));
   }
 
-  // A chart tells its values to a pointer, to a finger, and to the arrow keys.
+  // A chart shows its values to a pointer, to a finger, and to the arrow keys.
   for (const chart of document.querySelectorAll("svg.chart")) {
     const marks = [...chart.querySelectorAll("title")].map((title) => {
       const mark = title.parentNode;
@@ -68,14 +68,14 @@
   // What is open is what paper shows: all of a kind can be opened at once.
   for (const button of document.querySelectorAll("button[data-opens]")) {
     const all = [...document.querySelectorAll(`details.${button.dataset.opens}`)];
-    const tell = () => button.setAttribute("aria-pressed", String(all.every((one) => one.open)));
+    const update = () => button.setAttribute("aria-pressed", String(all.every((details) => details.open)));
     button.addEventListener("click", () => {
       const open = button.getAttribute("aria-pressed") !== "true";
-      for (const one of all) one.open = open;
-      tell();
+      for (const details of all) details.open = open;
+      update();
     });
-    for (const one of all) one.addEventListener("toggle", tell);
+    for (const details of all) details.addEventListener("toggle", update);
     button.hidden = !all.length;
-    tell();
+    update();
   }
 })();

@@ -10,7 +10,7 @@ from typing import Any
 
 DASH = "\N{EN DASH}"
 SHORT = 12
-# What XML cannot hold, and what nobody could see: shown as the pictures that Unicode has for them.
+# Characters that XML cannot hold or that are invisible: replaced by Unicode's pictures for them.
 UNSEEN = {code: 0x2400 + code for code in range(32)} | {127: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 MARKDOWN = re.compile(r"[\\`*_\[\]|#~$]")
 LINKS = re.compile(r"(?<=[a-z])(:)(?=//)|(?<=www)(\.)|(@)", re.IGNORECASE)
@@ -28,7 +28,7 @@ def label(column: str) -> str:
     return clean(column.replace("_", " ").strip())
 
 
-def shown(column: str, value: Any) -> str:
+def display(column: str, value: Any) -> str:
     """A value for people: 1,234, 62.7%, 2018-01-28 19:17:53 UTC, yes; NULL is a dash."""
     if value is None:
         return DASH
@@ -67,12 +67,12 @@ def age(value: Any, now: datetime.datetime) -> str:
 
 def kind(column: str, values: Sequence[Any]) -> str:
     """How a column is set: as numbers, ids, short words that stay on one line, or text."""
-    known = [value for value in values if value is not None]
-    if known and all(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in known):
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in present):
         return "number"
     if column.endswith("_id"):
         return "id"
-    return "short" if all(len(shown(column, value)) <= SHORT for value in known) else ""
+    return "short" if all(len(display(column, value)) <= SHORT for value in present) else ""
 
 
 def markdown(text: str) -> str:

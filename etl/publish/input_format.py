@@ -1,4 +1,4 @@
-"""Recognizes input that does not hold messages, by its first bytes, and says what to do instead. Pure.
+"""Recognizes input that does not hold messages, by its first bytes, and names the next step. Pure.
 
 Messages are JSON objects; a web page, an archive or a table in CSV would be published line by line for good.
 """

@@ -1,6 +1,6 @@
 """Cuts a file or stdin into its records, byte for byte: a JSON array, JSON lines or JSON objects, plain or gzipped.
 
-The first record tells which. Objects that follow each other otherwise than one per line (pretty-printed, `}{`, with
+The first record decides which. Objects that are not one per line (pretty-printed, `}{`, with
 record separators as in RFC 7464) and the elements of an array are cut out of the text. A line is a record as it is,
 even where it is not JSON: `land` rejects it where it can be seen. No file is held in memory as a whole.
 """
@@ -65,7 +65,7 @@ class Content:
             raise WarehouseError(f"{where}: {error}", "get the file again") from error
         except OSError as error:  # the disk or the network, not the file
             where = f"cannot read {self.name} behind byte {self.length:,} of its content"
-            raise WarehouseError(f"{where}: {error.strerror or error}", "look at its disk or server") from error
+            raise WarehouseError(f"{where}: {error.strerror or error}", "check its disk or server") from error
         self.length += len(data)
         if self.length <= self._blob_bytes:
             self._blob.update(data)
@@ -76,7 +76,7 @@ def records(stream: BinaryIO, name: str = "the input", is_forced: bool = False) 
     """Yield the records of a JSON array, JSON lines or JSON objects, gzipped or not, each with its exact bytes.
 
     Raises WarehouseError before the first record for input that looks like something else, unless `is_forced`, which
-    yields its lines; and behind the last good record for damaged input, text that is not JSON, a record beyond 64 MB.
+    yields its lines; and after the last good record for damaged input, text that is not JSON, a record beyond 64 MB.
     """
     return records_of(Content(stream, name), is_forced)
 
@@ -205,7 +205,7 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
         if not rest:
             return
     where = f"byte {content.length - len(rest.lstrip(_BLANK)):,} of {content.name}"
-    raise WarehouseError(f"the array ends before {where}, but the file goes on", "fix the file")
+    raise WarehouseError(f"the array ends before {where}, but the file continues", "fix the file")
 
 
 def _element(text: str, at: int, is_first: bool) -> tuple[int, int, int]:

@@ -28,8 +28,8 @@ DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 def export(settings: Settings, query: str, path: Path, watch: Callable[[int], None]) -> int:
     """Write the rows of a query, or of the table of that name, to a file; the number of rows.
 
-    `watch` hears the rows written so far. Raises UsageError for another ending or what is no query, WarehouseError
-    where the file cannot be written, and as Hive does; the file is then as it was before.
+    `watch` is called with the rows written so far. Raises UsageError for another suffix or a statement without rows,
+    WarehouseError where the file cannot be written, and as Hive does; the file is then as it was before.
     """
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
@@ -65,7 +65,7 @@ def write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WarehouseError(f"cannot write {path}: {error.strerror or error}", "look at the disk and the path") from (
+        raise WarehouseError(f"cannot write {path}: {error.strerror or error}", "check the disk and the path") from (
             error
         )
 
@@ -102,7 +102,10 @@ def _parquet(blocks: Iterator[Result], first: Result, stream: IO[bytes]) -> None
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         for block in blocks:
             group.append(_batch(block, schema))
-            if sum(one.num_rows for one in group) >= GROUP_ROWS or sum(one.nbytes for one in group) >= GROUP_BYTES:
+            if (
+                sum(batch.num_rows for batch in group) >= GROUP_ROWS
+                or sum(batch.nbytes for batch in group) >= GROUP_BYTES
+            ):
                 writer.write_table(pyarrow.Table.from_batches(group, schema))
                 group = []
         if group:

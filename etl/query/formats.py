@@ -88,17 +88,17 @@ def _csv(blocks: Iterable[Result], terminal: bool) -> Iterator[str]:
     return csv_lines(blocks, escaped if terminal else str)
 
 
-def csv_lines(blocks: Iterable[Result], shown: Any = str) -> Iterator[str]:
+def csv_lines(blocks: Iterable[Result], as_text: Any = str) -> Iterator[str]:
     """A header and the rows as CSV, a piece of text per block: NULL is empty, an empty text is `""`."""
     for number, block in enumerate(blocks):
         head = [block.columns] if number == 0 and block.columns else []
-        yield "".join(",".join(_csv_cell(value, shown) for value in row) + "\n" for row in [*head, *block.rows])
+        yield "".join(",".join(_csv_cell(value, as_text) for value in row) + "\n" for row in [*head, *block.rows])
 
 
-def _csv_cell(value: Any, shown: Any) -> str:
+def _csv_cell(value: Any, as_text: Any) -> str:
     if value is None:
         return ""
-    text = shown(exact(value))
+    text = as_text(exact(value))
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if not text or NEEDS_QUOTES.search(text) else text
 
 

@@ -30,7 +30,7 @@ def _types(hive: Hive, statement: str) -> dict[str, str]:
         if keyword(statement) in ("SHOW", "DESCRIBE", "DESC", "EXPLAIN"):
             return {}
         rows = hive.query(f"DESCRIBE QUERY {statement}").rows
-    except (UsageError, StatementError):  # what is wrong with it, the server says of the statement itself
+    except (UsageError, StatementError):  # the server reports what is wrong when it runs the statement itself
         return {}
     check_names([name for name, *_ in rows])
     return {name: kind.partition("<")[0].upper() for name, kind, *_ in rows}

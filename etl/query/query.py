@@ -26,7 +26,9 @@ def query(settings: Settings, statements: Sequence[str], form: str, output: Text
             with progress("query"):
                 blocks = nested.blocks(hive, settings.engine, statement) if form == "json" else hive.blocks(statement)
                 first = next(blocks)
-            if not first.rows and writing_keyword(statement):  # Spark gives what writes a column without a row
+            if not first.rows and writing_keyword(
+                statement
+            ):  # Spark returns a column without a row for a statement that writes
                 first = Result()
             if len(statements) > 1 and form != "table" and not first.columns:
                 continue

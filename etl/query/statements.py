@@ -1,8 +1,8 @@
 """The statements of a query: read from a text, a file or standard input, and whether each of them only reads.
 
-The fence around writing is for slips of the hand, not for strangers: it looks at the kind of a statement and at no
-function in it. What a user may do is for the server to decide. The server's grammar is larger than any parser's
-here, so the tokens decide: what a statement begins with, behind comments, brackets and the queries of a WITH.
+The check for writing guards against slips, not against strangers: it considers the kind of a statement and no
+function in it; the server decides what a user may do. The server's grammar is larger than any parser's
+here, so the tokens decide: the first word of a statement after comments, brackets and the queries of a WITH.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Tokenizer(Hive.Tokenizer):  # type: ignore[misc]
 
 
 def read(statement: str | None, path: Path | None, values: Mapping[str, str]) -> list[str]:
-    """The statements to run: of the text, `-` for standard input, or of a file with its declared parameters put in.
+    """The statements to run: of the text, `-` for standard input, or of a file with its parameters substituted.
 
     Raises UsageError when neither or both are given, or nothing is in it.
     """
@@ -55,7 +55,7 @@ def check_reads(statements: Sequence[str]) -> None:
         if verb := writing_keyword(statement):
             raise UsageError(
                 f"only statements that read are run ({', '.join(READS)}), not {verb[:40]}",
-                "./warehouse query --write runs it all the same",
+                "./warehouse query --write runs it",
             )
 
 
@@ -90,11 +90,11 @@ def _tokens(statement: str) -> list[sqlglot.Token]:
 
 
 def _unbracketed(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:
-    return next((tokens[at:] for at, one in enumerate(tokens) if one.token_type != TokenType.L_PAREN), [])
+    return next((tokens[at:] for at, token in enumerate(tokens) if token.token_type != TokenType.L_PAREN), [])
 
 
 def _behind_with(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:
-    """What stands behind the queries that a WITH names, each as `name AS (...)`."""
+    """The tokens after the queries that a WITH names, each as `name AS (...)`."""
     depth, in_query = 0, False
     for at, token in enumerate(tokens):
         kind = token.token_type

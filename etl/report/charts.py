@@ -1,4 +1,4 @@
-"""The chart that a report's header asks for, as SVG.
+"""The chart of a report's Chart header, as SVG.
 
 Chart: bar x=messages y=exam_name [color=result]     horizontal bars, in the order of the rows
 Chart: column x=started_date y=attempts [color=...]  vertical bars
@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any
 
 from etl.errors import UsageError
-from etl.pages.words import DASH, label, shown
+from etl.pages.words import DASH, display, label
 from etl.report.vega import NARROW, WIDE, specification
 
 __all__ = ["NARROW", "WIDE", "Chart", "draw"]
@@ -39,7 +39,7 @@ UNNAMED = ("axis", "legend", "title", "line mark", "text mark", "group mark cont
 
 @dataclass(frozen=True)
 class Chart:
-    """What a report's Chart header asks for: a kind, and the columns it draws."""
+    """A report's Chart header: a kind, and the columns it draws."""
 
     kind: str
     x: str = ""
@@ -52,7 +52,7 @@ class Chart:
         """Read the header's value; `where` is the file that an error names."""
         kind, *pairs = text.split() or ["none"]
         if kind not in NEEDED:
-            raise UsageError(f"{where} asks for a chart of kind {kind!r}", f"use one of {', '.join(NEEDED)}")
+            raise UsageError(f"{where} has a chart of kind {kind!r}", f"use one of {', '.join(NEEDED)}")
         channels = dict(pair.partition("=")[::2] for pair in pairs)
         allowed = (
             {*NEEDED[kind], "mean" if kind == "line" and "mean" in channels else "color"} if NEEDED[kind] else set()
@@ -100,7 +100,7 @@ def draw(
     for name in (measure, "mean"):
         if any(isinstance(record.get(name), str) for record in records):
             text = f"{where} measures by {chart.channels[name]}, which is not a number"
-            raise UsageError(text, "mend its Chart line")
+            raise UsageError(text, "correct its Chart line")
     if all(record[measure] is None for record in records):
         return None
     name = f"{title} A {chart.kind} chart of {label(chart.channels[measure])}, {len(records):,} values."
@@ -113,7 +113,7 @@ def _records(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
     """One record a row, its members named by channel: a column's own name may mean something to Vega."""
     records: list[dict[str, Any]] = []
     for row in rows:
-        texts = {name: shown(column, row[column]) for name, column in chart.channels.items()}
+        texts = {name: display(column, row[column]) for name, column in chart.channels.items()}
         record = {name: _plain(row[column]) for name, column in chart.channels.items()}
         record |= {
             name: DASH for name, value in record.items() if value is None and name not in (chart.measure, "mean")
@@ -130,9 +130,9 @@ def _records(chart: Chart, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 def _plain(value: Any) -> Any:
     """A value as JSON holds it."""
     if isinstance(value, datetime.datetime):
-        return shown("", value).replace(" UTC", "Z").replace(" ", "T")
+        return display("", value).replace(" UTC", "Z").replace(" ", "T")
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return None if value is None else shown("", value)
+        return None if value is None else display("", value)
     number = value if isinstance(value, int) else float(value)
     return number if math.isfinite(number) else None
 

@@ -1,6 +1,6 @@
 """The report as a Jupyter notebook, written from its answers: no kernel runs, and nothing is queried again.
 
-Its cells answer the same questions by the same modules, so that whoever runs them can go on from there:
+Its cells answer the same questions by the same modules, so that a reader can continue from there:
 
     answer, chart, headline = questions.answer("headline")  # a sentence, a picture or None, a pandas DataFrame
 """
@@ -28,9 +28,9 @@ INTRODUCTION = """\
 The answers of the report. Every table below is a pandas `DataFrame` under the name of its question. Charts show once
 the notebook is trusted or has been run.
 
-To go on from here, open this file in Jupyter with the Python of the project's `.venv` as its kernel
+To continue from here, open this file in Jupyter with the Python of the project's `.venv` as its kernel
 (`.venv/bin/pip install ipykernel`, once). It queries the servers of the settings, as `./warehouse query` does."""
-# The project is found from where the notebook lies, which is somewhere in it unless the setting `home` says otherwise.
+# The notebook searches its parent folders for the project, where it is unless the setting `home` says otherwise.
 START = """\
 import sys
 from pathlib import Path
@@ -73,7 +73,7 @@ class Picture:
         return "a chart"
 
 
-Shown = tuple[Sentence, Picture | None, "pandas.DataFrame"]
+CellValues = tuple[Sentence, Picture | None, "pandas.DataFrame"]
 
 
 class Questions:
@@ -85,7 +85,7 @@ class Questions:
         self._query = warehouse.query
         self._files = {short(file): file for file in report.questions()}
 
-    def answer(self, name: str) -> Shown:
+    def answer(self, name: str) -> CellValues:
         """Answer a question by its name: a sentence, its chart if it has one, and all rows.
 
         Raises UsageError for a name that no file has, and what the server raises.
@@ -96,7 +96,7 @@ class Questions:
             raise UsageError(f"there is no question {name}", f"use one of {', '.join(self._files)}")
         file = self._files[name]
         result = report.result_of(file, self._query)
-        return shown(section(file, result), result)
+        return cell_values(section(file, result), result)
 
 
 def frame(result: Result) -> pandas.DataFrame:
@@ -107,7 +107,7 @@ def frame(result: Result) -> pandas.DataFrame:
     return pandas.DataFrame(result.rows, columns=list(result.columns))
 
 
-def shown(answered: Section, result: Result) -> Shown:
+def cell_values(answered: Section, result: Result) -> CellValues:
     """The three values that a cell displays."""
     chart = Picture(alone(answered.chart_svg)) if answered.chart_svg else None
     return Sentence(answered.sentence), chart, frame(result)
@@ -122,7 +122,7 @@ def notebook(answers: Sequence[Answer], name: str) -> Any:
     for answer in answers:
         identity = short(answer.file)
         cells.append(v4.new_markdown_cell(described(answer.file), id=f"{identity}-question"[-64:]))
-        values = [value for value in shown(answer.section, answer.result) if value is not None]
+        values = [value for value in cell_values(answer.section, answer.result) if value is not None]
         outputs = [v4.new_output("display_data", data=representations(value)) for value in values]
         cells.append(v4.new_code_cell(code(answer.file), id=f"{identity}-answer"[-64:], outputs=outputs))
     table = next((table for answer in answers for table in answer.file.reads), "flat.attempts")

@@ -1,4 +1,4 @@
-"""One question of sql/4_reports/: its header and its rows in, what a page shows of it out. Pure: nothing is asked.
+"""One question of sql/4_reports/: its header and its rows in, what a page shows of it out. Pure: no server is called.
 
     -- reports.completeness: is every message accounted for?
     -- Answer: {accepted} messages are in raw.             the columns of the first row, put in
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from etl.errors import UsageError
-from etl.pages import Equation, Front, Part, Section, Term, shown
+from etl.pages import Equation, Front, Part, Section, Term, display
 from etl.settings import PROJECT
 from etl.sqlfile import SqlFile
 
@@ -41,12 +41,12 @@ class Result(Protocol):
 
 
 def place(file: SqlFile) -> str:
-    """The file's path from the project's folder on, so that no page tells where the project lies."""
+    """The file's path from the project's folder on, so that no page shows where the project is."""
     return str(file.path.relative_to(PROJECT)) if file.path.is_relative_to(PROJECT) else file.path.name
 
 
 def position(file: SqlFile) -> tuple[float, str]:
-    """Where a question stands in the report: by its Position line, those without one last."""
+    """The place of a question in the report: by its Position line, those without one last."""
     text = file.header.get("Position", "")
     return (int(text) if text.isdecimal() else math.inf), file.name
 
@@ -100,7 +100,7 @@ def visible(file: SqlFile, result: Result) -> tuple[list[str], list[list[Any]]]:
 
 
 def front(text: str, row: Mapping[str, Any], where: str) -> Front:
-    """What the header's Front line asks for, from the first row; where there is none, just the answer."""
+    """The figures of the header's Front line, from the first row; without that line, only the answer."""
     if text == "answer" or not row:
         return Front()
 
@@ -134,7 +134,7 @@ def filled(template: str, result: Result, where: str, empty: str = "No rows.") -
                 f"{where} answers with the column {text}, which its result does not have",
                 f"its columns are {', '.join(row)}",
             )
-        parts.append(Part(shown(text, row[text]), True) if number % 2 else Part(text, False))
+        parts.append(Part(display(text, row[text]), True) if number % 2 else Part(text, False))
     return tuple(_without_second_percent(parts))
 
 

@@ -81,7 +81,7 @@ def report(
     if not sources:
         raise UsageError(f"there is no question in sql/{STAGE}", "add a SQL file")
     answers = [Answer(file, result, section(file, result)) for file, result in results(sources, queries, watch)]
-    # Questions about the data itself go to the end: their answers stand at the top already.
+    # Questions about the data itself go to the end: their answers are at the top already.
     answers.sort(key=lambda answer: answer.section.front is not None)
     facts = Facts(
         title=heading(settings),

@@ -17,7 +17,7 @@ from etl.errors import ServerError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 
-AT_ONCE = 8  # files whose checksum is asked: each answer takes two servers
+AT_ONCE = 8  # files whose checksum is requested at a time: each answer takes two servers
 
 
 class Hdfs:
@@ -43,7 +43,7 @@ class Hdfs:
 
     def names(self, *folder: str) -> list[str]:
         """The names in a folder, sorted; none where there is no such folder."""
-        return sorted(PurePosixPath(one["name"]).name for one in self._list(*folder))
+        return sorted(PurePosixPath(entry["name"]).name for entry in self._list(*folder))
 
     def _list(self, *folder: str) -> list[dict[str, Any]]:
         try:
@@ -57,8 +57,8 @@ class Hdfs:
         None where there is no such folder.
         """
         root = self.path(*folder)
-        found = self._call("find", root, detail=True).values() if self._list(*folder) else []
-        paths = [(PurePosixPath(one["name"]).relative_to(root), one["size"]) for one in found]
+        entries = self._call("find", root, detail=True).values() if self._list(*folder) else []
+        paths = [(PurePosixPath(entry["name"]).relative_to(root), entry["size"]) for entry in entries]
         return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
 
     def checksums(self, paths: Iterable[str]) -> list[str]:
@@ -84,7 +84,9 @@ class Hdfs:
         """Write a file and read it back. Raises ServerError where it is not what was written."""
         self._call("pipe_file", self.path(*path), content)
         if self.content(*path) != content:
-            raise ServerError(f"HDFS at {self.address} keeps {self.path(*path)} otherwise than written", "run it again")
+            raise ServerError(
+                f"HDFS at {self.address} stored {self.path(*path)} differently than it was written", "run it again"
+            )
 
     def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
         """Write rows as JSON lines into a new file, seen whole or not at all; False when it is there already."""
@@ -112,7 +114,7 @@ class Hdfs:
         new, old = self.path(*target), self.path(*source)
         self._call("makedirs", self.path(*target[:-1]), exist_ok=True)
         try:
-            # fsspec's mv cannot ask for this: without renameoptions a folder would move into an existing one.
+            # fsspec's mv does not offer this: without renameoptions a folder would move into an existing one.
             options = {"path": old, "destination": new, "renameoptions": "NONE"}
             self._call("_call", "RENAME", method="put", **options)
         except ServerError:
@@ -125,22 +127,22 @@ class Hdfs:
         try:
             return getattr(self.filesystem, verb)(*arguments, **options)
         except requests.ConnectionError as error:
-            asked = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
+            server = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
             raise ServerError(
-                f"HDFS does not answer at {asked or self.address}",
+                f"HDFS does not answer at {server or self.address}",
                 "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
             ) from error
         except (FileNotFoundError, FileExistsError):
             raise
         except (OSError, RuntimeError, ValueError) as error:
-            cause = _told(error)
+            cause = _cause(error)
             raise ServerError(
-                f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "ask ./warehouse doctor"
+                f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "run ./warehouse doctor"
             ) from error
 
 
-def _told(error: Exception) -> str:
-    """What HDFS says is wrong; fsspec passes on a DataNode's refusal with its status alone."""
+def _cause(error: Exception) -> str:
+    """The cause that HDFS gives; fsspec passes on a DataNode's refusal with its status alone."""
     try:
         return reduced(error.response.json()["RemoteException"]["message"])  # type: ignore[attr-defined]
     except (AttributeError, ValueError, LookupError, TypeError):

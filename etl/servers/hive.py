@@ -1,4 +1,4 @@
-"""Asks a server that speaks the HiveServer2 protocol: statements in, rows or an error in one line out."""
+"""A client of the HiveServer2 protocol: statements in, rows or an error in one line out."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 import re
 import ssl
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from etl.errors import ServerError, WarehouseError
 from etl.servers.sql_errors import explained, is_lost
@@ -49,8 +49,6 @@ class Query(Protocol):
 
 class Hive:
     """An open session on the engine of the settings, which speaks the HiveServer2 protocol; a context manager."""
-
-    _made: ClassVar[set[tuple[str, str]]] = set()  # (server, statement)
 
     def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
         """Open it; `watch` is called while a statement runs, with its seconds and the share that is done if known.
@@ -94,18 +92,6 @@ class Hive:
             result.rows += block.rows
         return result
 
-    def make(self, statements: Iterable[str]) -> None:
-        """Run what makes tables and views as they should be; what this process has made stays so and is passed over."""
-        for statement in statements:
-            if (self.address, statement) not in self._made:
-                self.query(statement)
-                self._made.add((self.address, statement))
-
-    def drop(self, table: str) -> None:
-        """Drop a table that was made."""
-        self._made.clear()
-        self.query(f"DROP TABLE {table}")
-
     def tables(self, database: str) -> list[str]:
         """The names of its tables and views, without the database."""
         rows = self.query(f"SHOW TABLES IN {database}").rows
@@ -139,7 +125,7 @@ class Hive:
             ) from error
         except (*GONE, TException) as error:
             raise ServerError(
-                f"{self.address} went away during `{_short(statement)}`, whose outcome is unknown: {reduced(error)}",
+                f"{self.address} disconnected during `{_short(statement)}`, whose outcome is unknown: {reduced(error)}",
                 "see ./warehouse status, then run it again",
             ) from error
         finally:
@@ -163,21 +149,21 @@ def _not_opened(settings: Settings, address: str, error: Exception) -> ServerErr
     """What an error of the socket or of the login means, and which settings it is about."""
     cause = reduced(error)
     if isinstance(error, ssl.SSLError):
-        step = "look at hive_tls_ca and hive_tls_verify, and whether the server speaks TLS"
+        step = "check hive_tls_ca and hive_tls_verify, and whether the server speaks TLS"
         return ServerError(f"no encrypted session with {address}: {cause}", step)
     if login := re.match(r"Bad status: [34] \(b?['\"]?(.*?)['\"]?\)$|Could not start SASL: (.*)", cause):
         step = {
-            "LDAP": "look at hive_user and the password, and at hive_auth",
-            "KERBEROS": "look at klist, kinit if it has no ticket, and at hive_kerberos_service and hive_auth",
-        }.get(settings.hive_auth, "look at hive_auth: it must be what the server wants")
+            "LDAP": "check hive_user, the password and hive_auth",
+            "KERBEROS": "run klist, and kinit if there is no ticket; check hive_kerberos_service and hive_auth",
+        }.get(settings.hive_auth, "set hive_auth to what the server requires")
         who = "" if settings.hive_auth == "KERBEROS" else f" of {settings.hive_user}"
         return ServerError(f"{address} refused the login{who} by {settings.hive_auth}: {login[1] or login[2]}", step)
     if isinstance(error, EOFError) or getattr(error, "type", None) in (HUNG_UP, TOO_LONG):
-        step = f"look at hive_auth and hive_tls, or start it with ./warehouse up --engine {settings.engine}"
-        return ServerError(f"no HiveServer2 protocol from {address}: {cause}", step)
+        step = f"check hive_auth and hive_tls, or start it with ./warehouse up --engine {settings.engine}"
+        return ServerError(f"cannot connect to {address}: {cause}", step)
     name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
     return ServerError(
-        f"no HiveServer2 protocol from {address}: {cause}",
+        f"cannot connect to {address}: {cause}",
         f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
     )
 

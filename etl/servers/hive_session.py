@@ -1,6 +1,6 @@
 """A PyHive connection made from the settings: TLS, login, calls that end in time, statements that can be cancelled.
 
-PyHive alone waits for ever and has no TLS on the binary transport. Here a socket of ours carries its protocol.
+PyHive alone waits forever and has no TLS on the binary transport. Here a socket of our own carries its protocol.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from thrift.transport.TTransport import TBufferedTransport, TTransportBase
 from etl.errors import UsageError
 from etl.settings import Settings
 
-# Pinned for every session, so that both engines and every user's defaults give the same rows. Variables are put in
-# here, checked (etl/sqlfile.py): a server would put in its own environment for `${env:...}`.
+# Set in every session, so that both engines give the same rows whatever a user's defaults are. The client substitutes
+# variables (etl/sqlfile.py): a server would replace `${env:...}` by its own environment.
 SESSION = {
     "spark": {
         "spark.sql.session.timeZone": "UTC",
@@ -56,9 +56,9 @@ SESSION = {
 }
 WORKING = (TOperationState.INITIALIZED_STATE, TOperationState.PENDING_STATE, TOperationState.RUNNING_STATE)
 SLOWEST_POLL = 0.2
-CANCEL_SECONDS = 5.0  # to hear of it; the server goes on cancelling without a listener
+CANCEL_SECONDS = 5.0  # to wait for the answer; the server continues to cancel without a listener
 
-Watch = Callable[[float, "float | None"], None]  # seconds so far, the share that is done where the server tells
+Watch = Callable[[float, "float | None"], None]  # seconds so far, the share that is done where the server reports it
 
 logging.getLogger("thrift").setLevel(logging.CRITICAL)  # what fails is raised, not also logged
 
@@ -82,14 +82,14 @@ class Socket(TSocket):  # type: ignore[misc]
 
 
 class Sasl(PureSASLClient):  # type: ignore[misc]
-    """SASL as thrift_sasl asks for it. PyHive's own takes wrap for unwrap, which only `auth` does not notice."""
+    """SASL in the form that thrift_sasl calls. PyHive confuses wrap and unwrap, which only `auth` tolerates."""
 
     def start(self, mechanism: str) -> tuple[bool, str, bytes | None]:
-        """Begin; what goes wrong, such as a ticket that is missing, is told by `getError`."""
+        """Begin; `getError` reports what went wrong, such as a missing ticket."""
         try:
             started: tuple[bool, str, bytes | None] = super().start(mechanism)
         except Exception as error:  # kerberos.GSSError: its module may not be there
-            causes = [one[0] for one in error.args if isinstance(one, tuple)] or [str(error)]
+            causes = [text[0] for text in error.args if isinstance(text, tuple)] or [str(error)]
             self.error = causes[-1]
             return False, mechanism, None
         return started
@@ -183,7 +183,7 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
         return self._description
 
     def _wait(self, limit: float) -> None:
-        began = asked = time.monotonic()
+        began = polled = time.monotonic()
         pause = 0.005
         while (status := self.poll()).operationState in WORKING:
             now = time.monotonic()
@@ -192,8 +192,8 @@ class Cursor(hive.Cursor):  # type: ignore[misc]
             if self.watch:
                 progress = status.progressUpdateResponse
                 self.watch(now - began, progress.progressedPercentage if progress else None)
-            time.sleep(max(0.0, pause - (now - asked)))  # none after a server that answers only when there is news
-            asked = time.monotonic()
+            time.sleep(max(0.0, pause - (now - polled)))  # none after a server that answers only when there is news
+            polled = time.monotonic()
             pause = min(pause * 1.5, SLOWEST_POLL)
         if status.operationState != TOperationState.FINISHED_STATE:
             raise hive.OperationalError(status.errorMessage or "the server gives no cause")
@@ -219,11 +219,11 @@ def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
     if settings.hive_auth == "KERBEROS":
         if importlib.util.find_spec("kerberos") is None:
             raise UsageError("hive_auth KERBEROS needs the Python package pykerberos", "install it (docs/cluster.md)")
-        mechanism, known = "GSSAPI", {"service": settings.hive_kerberos_service}
+        mechanism, options = "GSSAPI", {"service": settings.hive_kerberos_service}
     else:
         password = settings.password() if settings.hive_auth == "LDAP" else "none"  # any text but the empty one
-        mechanism, known = "PLAIN", {"username": settings.hive_user, "password": password}
-    return socket, thrift_sasl.TSaslClientTransport(lambda: Sasl(socket.host, **known), mechanism, socket)
+        mechanism, options = "PLAIN", {"username": settings.hive_user, "password": password}
+    return socket, thrift_sasl.TSaslClientTransport(lambda: Sasl(socket.host, **options), mechanism, socket)
 
 
 def _context(settings: Settings) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""What the broker says of a topic: its id, its partitions and the offsets it holds."""
+"""Describes a topic as the broker holds it: its id, its partitions and offsets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Topic:
 
 
 def describe(settings: Settings) -> Topic:
-    """Ask the broker about the topic of the settings.
+    """Describe the topic of the settings.
 
     Raises ServerError when no broker answers or there is no such topic.
     """
@@ -39,15 +39,17 @@ def describe(settings: Settings) -> Topic:
     try:
         future = admin.describe_topics(TopicCollection([settings.topic]), request_timeout=SECONDS)[settings.topic]
         topic = future.result(SECONDS + 5)
-        partitions = [TopicPartition(settings.topic, one.id) for one in topic.partitions]
+        partitions = [TopicPartition(settings.topic, partition.id) for partition in topic.partitions]
         held = {}
         for end, spec in (("first", OffsetSpec.earliest()), ("end", OffsetSpec.latest())):
-            asked = admin.list_offsets(
-                {one: spec for one in partitions},
+            answers = admin.list_offsets(
+                {partition: spec for partition in partitions},
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=SECONDS,
             )
-            held[end] = {one.partition: answer.result(SECONDS + 5).offset for one, answer in asked.items()}
+            held[end] = {
+                partition.partition: answer.result(SECONDS + 5).offset for partition, answer in answers.items()
+            }
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
         raise ServerError(

@@ -61,7 +61,7 @@ def _opened(settings: Settings, identity: str) -> SparkSession:
     try:
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=10).close()
-        # As a header of each call: for a token of its own PySpark wants TLS, or a server that is called localhost.
+        # As a header of each call: for its own token setting PySpark requires TLS, or a server named localhost.
         token = (token := settings.token()) and f"authorization=Bearer%20{token}"
         options = ";".join(filter(None, (options, token, f"session_id={identity}")))
         spark = SparkSession.builder.remote(f"sc://{address}/;{options}").getOrCreate()
@@ -78,17 +78,17 @@ def _opened(settings: Settings, identity: str) -> SparkSession:
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, of Spark's many lines: the last that names an error of Python, else the first that says much.
+    """The cause among Spark's many lines: the last that names a Python error, else the first that is informative.
 
     Where a task failed to write, HDFS's own words are the last cause of the server's trace.
     """
     if details := re.search(r'details = "(.+)"', str(error)):  # of gRPC, such as a token that is missing
         return details[1][:300]
-    found = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
-    named = [line for line in found if re.match(r"[\w.]+(Error|Exception): ", line)]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no cause given"]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     if named:
         return named[-1][:300]
     trace = getattr(error, "getStackTrace", lambda: None)() or ""
     causes = re.findall(r"^Caused by: (.+)$", trace, re.MULTILINE)
     last = reduced(causes[-1]) if causes else ""
-    return ": ".join(filter(None, (found[0][:300], last if last not in found[0] else "")))
+    return ": ".join(filter(None, (lines[0][:300], last if last not in lines[0] else "")))

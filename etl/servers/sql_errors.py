@@ -83,7 +83,7 @@ def explained(text: str, statement: str) -> SqlError:
 
 
 def _qualified(statement: str, line: int, column: int, name: str) -> str:
-    """The name with its database as it stands at that place, since HiveServer2 leaves the database out."""
+    """The name with its database as the statement spells it there, since HiveServer2 leaves the database out."""
     lines = statement.split("\n")
     if 1 <= line <= len(lines) and (match := re.match(r"[\w.`]+", lines[line - 1][column:])):
         written = match[0].replace("`", "")
@@ -131,7 +131,7 @@ def _near(kind: str, name: str, text: str, statement: str) -> str:
 
 
 def _closest(name: str, candidates: Iterable[str]) -> str:
-    """The candidate nearest to a name; one without a database is held against their last parts."""
+    """The candidate nearest to a name; one without a database is compared with their last parts."""
     last = {candidate.lower().rpartition(".")[2]: candidate for candidate in candidates}
     whole = {candidate.lower(): candidate for candidate in candidates}
     for names, wanted in ((whole, name.lower()), (last, name.lower().rpartition(".")[2])):

@@ -1,1 +1,1 @@
-"""What HDFS and the metastore hold; no verb is imported here."""
+"""What HDFS and the metastore hold; imports no command."""

@@ -1,6 +1,6 @@
 """The contract of the messages: the type of `payload` in the newest version of raw.assessments.
 
-A newer version only adds fields, so that it reads what an older one let in, and flattening goes on.
+A newer version only adds fields, so that it reads what an older one accepted, and the flat tables still fit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME, COLUMN = "raw.assessments", "payload"
 def newest() -> SqlFile:
     """The file that holds the contract.
 
-    Raises UsageError where a version takes a field away from the one before it, or changes its type.
+    Raises UsageError where a version removes a field of the one before it, or changes its type.
     """
     versions = sqlfile.versions(NAME)
     for older, newer in itertools.pairwise(versions):
@@ -30,7 +30,7 @@ def newest() -> SqlFile:
                 change = f"makes {path} {kept[path]}" if path in kept else f"leaves out {path}"
                 raise UsageError(
                     f"{newer.path} {change}, which is {kind} in {older.table}",
-                    "a new version only adds fields: leave those there are as they were",
+                    "a new version only adds fields: leave the existing ones as they are",
                 )
     return versions[-1]
 

@@ -59,16 +59,16 @@ def manifest(hdfs: Hdfs, table: str, folder: Folder) -> Mapping[str, Any]:
         return {}
 
 
-def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, known: Mapping[str, Any]) -> None:
-    """Make a staged folder the table's; where it has one meanwhile, that holds the same rows and stays.
+def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, figures: Mapping[str, Any]) -> None:
+    """Rename a staged folder into the table; where another build was first, its folder holds the same rows and stays.
 
     Raises WarehouseError where `clean` removed the rows on their way: an empty folder would count as filled.
     """
     target = place(file.table, folder)
-    row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **known}
+    row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **figures}
     hdfs.put_rows([row | {"files": ledger.stored(hdfs, *staged, named=target)}], *staged, MANIFEST)
     if MARKER not in hdfs.names(*staged[:-2]):
-        raise WarehouseError(f"{'/'.join(staged)} was removed while it was filled", "run it again")
+        raise WarehouseError(f"{'/'.join(staged)} was removed while a build filled it", "run it again")
     hdfs.rename_new(staged, target)
 
 

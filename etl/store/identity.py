@@ -17,7 +17,7 @@ NAME = "warehouse.json"
 
 
 def confirm_warehouse(settings: Settings) -> None:
-    """Give the warehouse of the settings an id where it has none, and hold it against the one this home wrote to.
+    """Give the warehouse of the settings an id where it has none, and compare it with the one this home wrote to.
 
     Raises UsageError where it is another, unless the setting `adopt` allows it.
     """
@@ -31,7 +31,7 @@ def confirm_warehouse(settings: Settings) -> None:
 
 
 def confirm_kafka(settings: Settings) -> None:
-    """Hold the Kafka cluster of the settings against the one that this home published to.
+    """Compare the Kafka cluster of the settings with the one that this home published to.
 
     Raises UsageError where it is another, unless the setting `adopt` allows it.
     """
@@ -64,5 +64,5 @@ def _last(settings: Settings, kind: str) -> str:
 def _another(settings: Settings, kind: str, address: str, current: str, last: str) -> UsageError:
     return UsageError(
         f"{address} is {current}, but {settings.home} wrote to the {kind} {last}",
-        "set WAREHOUSE_HOME to the home of that one, or change over with --set adopt=true",
+        "set WAREHOUSE_HOME to the home of that one, or switch with --set adopt=true",
     )

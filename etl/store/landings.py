@@ -1,7 +1,7 @@
 """The folders on HDFS that hold what was landed, and which of them count.
 
 A landing is a folder `landings/landing=N`. A compaction is one folder, `landings/compaction=N`: a folder in it for each
-run of neighbours that it merged, and `folders.json`, which lists what counts in place of all landings up to the last in
+run of neighbors that it merged, and `folders.json`, which lists what counts in place of all landings up to the last in
 it. Both appear by one rename and never change. Each folder holds one folder per raw table and is a partition of each.
 """
 
@@ -23,7 +23,7 @@ PATH = re.compile(rf"{ROOT}/(?:landing=(\d+)|compaction=(\d+)/last_landing=(\d+)
 
 @dataclass(frozen=True)
 class Folder:
-    """What one landing brought, or several neighbours up to `last`; `path` goes from warehouse_root on.
+    """What one landing brought, or several neighbors up to `last`; `path` goes from warehouse_root on.
 
     `compaction` is the compaction that lists it, 0 for a landing of its own.
     """
@@ -52,7 +52,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class FolderSet:
-    """The folders that count in their order: those a compaction lists (0 for none), and the landings behind it.
+    """The folders that count in their order: those a compaction lists (0 for none), and the landings after it.
 
     `compacted` is the last landing that the compaction covers.
     """

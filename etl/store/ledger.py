@@ -2,7 +2,7 @@
 
 An event takes its number by a rename that fails where the number is taken, so that the log is one line of events on
 however many machines. A release has the number of the event that started it, and can be published only while no later
-one was started: of two builds the later one goes on.
+one was started: of two builds the later one is published.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def stored(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[s
 
     `named` is the folder that it is to become, whose name the paths then have.
     """
-    found = hdfs.files(*folder)
-    checksums = hdfs.checksums("/".join((*folder, path)) for path, _ in found)
+    entries = hdfs.files(*folder)
+    checksums = hdfs.checksums("/".join((*folder, path)) for path, _ in entries)
     root = "/".join(named or folder)
     return [
         {"path": f"{root}/{path}", "bytes": size, "file_checksum": checksum}
-        for (path, size), checksum in zip(found, checksums, strict=True)
+        for (path, size), checksum in zip(entries, checksums, strict=True)
     ]
 
 
@@ -144,7 +144,7 @@ class Ledger:
 
         def event(state: State) -> Event:
             if state.published != expected or state.previous is None:
-                raise WarehouseError("another release was published meanwhile", "look at ./warehouse status")
+                raise WarehouseError("another release was published meanwhile", "see ./warehouse status")
             back = state.previous
             return Event(state.next, ROLLED_BACK, back.release, back.landing, back.engine, back.table_versions)
 
@@ -155,7 +155,7 @@ class Ledger:
         return self._add(lambda state: Event(state.next, RETIRED, 0, 0, "", [{"table_name": table, "sha256": ""}]))
 
     def clean(self) -> State:
-        """Give up all releases but the published one and the one before; what there is since then."""
+        """Drop all releases but the published one and the one before; returns the state after it."""
         self._add(lambda state: Event(state.next, CLEANED, 0, 0, ""))
         return self.state()
 
@@ -167,7 +167,7 @@ class Ledger:
                 return Event(**row)
 
     def merge(self) -> None:
-        """Put many files of single events together; what nobody needs any more is dropped.
+        """Merge many files of single events; what is no longer needed is dropped.
 
         The newest stay: the name of an event that another machine is about to write must not become free.
         """
@@ -189,7 +189,7 @@ class Ledger:
 
 
 def fold(events: Sequence[Event]) -> State:
-    """The state that a log of events leaves."""
+    """The state after these events."""
     publications: list[Event] = []
     started = undecided = 0
     retired: set[str] = set()

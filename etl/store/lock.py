@@ -1,4 +1,4 @@
-"""Locks of one home: what may run once at a time on this machine; between machines a rename decides."""
+"""Locks of one home: a command runs once at a time on this machine; between machines a rename decides."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ STEP_SECONDS = 120.0  # how long clean and compact wait for a running step of `l
 
 @contextlib.contextmanager
 def exclusive(settings: Settings, verb: str, patience: float = 0) -> Iterator[None]:
-    """Be the one `verb` on this machine, where it ends within so many seconds; between machines a rename decides.
+    """Hold the lock of a verb on this machine, waiting up to `patience` seconds; between machines a rename decides.
 
-    Raises BusyError when another one is at work.
+    Raises BusyError when another one is running.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(settings.home / f"{verb}.lock", timeout=patience):
             yield
     except Timeout:
-        raise BusyError(f"another {verb} is at work here", "wait for it to end and run it again") from None
+        raise BusyError(f"another {verb} is running here", "wait for it to end and run it again") from None
 
 
 @contextlib.contextmanager
 def between_steps(settings: Settings) -> Iterator[None]:
-    """Be the one build and the one loader here, when a step of `land --follow` has ended. Raises BusyError."""
+    """Hold the locks of build and land, after waiting for a step of `land --follow` to end. Raises BusyError."""
     with exclusive(settings, "build", STEP_SECONDS), exclusive(settings, "land", STEP_SECONDS):
         yield

@@ -1,4 +1,4 @@
-"""What landings and builds wrote down of their files, for a validation to compare with what HDFS holds."""
+"""The files that landings and builds recorded, for a validation to compare with HDFS."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def of(
     landing: int,
     versions: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """{path, bytes, file_checksum} of the files of landings behind `since` up to `landing`, and of a release's marts.
+    """{path, bytes, file_checksum} of the files of landings after `since` up to `landing`, and of a release's marts.
 
-    Paths go from warehouse_root on. A flat folder whose manifest is lost counts as one file that is missing.
+    Paths are relative to warehouse_root. A flat folder whose manifest is lost counts as one file that is missing.
     """
     folders = [folder for folder in seen.folders if since < folder.last <= landing]
     rows = [file for folder in folders for row in landings.account(hdfs, folder) for file in row["files"]]

@@ -1,7 +1,7 @@
 """Databases, tables, partitions and views in the metastore, which is a cache of HDFS and of the SQL files.
 
-The view ops.metastore holds a hash of the statements that made each object, so that one query tells which of them
-changed. What it misses, such as a table that somebody dropped, `repair` makes again.
+The view ops.metastore holds a hash of the statements that made each object, so that one query finds which of them
+changed. `repair` recreates what the hashes do not show, such as a table that somebody dropped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from etl.store.ledger import Event
 POINTERS = ("published", "candidate")
 DATABASES = ("ops", "raw", "flat", "marts", "candidate", flat_folders.STAGING)
 RAW = "1_raw"
-UNTOLD = "from deserializer"  # what HiveServer2 gives as the comment of a JSON column
+JSON_COMMENT = "from deserializer"  # HiveServer2's comment of every JSON column
 
 
 class Schema:
@@ -34,12 +34,12 @@ class Schema:
         self._hdfs = hdfs
         self._objects: dict[str, str] = {}
         self._saved: dict[str, str] = {}
-        self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once asked for
+        self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once listed
         self.published = (0, 0)  # release and landing that readers see
         self.read()
 
     def read(self) -> None:
-        """Ask what the metastore holds; one query."""
+        """Read what the metastore holds, by one query."""
         try:
             objects, *published = self._hive.query(
                 "SELECT metastore.hashes, published.release, published.landing "
@@ -52,11 +52,11 @@ class Schema:
         self.published = (published[0], published[1])
 
     def forget(self) -> None:
-        """Believe nothing of what ops.metastore says, so that everything is made again."""
+        """Ignore the hashes of ops.metastore, so that everything is recreated."""
         self._objects = {}
 
     def save(self) -> None:
-        """Write down what the metastore holds now, where that has changed."""
+        """Save the hashes of what the metastore holds now, if they changed."""
         if self._objects != self._saved:
             objects = "\n".join(f"{name}={value}" for name, value in sorted(self._objects.items()))
             create, alter = self._file("metastore").view({"hashes": objects})
@@ -64,7 +64,7 @@ class Schema:
             self._saved = dict(self._objects)
 
     def ops(self) -> None:
-        """Make the databases, the ops tables and, where they are missing, the pointers."""
+        """Create the databases, the ops tables and, where they are missing, the pointers."""
         self._make("databases", [f"CREATE DATABASE IF NOT EXISTS {name}" for name in DATABASES])
         for file in sqlfile.files("0_ops"):
             if file.columns:
@@ -76,19 +76,28 @@ class Schema:
             self._objects["ops.pointers"] = "1"
 
     def raw(self, seen: FolderSet, recheck: Callable[[SqlFile], None]) -> None:
-        """Make the raw tables, their partitions and views; `recheck` sees a new version of a table before it is made.
+        """Make the raw tables, their partitions and views; `recheck` raises where it refuses a new version.
 
         The views come last, so that a reader of a new compaction finds every landing.
         """
         files = sorted(sqlfile.files(RAW), key=lambda file: file.version)
         for file in files:
-            if file.version > 1 and file.table not in self._objects:
-                recheck(file)
+            is_new = file.version > 1 and file.table not in self._objects
             self.table(file)
+            if is_new:
+                self._refuse_unfit(file, recheck)
             raw = file.name.partition(".")[2]
             self.partitions(file.table, seen, [(folder, folder.of(raw)) for folder in seen.folders])
         for file in files:
             self._view(file.name, file.view(self._values | seen.parameters))
+
+    def _refuse_unfit(self, file: SqlFile, recheck: Callable[[SqlFile], None]) -> None:
+        """Check what was landed against a new contract; where it does not fit, forget the table again."""
+        try:
+            recheck(file)
+        except UsageError:
+            self.drop(file.table)
+            raise
 
     def flat_partitions(self, table: str, seen: FolderSet, landing: int) -> None:
         """Register the flat folders of a table up to a landing, all of which are filled."""
@@ -96,15 +105,15 @@ class Schema:
         self.partitions(table, seen, [(folder, flat_folders.place(table, folder)) for folder in folders])
 
     def partitions(self, table: str, seen: FolderSet, places: Sequence[tuple[Folder, tuple[str, ...]]]) -> None:
-        """Register folders as partitions of a table; of those registered before, none is asked about."""
+        """Register folders as partitions of a table, without a query about those registered before."""
         key = f"partitions {table}"
         last = max((folder.last for folder, _ in places), default=0)
-        compaction, _, known = self._objects.get(key, "").partition(":")
+        compaction, _, registered = self._objects.get(key, "").partition(":")
         is_same = compaction == str(seen.compaction)
-        if is_same and int(known) >= last:
+        if is_same and int(registered) >= last:
             return
         if is_same:
-            places = [(folder, place) for folder, place in places if folder.last > int(known)]
+            places = [(folder, place) for folder, place in places if folder.last > int(registered)]
         elif places:
             there = self.partition_names(table)
             places = [(folder, place) for folder, place in places if folder.partition not in there]
@@ -129,7 +138,7 @@ class Schema:
         self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
-        """Make a table, or correct its comments; one that was never released is made anew with other columns."""
+        """Create a table, or correct its comments; one never released is recreated with new columns."""
         if not self._make(file.table, file.tables(self._values)):
             return
         there = self._described(file.table)
@@ -146,7 +155,7 @@ class Schema:
             return
         kinds = dict(file.columns)
         for name, _, comment in there:
-            if comment not in (file.comments.get(name, comment), UNTOLD):
+            if comment not in (file.comments.get(name, comment), JSON_COMMENT):
                 change = f"`{name}` `{name}` {kinds[name]} COMMENT '{file.comments[name]}'"
                 self._hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
@@ -193,7 +202,7 @@ class Schema:
         return [(row[0].strip(), _plain(row[1]), row[2] or "") for row in columns]
 
     def _make(self, name: str, statements: Sequence[str], needed: Sequence[str] | None = None) -> bool:
-        """Run what makes an object, or just what is needed, unless the same statements made it; whether it ran."""
+        """Run the statements of an object, or only `needed`, unless the same ones ran before; whether they ran."""
         digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16]
         if self._objects.get(name) == digest:
             return False
@@ -202,7 +211,7 @@ class Schema:
         return True
 
     def _view(self, name: str, statements: tuple[str, str]) -> None:
-        """Make a view or change its text, by one call to the metastore each."""
+        """Create a view or alter its text, by one call to the metastore each."""
         create, alter = statements
         if name not in self._objects and name not in self._listed(name.partition(".")[0]):
             self._make(name, [create, alter], [create])
@@ -237,7 +246,7 @@ def release_files(event: Event) -> list[SqlFile]:
     return [file for table, file in files.items() if table in event.hashes]
 
 
-def shown(files: Iterable[SqlFile]) -> list[SqlFile]:
+def newest_versions(files: Iterable[SqlFile]) -> list[SqlFile]:
     """Of each name the newest version, whose view readers have, in stage order."""
     files = list(files)
     newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}

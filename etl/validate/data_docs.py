@@ -68,8 +68,8 @@ def pages(place: Path, table: str, suite: Any, results: Any) -> None:
         ValidationResultsPageRenderer,
     )
 
-    shown = _redacted(results)
-    _write(place / f"{table}.html", ValidationResultsPageRenderer(run_info_at_end=True).render(shown), table)
+    redacted = _redacted(results)
+    _write(place / f"{table}.html", ValidationResultsPageRenderer(run_info_at_end=True).render(redacted), table)
     renderer: Any = ExpectationSuitePageRenderer()
     escaped = copy.deepcopy(suite)
     for rule in escaped.expectations:
@@ -102,8 +102,8 @@ def _view() -> Any:
 
 def _redacted(results: Any) -> Any:
     """A copy that holds nothing that could be personal, escaped where Great Expectations does not escape."""
-    shown = copy.deepcopy(results)
-    for result in shown.results:
+    redacted = copy.deepcopy(results)
+    for result in redacted.results:
         figures = {name: redact(value) for name, value in (result.result or {}).items()}
         result.result = {name: value for name, value in figures.items() if value != HIDDEN or name == "observed_value"}
         if failure(result):  # a server's message may cite a value of the data
@@ -111,7 +111,7 @@ def _redacted(results: Any) -> Any:
             result.exception_info = {"raised_exception": True, "exception_message": words, "exception_traceback": ""}
         if result.expectation_config.description:
             result.expectation_config.description = html.escape(result.expectation_config.description, quote=False)
-    return shown
+    return redacted
 
 
 def keep(settings: Settings, run: Run) -> Path:

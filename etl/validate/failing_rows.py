@@ -19,9 +19,9 @@ from etl.servers.hive import Query, Result
 from etl.validate.suites import QUERY, Suite
 
 HIDDEN = "(not shown)"
-MOST = 100_000  # rows that are fetched: more would help nobody, and fill memory and disk
+MOST = 100_000  # rows that are fetched: more would only fill memory and disk
 NAMED = 5  # values that the result of an expectation names
-SHOWN = re.compile(
+NOT_PERSONAL = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{24}"
     r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?)?",
     re.IGNORECASE | re.ASCII,
@@ -52,7 +52,7 @@ def redact(value: Any, is_open: bool = False) -> Any:
     """The value, or `(not shown)` for a text that could be personal; `is_open` shows every text."""
     if value is None or isinstance(value, bool | int | float | Decimal | datetime.date):
         return value
-    return value if isinstance(value, str) and (is_open or SHOWN.fullmatch(value)) else HIDDEN
+    return value if isinstance(value, str) and (is_open or NOT_PERSONAL.fullmatch(value)) else HIDDEN
 
 
 def statement(suite: Suite, expectation: Mapping[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import landings, ledger, recorded_files
 from etl.store.ledger import Ledger
-from etl.store.schema import release_files, shown
+from etl.store.schema import newest_versions, release_files
 from etl.terminal import progress
 from etl.validate import data_docs, run_suite, summary_page
 from etl.validate.run_suite import Outcome
@@ -79,7 +79,7 @@ def published(settings: Settings) -> Scope:
     versions = [row for row in event.table_versions if row["table_name"] not in state.retired]
     files = release_files(dataclasses.replace(event, table_versions=versions))
     recorded = recorded_files.of(hdfs, files, landings.current(hdfs), 0, event.landing, versions)
-    tables = [file.table for file in shown(files)]
+    tables = [file.table for file in newest_versions(files)]
     return Scope(event.release, event.landing, is_published=True, recorded=recorded, tables=tables)
 
 

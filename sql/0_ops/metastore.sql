@@ -4,8 +4,8 @@
 -- Grain: one row
 -- Parameters: hashes text
 -- Usage: ./warehouse beeline -f sql/0_ops/metastore.sql --hivevar hashes=none
--- Purpose: one query tells a command what is out of date. What is lost comes back from HDFS and the
---     SQL files: ./warehouse repair.
+-- Purpose: a command finds what is out of date by one query. ./warehouse repair recreates what is
+--     lost from HDFS and the SQL files.
 
 CREATE DATABASE IF NOT EXISTS ops;
 

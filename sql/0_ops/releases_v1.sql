@@ -15,7 +15,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS ops.releases_v1 (
     action STRING COMMENT 'started, published, rejected, rolled back, retired (a table) or cleaned',
     release BIGINT COMMENT 'The release, after a rollback the one that readers see again',
     landing BIGINT COMMENT 'The last landing that the release shows',
-    engine STRING COMMENT 'What ran the build: spark or hive',
+    engine STRING COMMENT 'Engine of the build: spark or hive',
     table_versions ARRAY<STRUCT<
         table_name: STRING,
         view_name: STRING,

@@ -11,7 +11,7 @@
 -- Required: keen_id, user_exam_id, base_exam_id, exam_name
 -- Limit: 65,536 bytes of UTF-8 per text, also in fields that are not named here
 -- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
---     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
+--     the last landing that it covers, as in the current view (SHOW CREATE TABLE).
 
 CREATE DATABASE IF NOT EXISTS raw;
 

@@ -6,7 +6,7 @@
 -- Usage: ./warehouse beeline -f sql/1_raw/landings_v1.sql --hivevar compaction=0
 --     --hivevar compacted=0 --hivevar warehouse_root=hdfs://warehouse/warehouse
 -- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
---     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
+--     the last landing that it covers, as in the current view (SHOW CREATE TABLE).
 
 CREATE DATABASE IF NOT EXISTS raw;
 

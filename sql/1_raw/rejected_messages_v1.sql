@@ -8,7 +8,7 @@
 -- Filled: `land` and `compact` add partitions. A message that `replay` landed since stays in
 --     the table and leaves the view.
 -- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
---     the last landing that it put away, as the view says before (SHOW CREATE TABLE).
+--     the last landing that it covers, as in the current view (SHOW CREATE TABLE).
 
 CREATE DATABASE IF NOT EXISTS raw;
 

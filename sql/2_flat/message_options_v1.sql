@@ -21,9 +21,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.message_options_v1 (
     option_position INT COMMENT 'Place of the option in the question as shown, from 1',
     option_id STRING COMMENT 'The option',
     is_checked BOOLEAN COMMENT 'Whether it was checked in the end, NULL if the message lacks it',
-    is_correct BOOLEAN COMMENT 'Whether to check it is right (messages mark only these)',
-    is_submitted BOOLEAN COMMENT 'Whether it was handed in (messages mark only these)',
-    clicked_at TIMESTAMP COMMENT 'Last click by the clock of the client, UTC, NULL for never',
+    is_correct BOOLEAN COMMENT 'Whether checking it is correct (messages mark only these)',
+    is_submitted BOOLEAN COMMENT 'Whether it was submitted (messages mark only these)',
+    clicked_at TIMESTAMP COMMENT 'Last click by the client clock, UTC, NULL if never clicked',
     kafka_partition INT COMMENT 'Kafka partition of the message',
     kafka_offset BIGINT COMMENT 'Offset of the message in its Kafka partition',
     landing BIGINT COMMENT 'Number of the landing that brought the message'

@@ -21,7 +21,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flat.message_questions_v1 (
     question_id STRING COMMENT 'The question',
     result STRING COMMENT 'correct, incorrect, missed_some or unanswered (user_result)',
     is_correct BOOLEAN COMMENT 'Whether it was answered correctly, NULL where the message lacks it',
-    is_incomplete BOOLEAN COMMENT 'Whether some right options were missed, NULL where it lacks it',
+    is_incomplete BOOLEAN COMMENT 'Whether correct options were missed, NULL where it lacks it',
     is_submitted BOOLEAN COMMENT 'Whether it was answered at all, NULL where the message lacks it',
     option_count INT COMMENT 'Options offered, NULL where the message has no options',
     kafka_partition INT COMMENT 'Kafka partition of the message',

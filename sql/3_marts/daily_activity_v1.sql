@@ -5,7 +5,7 @@
 -- Parameters: warehouse_root text, release integer
 -- Usage: ./warehouse beeline -f sql/3_marts/daily_activity_v1.sql --hivevar release=1
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Doubles: rounded to 9 places, so that the order in which rows are added up does not show.
+-- Doubles: rounded to 9 places, so that the order of summation does not show.
 
 CREATE DATABASE IF NOT EXISTS marts;
 
@@ -18,8 +18,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS marts.daily_activity_v1 (
     perfect_attempt_count BIGINT COMMENT 'Of these, attempts with every answer correct',
     question_count BIGINT COMMENT 'Questions shown in these attempts',
     correct_count BIGINT COMMENT 'Of these, answered correctly',
-    unanswered_count BIGINT COMMENT 'Of these, left out',
-    score_sum DOUBLE COMMENT 'Sum of the scores, to add up over hours',
+    unanswered_count BIGINT COMMENT 'Of these, left unanswered',
+    score_sum DOUBLE COMMENT 'Sum of the scores, for totals over hours',
     mean_score DOUBLE COMMENT 'Mean score of an attempt, from 0 to 1'
 )
 COMMENT 'Attempts over time, one row per started_date and started_hour'

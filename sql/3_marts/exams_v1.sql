@@ -5,24 +5,24 @@
 -- Parameters: warehouse_root text, release integer
 -- Usage: ./warehouse beeline -f sql/3_marts/exams_v1.sql --hivevar release=1
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Doubles: rounded to 9 places, so that the order in which rows are added up does not show. The
---     deviation to 6: its root makes of a difference in the 17th place one in the 9th.
+-- Doubles: rounded to 9 places, so that the order of summation does not show. The deviation
+--     to 6: the square root turns a difference in the 17th place into one in the 9th.
 
 CREATE DATABASE IF NOT EXISTS marts;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS marts.exams_v1 (
     exam_id STRING COMMENT 'The exam (base_exam_id)',
-    exam_name STRING COMMENT 'Its name, the last of the alphabet where it has had several',
+    exam_name STRING COMMENT 'Its name, the alphabetically last if it had several',
     message_count BIGINT COMMENT 'Messages about it, duplicates included',
     attempt_count BIGINT COMMENT 'Attempts at it',
     scored_attempt_count BIGINT COMMENT 'Attempts that have a score',
     perfect_attempt_count BIGINT COMMENT 'Attempts that have a score and every answer correct',
     question_count BIGINT COMMENT 'Questions shown in all attempts',
     correct_count BIGINT COMMENT 'Of these, answered correctly',
-    incorrect_count BIGINT COMMENT 'Of these, answered wrongly',
-    incomplete_count BIGINT COMMENT 'Of these, answered in part',
-    unanswered_count BIGINT COMMENT 'Of these, left out',
-    score_sum DOUBLE COMMENT 'Sum of the scores, to add up over exams',
+    incorrect_count BIGINT COMMENT 'Of these, answered incorrectly',
+    incomplete_count BIGINT COMMENT 'Of these, answered partly',
+    unanswered_count BIGINT COMMENT 'Of these, left unanswered',
+    score_sum DOUBLE COMMENT 'Sum of the scores, for totals over exams',
     mean_score DOUBLE COMMENT 'Mean score of an attempt, from 0 to 1',
     score_deviation DOUBLE COMMENT 'Sample standard deviation of the score, NULL for less than two',
     perfect_share DOUBLE COMMENT 'perfect_attempt_count / scored_attempt_count',

@@ -10,13 +10,13 @@ CREATE DATABASE IF NOT EXISTS marts;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS marts.questions_v1 (
     exam_id STRING COMMENT 'The exam (base_exam_id)',
-    exam_name STRING COMMENT 'Its name, the last of the alphabet where it has had several',
+    exam_name STRING COMMENT 'Its name, the alphabetically last if it had several',
     question_id STRING COMMENT 'The question, NULL where the message has none in its place',
     shown_count BIGINT COMMENT 'How often it was shown',
     correct_count BIGINT COMMENT 'How often it was answered correctly',
-    incorrect_count BIGINT COMMENT 'How often it was answered wrongly',
-    incomplete_count BIGINT COMMENT 'How often it was answered in part (missed_some)',
-    unanswered_count BIGINT COMMENT 'How often it was left out',
+    incorrect_count BIGINT COMMENT 'How often it was answered incorrectly',
+    incomplete_count BIGINT COMMENT 'How often it was answered partly (missed_some)',
+    unanswered_count BIGINT COMMENT 'How often it was left unanswered',
     correct_share DOUBLE COMMENT 'correct_count / shown_count',
     difficulty_rank INT COMMENT 'Rank by correct_share within its exam, 1 is the hardest'
 )

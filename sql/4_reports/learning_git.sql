@@ -4,7 +4,7 @@
 -- Grain: one row
 -- Parameters: none
 -- Answer: {attempts} attempts, reported by {messages} messages.
--- Assumes: The data names attempts, not people: whoever took the exam twice counts twice.
+-- Assumes: The data names attempts, not people: a person who took the exam twice counts twice.
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/learning_git.sql
 

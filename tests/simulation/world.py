@@ -171,7 +171,7 @@ class World:
         """The lock of a home."""
         key = (settings.home, verb)
         if key in self.locks:
-            raise BusyError(f"another {verb} is at work here", "wait for it")
+            raise BusyError(f"another {verb} is running here", "wait for it")
         self.locks.add(key)
         try:
             yield

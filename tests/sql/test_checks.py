@@ -1,4 +1,5 @@
 """The checks beside the suites: each returns no row for good data, and the rows of every fault that it is for."""
+# ruff: noqa: E501 (a fault is a line)
 
 from __future__ import annotations
 

@@ -22,12 +22,6 @@ from etl.store.ledger import Ledger
 NEW = PROJECT / "docs/adding_a_table.md"
 
 
-def block(language: str) -> str:
-    """The one block of code of a language on that page."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", NEW.read_text(encoding="utf-8"), re.DOTALL)
-    return str(found)
-
-
 def typed() -> list[tuple[str, str]]:
     """(command, what it prints) of the page's console blocks."""
     blocks = "".join(re.findall(r"```console\n(.*?)```", NEW.read_text(encoding="utf-8"), re.DOTALL))
@@ -95,6 +89,7 @@ def test_who_follows_the_page_has_the_table(project: Path, settings: Settings, b
             warehouse(project, settings, "rollback")
         with Hive(settings) as hive:
             hive.query("DROP VIEW IF EXISTS marts.months")
+            hive.query("DROP VIEW IF EXISTS candidate.months")
             hive.query("DROP TABLE IF EXISTS marts.months_v1")
         hdfs.remove("marts", "months_v1")
     assert json.loads(run("build", "--json").stdout) == {"release": None}

@@ -1,4 +1,4 @@
-"""The command line with servers behind it: every example of the help runs, and errors are told in one line."""
+"""The command line with servers behind it: every example of the help runs, and errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -33,8 +33,6 @@ def told(done: subprocess.CompletedProcess[str], code: int) -> str:
 def test_an_unknown_table_is_named(run: Run) -> None:
     done = run("query", "SELECT * FROM flat.nothing", code=1)
     assert "there is no table or view flat.nothing" in done.stderr and "Traceback" not in done.stderr
-    line = told(run("build", "flat.nothing", code=2), 2)
-    assert "no table flat.nothing" in line and "known are flat.messages" in line
 
 
 def test_a_mistake_in_sql_is_one_line_and_its_place(run: Run) -> None:

@@ -174,7 +174,7 @@ def test_two_loaders_at_once_land_each_message_once(settings: Settings, hive: Hi
     loaders = [loader(settings.home) for _ in range(2)]
     said = [one.communicate(timeout=120)[1] for one in loaders]
     for code, line in zip((one.returncode for one in loaders), said, strict=True):
-        assert (code, "another land is at work here" in line) in ((0, False), (1, True))
+        assert (code, "another land is running here" in line) in ((0, False), (1, True))
     assert sum("landed 5 messages" in line for line in said) == 1
     landed = hive.query("SELECT kafka_partition, kafka_offset FROM raw.assessments").rows
     accepted = [(one.partition, one.offset) for one in consumed(settings) if is_accepted(one.value)]

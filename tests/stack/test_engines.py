@@ -74,7 +74,7 @@ def test_a_table_is_the_same_whoever_builds_and_whoever_reads_it(
 ) -> None:
     by = {(builder, reader): found[table, builder, reader] for builder in ENGINES for reader in ENGINES}
     first = by.pop(("spark", "spark"))
-    assert len(first) > 100
+    assert len(first) > 40
     for who, other in by.items():
         different = [pair for pair in zip(first, other, strict=False) if pair[0] != pair[1]]
         assert not different, f"{len(different)} rows of {who} differ from Spark's own, as {different[0]}"
@@ -130,7 +130,7 @@ def test_a_session_in_another_zone_reads_the_same_but_for_timestamps_of_spark(
             expected = rows(sessions[engine], table)
             if engine == "spark":
                 expected = [{name: _moved(value, zone) for name, value in row.items()} for row in expected]
-            assert len(expected) > 100
+            assert len(expected) > 40
             assert exact(rows(elsewhere, table)) == exact(expected), table
 
 
@@ -255,7 +255,7 @@ SHAPES = [
     "SELECT exam_id, score FROM flat.attempts SORT BY score LIMIT 3",
     "SELECT exam_id FROM flat.attempts DISTRIBUTE BY exam_id LIMIT 3",
     "SELECT exam_id FROM flat.attempts CLUSTER BY exam_id LIMIT 3",
-    "SELECT exam_id FROM flat.attempts TABLESAMPLE (10 ROWS) AS some",
+    "SELECT exam_id FROM flat.attempts TABLESAMPLE (10 ROWS) some",
     "SELECT COUNT(DISTINCT exam_id, exam_name) FROM flat.attempts",
     "SELECT letter FROM flat.attempts LATERAL VIEW OUTER EXPLODE(SPLIT(exam_name, ' ')) words AS letter LIMIT 3",
     "EXPLAIN FORMATTED SELECT COUNT(*) FROM flat.question_options",
@@ -266,7 +266,7 @@ SHAPES = [
 MISTAKES = {
     "SELECT no_such_column FROM flat.attempts": "no_such_column",
     "SELECT exam_id, COUNT(*) FROM flat.attempts": "exam_id|GROUP BY|group by",
-    "SELECT exam_id FROM flat.attempts AS a JOIN marts.exams AS b ON a.exam_id = b.exam_id": "mbiguous",
+    "SELECT exam_id FROM flat.attempts AS a JOIN marts.exams AS b ON a.exam_id = b.exam_id": "mbiguous|more than One",
 }
 
 

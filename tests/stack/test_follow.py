@@ -45,7 +45,7 @@ def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, case: C
     assert all(line.startswith("landing ") for line in lines[:-1]) and len(lines) >= 3, said
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
-    told = "the step at work ends; exit code 0, tables right"
+    told = "the running step ends; exit code 0, tables right"
     case("`land --follow` stopped by a signal", signal.Signals(number).name, told)
 
 
@@ -62,7 +62,7 @@ def test_a_killed_one_leaves_nothing_that_the_next_run_does_not_mend(
     quick_build()
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
-    case("`land --follow` killed", "landed and built again", "0 lost, 0 doubled, tables right")
+    case("`land --follow` killed", "landed and built again", "0 lost, 0 duplicated, tables right")
 
 
 # Without servers

@@ -39,7 +39,7 @@ def test_a_statement_that_runs_too_long_is_cancelled_and_the_next_session_is_ans
     with Hive(on(settings, engine, hive_query_seconds=2)) as hive:
         with pytest.raises(StatementError, match="longer than 2 s and was cancelled; hive_query_sec"):
             hive.query(SLOW[engine])
-        with pytest.raises(ServerError, match="went away during"):
+        with pytest.raises(ServerError, match="disconnected during"):
             hive.query("SELECT 1 AS one")
     with Hive(on(settings, engine)) as hive:
         assert hive.query("SELECT 1 AS one").rows == [(1,)]
@@ -169,7 +169,7 @@ def test_a_server_that_dies_in_the_middle_is_told_and_nothing_is_sent_twice(
         with (
             Hive(on(settings, "hive"), lambda seconds, _: seconds > 1 and killed.kill()) as hive,
             pytest.raises(
-                ServerError, match=r"hive at .* went away during `SELECT COUNT.*outcome is unknown"
+                ServerError, match=r"hive at .* disconnected during `SELECT COUNT.*outcome is unknown"
             ) as caught,
         ):
             hive.query(SLOW["hive"])

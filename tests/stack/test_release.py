@@ -281,7 +281,7 @@ def test_repair_makes_what_was_dropped_again_and_says_what_was_missing(
     assert set(repair.repair(settings)) >= set(LOST)
     assert repair.check(settings) == []
     assert contents(hive) == before
-    case("Tables, views and partitions dropped", "repaired", "named and made again, the same rows")
+    case("Tables, views and partitions dropped", "repaired", "named and created again, the same rows")
 
 
 @pytest.mark.long

@@ -62,7 +62,7 @@ def test_another_stack_is_refused_a_port_that_was_set_and_is_taken(settings: Set
     port = processes.read(settings)["ports"]["kafka"]
     given = {**os.environ, "WAREHOUSE_HOME": str(tmp_path), "WAREHOUSE_PORTS": json.dumps({"kafka": port})}
     done = subprocess.run([PROJECT / "warehouse", "up"], capture_output=True, text=True, env=given, check=False)
-    expected = f"warehouse: port {port} for kafka is taken; end what listens there or set another port\n"
+    expected = f"warehouse: port {port} for kafka is taken; end the program that uses it or set another port\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
 
 

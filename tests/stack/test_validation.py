@@ -63,7 +63,7 @@ def test_a_validation_sends_few_statements(settings: Settings, monkeypatch: pyte
 
     monkeypatch.setattr(Hive, "query", counting)
     validated = validate(settings, print, published(settings))
-    assert validated.failed == []
+    assert validated.is_good
     assert len(validated.rows) == sum(len(suite.expectations) for suite in load(published(settings), "r1"))
     assert len([statement for statement in sent if "ops.expectation_results" not in statement]) <= 40
 
@@ -72,7 +72,7 @@ def test_a_validation_sends_few_statements(settings: Settings, monkeypatch: pyte
 def test_two_validations_at_once_do_not_mix_what_they_recorded(settings: Settings) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = list(pool.map(lambda _: validate(settings, print, published(settings)), range(2)))
-    assert [validated.failed for validated in both] == [[], []]
+    assert [validated.is_good for validated in both] == [True, True]
 
 
 @pytest.mark.long

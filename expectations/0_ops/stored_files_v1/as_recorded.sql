@@ -1,6 +1,6 @@
 -- as_recorded: files on HDFS are those that landings and builds recorded.
 -- Severity: critical
--- Reason: Engines read whatever lies in a folder. A foreign file is rows from nowhere, a
+-- Reason: Engines read all files of a folder. A foreign file is rows from nowhere, a
 --     missing or shorter one is lost rows, and another checksum means changed rows.
 -- Reads: ops.stored_files
 -- Parameters: run_id identifier

@@ -1,7 +1,7 @@
 -- of_questions: each question has as many options as it counts, at positions from 1 without a gap.
 -- Severity: critical
 -- Reason: By option_count of the question of the same message. The sum of the positions and
---     of their squares tells a position used twice.
+--     of their squares reveals a position used twice.
 -- Reads: candidate.attempt_questions, candidate.question_options
 -- Parameters: since integer
 -- Usage: ./warehouse beeline -f expectations/2_flat/message_options_v1/of_questions.sql
