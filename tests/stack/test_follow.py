@@ -29,9 +29,8 @@ def seen(settings: Settings, name: str, seconds: float = 300) -> bool:
 
 
 @pytest.mark.usefixtures("nasty")
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGTERM, signal.SIGINT)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, case: Case) -> None:
     command = start(settings, "land", "--follow", is_quick=True)
     try:
