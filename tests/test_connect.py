@@ -12,8 +12,11 @@ from etl.settings import PROJECT, Settings
 PAGE = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")
 
 
+SERVERS = {"spark_thrift": "127.0.0.1:10000", "hiveserver2": "127.0.0.1:10001"}
+
+
 def test_the_page_shows_what_the_command_prints() -> None:
-    needs = clients(Settings(hive_user="ada"))
+    needs = clients(Settings(**SERVERS, hive_user="ada"))
     width = max(map(len, needs))
     printed = "".join(f"{name:{width}}  {need}\n" for name, need in needs.items())
     assert f"$ ./warehouse connect\n{printed}```" in PAGE
@@ -35,9 +38,9 @@ def test_the_page_shows_what_the_command_prints() -> None:
     ids=str,
 )
 def test_the_login_of_the_settings_is_in_what_a_client_needs(settings: dict[str, Any], client: str, need: str) -> None:
-    assert clients(Settings(hive_user="ada", **settings))[client].startswith(need)
+    assert clients(Settings(**SERVERS, hive_user="ada", **settings))[client].startswith(need)
 
 
 def test_no_password_is_shown() -> None:
-    needs = clients(Settings(hive_user="ada", hive_auth="LDAP", hive_password="s3cret"))  # noqa: S106
+    needs = clients(Settings(**SERVERS, hive_user="ada", hive_auth="LDAP", hive_password="s3cret"))  # noqa: S106
     assert "s3cret" not in str(needs)

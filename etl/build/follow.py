@@ -74,7 +74,7 @@ def has_landings(settings: Settings) -> bool:
 
 
 def tidy(settings: Settings, say: Callable[[str], None]) -> None:
-    """Compact small landings and remove what nobody needs; what prevents it is reported, and the steps go on."""
+    """Compact small landings and remove what nobody needs; what prevents it is reported, and the steps continue."""
     try:
         if compact(settings, quiet):
             refill(settings, quiet)
