@@ -56,7 +56,7 @@ class SqlFile:
     @classmethod
     def read(cls, path: Path) -> SqlFile:
         """Read a file; UsageError where it has no title line."""
-        file = cls(path, path.read_text(encoding="utf-8"))
+        file = _parsed(path, path.read_text(encoding="utf-8"))
         if not TITLE.match(file.text.partition("\n")[0]):
             raise UsageError(f"{path} does not begin with `-- database.table: what it holds`", "add the title line")
         return file
@@ -204,6 +204,12 @@ class SqlFile:
         tables = [column for column in self._definitions if not column.find_ancestor(exp.PartitionedByProperty)]
         constraints = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
         return {name: comment.this.this for name, comment in constraints.items() if comment}
+
+
+@cache
+def _parsed(path: Path, text: str) -> SqlFile:
+    """One object per text: a command reads the same files many times, and tokenizing them is most of that."""
+    return SqlFile(path, text)
 
 
 def files(stages: str = "[0-9]_*") -> list[SqlFile]:

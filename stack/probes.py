@@ -116,12 +116,3 @@ def datanode_answers(address: str) -> bool:
     except (OSError, ValueError, LookupError):
         return False
     return any(actor["ActorState"] == "RUNNING" and actor["BlockPoolID"] for actor in actors)
-
-
-def web_answers(address: str) -> bool:
-    """Whether a web server answers at host:port, with any status."""
-    try:
-        with urllib.request.urlopen(f"http://{address}/", timeout=2):
-            return True
-    except (OSError, ValueError):
-        return False

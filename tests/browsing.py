@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -95,3 +96,14 @@ def dead_links(page: Page) -> list[str]:
         if not Path(target.path).exists() or not has_place:
             missing.append(link)
     return missing
+
+
+def firsts(pages: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Each page, and whether it is the first of its template: axe takes longest, the others have the same faults."""
+    seen = set()
+    for path in pages:
+        kind = (path.parent.name == "data_docs", path.name.partition("v1")[2] or path.name)
+        if found := re.search(r"\.rows|\.suite|index|validation", path.name):
+            kind = (kind[0], found[0])
+        yield path, kind not in seen
+        seen.add(kind)

@@ -11,14 +11,14 @@ import html
 import re
 import sqlite3
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import sqlglot
-from browsing import WIDTHS, Scheme, dead_links, faults, is_wider_than_screen, opened
+from browsing import WIDTHS, Scheme, dead_links, faults, firsts, is_wider_than_screen, opened
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
@@ -187,17 +187,6 @@ def test_every_page_opens_without_a_fault(site: Site, browser: Browser, width: i
             assert not is_wider_than_screen(page), path
             assert dead_links(page) == []
             assert not is_first or faults(page) == [], path
-
-
-def firsts(pages: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """Each page, and whether it is the first of its template: axe takes longest, the others have the same faults."""
-    seen = set()
-    for path in pages:
-        kind = (path.parent.name == "data_docs", path.name.partition("v1")[2] or path.name)
-        if found := re.search(r"\.rows|\.suite|index|validation", path.name):
-            kind = (kind[0], found[0])
-        yield path, kind not in seen
-        seen.add(kind)
 
 
 def test_no_page_names_another_host(site: Site) -> None:

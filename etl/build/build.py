@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from etl.build import run_file
-from etl.build.plan import Plan, plan, without
+from etl.build.plan import Plan, plan
 from etl.errors import ExpectationError, WarehouseError
 from etl.land import recheck
 from etl.servers.hdfs import Hdfs
@@ -24,7 +24,8 @@ from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings, lock, recorded_files
 from etl.store.landings import FolderSet
 from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
-from etl.store.schema import Schema, newest_versions, release_files
+from etl.store.release_files import newest_versions, release_files
+from etl.store.schema import Schema
 from etl.terminal import progress
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
         event = state.published
         if event is None:
             return None
-        files = release_files(without(event, state.retired))
+        files = release_files(event, state.retired)
         tables = [file.table for file in files if file.is_flat]
         generations = landings.generations(hdfs)
         seen = flat_folders.visible(hdfs, tables, generations, event.landing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from etl import sqlfile
@@ -12,7 +12,7 @@ from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings
 from etl.store.landings import Folder, FolderSet
 from etl.store.ledger import Event, Ledger, State
-from etl.store.schema import release_files
+from etl.store.release_files import newest_versions, release_files
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,12 @@ def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:
     """The files of a build: the newest version of each name, what these read, and nothing that was retired."""
     _refuse_twins(files)
     if state.published:
-        release_files(without(state.published, state.retired))
+        release_files(state.published, state.retired)
     files = [file for file in files if file.table not in state.retired]
-    newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}
-    wanted = {file.table for file in newest.values()}
+    wanted = {file.table for file in newest_versions(files)}
     for file in reversed(files):  # a file comes after those that it reads
         wanted |= {name for name in file.reads if file.table in wanted}
     return [file for file in files if file.table in wanted]
-
-
-def without(event: Event, retired: Iterable[str]) -> Event:
-    """The release without the tables that were retired since."""
-    gone = set(retired)
-    versions = [row for row in event.table_versions if row["table_name"] not in gone]
-    return Event(event.event, event.action, event.release, event.landing, event.engine, versions, event.decided_at)
 
 
 def _refuse_twins(files: Sequence[SqlFile]) -> None:

@@ -10,7 +10,8 @@ from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
 from etl.store import flat_folders, landings, lock
 from etl.store.ledger import Ledger, State
-from etl.store.schema import RAW, Schema, newest_versions
+from etl.store.release_files import newest_versions
+from etl.store.schema import RAW, Schema
 
 
 def repair(settings: Settings) -> list[str]:

@@ -12,7 +12,8 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import lock
 from etl.store.ledger import Event, Ledger
-from etl.store.schema import Schema, release_files
+from etl.store.release_files import release_files
+from etl.store.schema import Schema
 
 
 def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
@@ -28,8 +29,10 @@ def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
         state = ledger.state()
         if state.published is None or state.previous is None:
             raise WarehouseError("there is no release to go back to", "run ./warehouse build")
-        release_files(state.previous)
+        release_files(state.previous, state.retired)
         for row in state.previous.table_versions:
+            if row["table_name"] in state.retired:
+                continue
             folders = {file["path"].rpartition("/")[0] for file in row["files"]}
             for folder in sorted(folders):
                 if not hdfs.names(*folder.split("/")):

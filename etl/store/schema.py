@@ -17,7 +17,6 @@ from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders
 from etl.store.landings import Folder, FolderSet
-from etl.store.ledger import Event
 
 POINTERS = ("published", "candidate")
 DATABASES = ("ops", "raw", "flat", "marts", "candidate", flat_folders.STAGING)
@@ -36,9 +35,9 @@ class Schema:
         self._saved: dict[str, str] = {}
         self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once listed
         self.published = (0, 0)  # release and landing that readers see
-        self.read()
+        self._read()
 
-    def read(self) -> None:
+    def _read(self) -> None:
         """Read what the metastore holds, by one query."""
         try:
             objects, *published = self._hive.query(
@@ -159,13 +158,13 @@ class Schema:
                 change = f"`{name}` `{name}` {kinds[name]} COMMENT '{file.comments[name]}'"
                 self._hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
-    def drop(self, file_or_table: str, view: str = "") -> None:
+    def drop(self, table: str, view: str = "") -> None:
         """Forget a table, whose files stay, and its views."""
         for name in filter(None, (view, view and sqlfile.candidate_text(view))):
             self._hive.query(f"DROP VIEW IF EXISTS {name}")
             self._objects.pop(name, None)
-        self._hive.query(f"DROP TABLE IF EXISTS {file_or_table}")
-        for key in (file_or_table, f"partitions {file_or_table}"):
+        self._hive.query(f"DROP TABLE IF EXISTS {table}")
+        for key in (table, f"partitions {table}"):
             self._objects.pop(key, None)
 
     def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
@@ -226,31 +225,6 @@ class Schema:
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:
             self._hive.query(statement)
-
-
-def release_files(event: Event) -> list[SqlFile]:
-    """The SQL files of a release. Raises UsageError where one is gone or was changed since."""
-    files = {file.table: file for file in sqlfile.files("[23]_*")}
-    for table, sha256 in event.hashes.items():
-        if table not in files:
-            raise UsageError(
-                f"the SQL file of {table}, which release {event.release} shows, is gone (sha256 {sha256})",
-                f"put it back, or run ./warehouse retire {table}",
-            )
-        if files[table].sha256 != sha256:
-            raise UsageError(
-                f"{files[table].place} was changed after it was published: its statements have sha256 "
-                f"{files[table].sha256}, not {sha256}",
-                f"undo the change and put it into a new file {files[table].following}",
-            )
-    return [file for table, file in files.items() if table in event.hashes]
-
-
-def newest_versions(files: Iterable[SqlFile]) -> list[SqlFile]:
-    """Of each name the newest version, whose view readers have, in stage order."""
-    files = list(files)
-    newest = {file.name: file for file in sorted(files, key=lambda file: file.version)}
-    return [file for file in files if newest[file.name] is file]
 
 
 def _plain(kind: str) -> str:

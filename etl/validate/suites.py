@@ -18,6 +18,7 @@ from etl import sqlfile
 from etl.errors import UsageError
 from etl.settings import PROJECT
 from etl.sqlfile import SqlFile
+from etl.store.release_files import newest_versions
 from etl.validate.scope import Scope
 
 EXPECTATIONS = PROJECT / "expectations"
@@ -55,8 +56,8 @@ class Suite:
 def load(scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> list[Suite]:
     """The suites of all tables in stage order, for one release. Raises UsageError for a file that cannot be read."""
     files = sqlfile.files("[0-3]_*")
-    newest = {file.name: file.table for file in sorted(files, key=lambda file: file.version)}
-    tables = set(newest.values() if scope.tables is None else scope.tables)
+    newest = [file.table for file in newest_versions(files)]
+    tables = set(newest if scope.tables is None else scope.tables)
     checked = [file for file in files if file.table in tables or file.stage not in VIEWS]
     return [suite(file, checked, scope, run_id, folder) for file in checked if _path(file, folder).exists()]
 

@@ -6,7 +6,6 @@ What the broker and HDFS hold at this moment is recorded first; the suites compa
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import queue
 import re
 import time
@@ -24,7 +23,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import landings, ledger, recorded_files
 from etl.store.ledger import Ledger
-from etl.store.schema import newest_versions, release_files
+from etl.store.release_files import newest_versions, release_files
 from etl.terminal import progress
 from etl.validate import data_docs, run_suite, summary_page
 from etl.validate.run_suite import Outcome
@@ -77,7 +76,7 @@ def published(settings: Settings) -> Scope:
     if event is None:
         raise ExpectationError("nothing is published, so there is nothing to validate", "run ./warehouse build")
     versions = [row for row in event.table_versions if row["table_name"] not in state.retired]
-    files = release_files(dataclasses.replace(event, table_versions=versions))
+    files = release_files(event, state.retired)
     recorded = recorded_files.of(hdfs, files, landings.current(hdfs), 0, event.landing, versions)
     tables = [file.table for file in newest_versions(files)]
     return Scope(event.release, event.landing, is_published=True, recorded=recorded, tables=tables)

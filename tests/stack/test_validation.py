@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from browsing import dead_links, faults, opened
+from browsing import dead_links, faults, firsts, opened
 from commands import Run
 from pictures import take
 from playwright.sync_api import Browser
@@ -20,17 +17,6 @@ from etl.settings import Settings
 from etl.validate import data_docs
 from etl.validate.suites import load
 from etl.validate.validate import published, validate
-
-
-def firsts(pages: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """Each page, and whether it is the first of its template: axe takes longest, the others have the same faults."""
-    seen = set()
-    for path in pages:
-        kind = (path.parent.name == "data_docs", path.name.partition("v1")[2] or path.name)
-        if found := re.search(r"\.rows|\.suite|index|validation", path.name):
-            kind = (kind[0], found[0])
-        yield path, kind not in seen
-        seen.add(kind)
 
 
 @pytest.mark.usefixtures("nasty")
