@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[LEFT] = Counter(part for part in map(part_of, left) if part)
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in set(left)]
-    items.sort(key=lambda item: (needs_stack(item), ORDER.get(item.path.name, 0)))
+    items.sort(key=lambda item: (needs_stack(item), item.path.parent.name == "stack", ORDER.get(item.path.name, 0)))
 
 
 def needs_stack(item: pytest.Item) -> bool:

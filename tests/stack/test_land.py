@@ -207,7 +207,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("landing")
     free = settings_module.load(home=home, ports={name: 0 for name in PORTS})
     try:
-        processes.up(free, print)
+        processes.up(free, print, until=os.getpid())
         settings = settings_module.load(home=home)
         administer(settings, "create_topics", [NewTopic(settings.topic, 2, config=LIMIT)])
         yield settings
