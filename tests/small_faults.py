@@ -1,6 +1,6 @@
 """Small faults, put into the Python of land, build, validate and store one at a time: the pure tests must find them.
 
-    python tests/mutants.py --count 40 --seed 1
+    python tests/small_faults.py --count 40 --seed 1
 
 Each mutant lives in a copy of the project. Prints a line per mutant that no test noticed, and the count: a survivor is
 a test that is missing, or code whose result nobody needs.
