@@ -255,7 +255,7 @@ SHAPES = [
     "SELECT exam_id, score FROM flat.attempts SORT BY score LIMIT 3",
     "SELECT exam_id FROM flat.attempts DISTRIBUTE BY exam_id LIMIT 3",
     "SELECT exam_id FROM flat.attempts CLUSTER BY exam_id LIMIT 3",
-    "SELECT exam_id FROM flat.attempts TABLESAMPLE (10 ROWS) some",
+    "SELECT exam_id FROM flat.attempts TABLESAMPLE (10 ROWS)",
     "SELECT COUNT(DISTINCT exam_id, exam_name) FROM flat.attempts",
     "SELECT letter FROM flat.attempts LATERAL VIEW OUTER EXPLODE(SPLIT(exam_name, ' ')) words AS letter LIMIT 3",
     "EXPLAIN FORMATTED SELECT COUNT(*) FROM flat.question_options",
@@ -270,6 +270,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cbo", ["true", "false"])
 def test_every_shape_of_query_answers_on_hive(cbo: str, settings: Settings) -> None:
     with Hive(on(settings, "hive")) as hive:

@@ -268,7 +268,6 @@ def back(settings: Settings) -> None:
     processes.up(settings, print, "all")
 
 
-OFTEN = ("HDFS is in safe mode", "The DataNode is gone")  # all of them with --long
 VARIABLES = {"HDFS is read-only to this user": {"WAREHOUSE_HDFS_USER": "somebody"}}
 FAULTS: dict[str, tuple[Callable[[Settings], None], Callable[[Settings], None], str]] = {
     "HDFS is full (a space quota)": (full, emptied, r"quota|Quota"),
@@ -281,9 +280,7 @@ FAULTS: dict[str, tuple[Callable[[Settings], None], Callable[[Settings], None], 
 }
 
 
-@pytest.mark.parametrize(
-    "fault", [one if one in OFTEN else pytest.param(one, marks=pytest.mark.long) for one in FAULTS]
-)
+@pytest.mark.parametrize("fault", [pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS])
 def test_a_server_that_fails_is_named_and_nothing_advances_and_the_next_run_repairs_it(
     fault: str, settings: Settings, run: Run, case: Case
 ) -> None:

@@ -29,7 +29,8 @@ def seen(settings: Settings, name: str, seconds: float = 300) -> bool:
 
 
 @pytest.mark.usefixtures("nasty")
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, case: Case) -> None:
     command = start(settings, "land", "--follow", is_quick=True)
     try:

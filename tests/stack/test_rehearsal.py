@@ -40,7 +40,7 @@ def test_the_whole_path_runs(remote: Run) -> None:
     done = remote("run")
     assert "landed 0 messages" in done.stderr and "readers see everything that was landed" in done.stderr
     assert "expectations met" in done.stderr and "critical" not in done.stderr
-    assert "390 attempts, from 394 messages" in done.stdout
+    assert "390 attempts, reported by 394 messages" in done.stdout
 
 
 @pytest.mark.usefixtures("built")

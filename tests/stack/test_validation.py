@@ -51,6 +51,7 @@ def test_the_pages_of_the_stack_open_without_a_fault(
         take(browser, settings.reports / "validation.html", "validation")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("built")
 def test_a_validation_sends_few_statements(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 40 for all suites, and one for the history of their results."""
@@ -68,6 +69,7 @@ def test_a_validation_sends_few_statements(settings: Settings, monkeypatch: pyte
     assert len([statement for statement in sent if "ops.expectation_results" not in statement]) <= 40
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("built")
 def test_two_validations_at_once_do_not_mix_what_they_recorded(settings: Settings) -> None:
     with ThreadPoolExecutor(2) as pool:
