@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
@@ -12,6 +14,9 @@ from browsing import browsing
 from own_stack import STACK, OwnStack
 from playwright.sync_api import Browser
 from reliability import Case, Cases
+
+from etl import sqlfile
+from etl.settings import PROJECT
 
 ORDER = {
     "test_readme.py": -4,
@@ -53,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[LEFT] = Counter(part for part in map(part_of, left) if part)
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in set(left)]
-    items.sort(key=lambda item: (needs_stack(item), ORDER.get(item.path.name, 0)))
+    items.sort(key=lambda item: (needs_stack(item), item.path.parent.name == "stack", ORDER.get(item.path.name, 0)))
 
 
 def needs_stack(item: pytest.Item) -> bool:
@@ -132,3 +137,11 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium, one for all tests."""
     with browsing() as found:
         yield found
+
+
+@pytest.fixture
+def sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of sql/, to be changed."""
+    copy = Path(shutil.copytree(PROJECT / "sql", tmp_path / "sql"))
+    monkeypatch.setattr(sqlfile, "SQL", copy)
+    return copy

@@ -14,6 +14,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from etl.errors import ServerError
@@ -54,6 +55,7 @@ def _import() -> Any:
     modules.update(dict.fromkeys(set(hidden) & set(OPTIONAL)))
     for name in set(hidden) & set(UNUSED):
         modules[name] = types.ModuleType(name)
+        modules[name].__spec__ = ModuleSpec(name, None)  # pyspark asks for it, where that is loaded only in part
         modules[name].stats = None  # `from scipy import stats`
     try:
         return importlib.import_module("great_expectations")

@@ -9,7 +9,7 @@ import pytest
 from local_spark import LocalSpark, Warehouse, local_spark
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSpark]:
     """Spark without Kafka, HDFS or a Thrift server."""
     with local_spark(tmp_path_factory.mktemp("spark")) as started:
