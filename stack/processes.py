@@ -109,8 +109,9 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
         raise WarehouseError(
             f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
         )
+    ports = choose_ports(settings, before, running)  # what was typed wrong ends here, before minutes of fetching
     parts.ensure_jars(say)
-    layout = Layout(settings, choose_ports(settings, before, running))
+    layout = Layout(settings, ports)
     if not running:  # Spark's own in-memory Derby refuses to start on files of an earlier process
         shutil.rmtree(layout.folder("tmp"))
     wanted = servers.all_servers(layout, engine)
