@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
     spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
     spark_token_file: Path | None = Field(None, description="a file that holds the token instead")
+    erasure_key_file: Path | None = Field(None, description="the key of erased ids, if not erasure.key in the home")
     adopt: bool = Field(False, description="let this home change to another warehouse or Kafka, once")
 
     engine: str = Field("spark", pattern="^(spark|hive)$", description="what runs the SQL: spark or hive")

@@ -36,11 +36,16 @@ AT_ONCE = 3  # flat tables that do not read each other
 
 
 def build(
-    settings: Settings, say: Callable[[str], None], watch: Watch | None = None, is_brief: bool = False
+    settings: Settings,
+    say: Callable[[str], None],
+    watch: Watch | None = None,
+    is_brief: bool = False,
+    patience: float = 0,
 ) -> Validated | None:
     """Build what is due, validate it and publish it; None where nothing is due. `watch` as for Hive.
 
-    `is_brief` runs critical expectations only. Raises WarehouseError when another build is running or nothing was
+    `is_brief` runs critical expectations only; `patience` are the seconds to wait for another build to end.
+    Raises WarehouseError when another build is running or nothing was
     landed yet, ExpectationError when a critical expectation fails: then readers keep the previous release.
     """
     from etl.validate.run_suite import preload
@@ -51,7 +56,7 @@ def build(
 
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)
-    with lock.exclusive(settings, "build"), progress("build") as bar, Hive(settings, watch) as hive:
+    with lock.exclusive(settings, "build", patience), progress("build") as bar, Hive(settings, watch) as hive:
         todo = plan(hdfs, ledger)
         if not todo.landing:
             raise WarehouseError(
@@ -78,7 +83,7 @@ def build(
             else:
                 versions.append(run_file.version(file))
         before = todo.published
-        since = before.landing if before and not todo.changed else 0
+        since = before.landing if before and not todo.changed and not todo.holds_erased else 0
         _refuse_disturbed(hive, hdfs, release, todo)
         recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
         tables = [file.table for file in newest_versions(todo.files)]

@@ -124,6 +124,31 @@ def clean(
     say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
 
 
+@app.command(epilog='Example: ./warehouse erase 37f0a30a-7464-11e6-aa92-a8667f27e5dc --reason "request 17"')
+def erase(
+    attempts: Annotated[list[str], typer.Argument(metavar="[ATTEMPT_ID]...")] = [],  # noqa: B006
+    reason: Annotated[str, typer.Option(help="Why; it stays in ops.erasures, so name no person.")] = "",
+    source: Annotated[str, typer.Option("--from", metavar="FILE|-", help="Also the ids of a file, one a line.")] = "",
+    engine: Engine = None,
+    as_json: Json = False,
+) -> None:
+    """Erase attempts everywhere, for good.
+
+    From raw and flat tables, marts, results, pages, logs and older releases. Kafka's topic is deleted
+    up to what was landed, for all its consumers. Without ids it completes what was interrupted.
+    """
+    from etl.build.erase import attempt_ids
+    from etl.build.erase import erase as run
+
+    ids = attempt_ids(attempts, source, reason)
+    done = run(writing(engine), ids, reason, say)
+    if as_json:
+        write(done)
+    for place in done.naming:
+        say(f"message {place} of another attempt names an erased one, and stays")
+    say(f"erased {done.attempts:,} attempts: {done.accepted:,} messages, {done.rejected:,} rejected ones. {done.kafka}")
+
+
 @app.command(epilog="Example: ./warehouse compact")
 def compact(engine: Engine = None) -> None:
     """Merge small landings into fewer, larger files.

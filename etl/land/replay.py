@@ -68,6 +68,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
                 "start_offset": row["end_offset"],
                 "accepted_count": counts[row["kafka_partition"], spark_job.ACCEPTED],
                 "rejected_count": 0,
+                "erased_count": 0,
                 "absent_count": 0,
                 "lost_count": 0,
                 "replayed_offsets": replayed[row["kafka_partition"]],

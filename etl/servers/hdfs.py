@@ -103,9 +103,9 @@ class Hdfs:
         return [msgspec.json.decode(line) for line in self.content(*path).splitlines()]
 
     def remove(self, *path: str) -> None:
-        """Remove a file or folder with all in it, if it is there."""
+        """Remove a file or folder with all in it, if it is there, past the trash of an HDFS that has one."""
         try:
-            self._call("rm", self.path(*path), recursive=True)
+            self._call("_call", "DELETE", method="delete", path=self.path(*path), recursive="true", skiptrash="true")
         except FileNotFoundError:
             return
 

@@ -137,19 +137,27 @@ class Schema:
         self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
-        """Create a table, or correct its comments; one never released is recreated with new columns."""
+        """Create a table, or correct its comments; one never released is recreated with new columns.
+
+        So is one of JSON lines with more columns, whose files stay.
+        """
         if not self._make(file.table, file.tables(self._values)):
             return
         there = self._described(file.table)
-        if [(name, kind) for name, kind, _ in there] != [(name, _plain(kind)) for name, kind in file.columns]:
-            if is_released:
+        columns = [(name, _plain(kind)) for name, kind in file.columns]
+        if [(name, kind) for name, kind, _ in there] != columns:
+            # JSON lines are read by name: with a column more it is the same table.
+            is_grown = file.stage[0] in "01" and {(name, kind) for name, kind, _ in there} < set(columns)
+            if is_released and not is_grown:
                 raise UsageError(
                     f"{file.place} changes the columns of {file.table}, which was released",
                     f"undo the change and put it into a new file {file.following}",
                 )
             self._hive.query(f"DROP TABLE {file.table}")
-            self._hdfs.remove(*file.table.split("."))
-            self._objects.pop(f"partitions {file.table}", None)
+            if not is_grown:
+                self._hdfs.remove(*file.table.split("."))
+            for key in (f"partitions {file.table}", file.name):  # the view has the columns of when it was altered
+                self._objects.pop(key, None)
             self._run(file.tables(self._values))
             return
         kinds = dict(file.columns)

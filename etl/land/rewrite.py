@@ -1,0 +1,206 @@
+"""Leaves the lines of erased attempts out of the raw tables: a compaction whose folders lack them.
+
+A folder never changes, so one that holds such a line is written again, and a compaction lists it in place of the old
+one. All other folders are listed as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from etl.errors import WarehouseError
+from etl.land import compact, raw_lines, spark_job
+from etl.servers.hdfs import Hdfs
+from etl.settings import Settings
+from etl.store import landings, ledger, lock
+from etl.store.erased_attempts import WORD, Erased
+from etl.store.landings import Folder
+from etl.terminal import progress
+
+Place = tuple[int, int, int]  # of a message: its landing, Kafka partition and offset
+
+
+@dataclass
+class Left:
+    """What a rewrite left out, as places of messages, and the messages of others that name an erased attempt."""
+
+    accepted: list[Place] = field(default_factory=list)
+    rejected: list[Place] = field(default_factory=list)
+    naming: list[Place] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """The lines left out."""
+        return len(self.accepted) + len(self.rejected)
+
+
+class Row(msgspec.Struct):
+    """What is read of a line."""
+
+    landing: int
+    kafka_partition: int
+    kafka_offset: int
+    key_base64: str | None = None
+    headers: list[dict[str, Any]] | None = None
+
+
+class RejectedRow(Row):
+    """What is read of a line of a rejected message."""
+
+    message_base64: str | None = None
+    more_base64: list[str] | None = None
+
+
+def rewrite(settings: Settings, erased: Erased, attempts: Collection[str], say: Callable[[str], None]) -> Left:
+    """Leave the lines of erased attempts out of all folders but the newest, which was landed without them.
+
+    `attempts` are the ids, to name messages of other attempts that mention them. Raises BusyError when a build or a
+    loader is running, WarehouseError where another compaction came first.
+    """
+    hdfs = Hdfs(settings)
+    left = Left()
+    with lock.between_steps(settings), progress("erase") as bar:
+        seen = landings.current(hdfs)
+        if not compact.is_filled(hdfs, seen):
+            raise WarehouseError(f"compaction {seen.compaction} is not in the flat tables yet", "run it again")
+        number, staging = seen.compaction + 1, compact.draft()
+        listed = []
+        for folder in bar.each(seen.folders[:-1], lambda folder: f"up to landing {folder.last:,}"):
+            path = _without(hdfs, folder, (erased, attempts), staging, number, left)
+            listed.append((folder.last, path or folder.path))
+        if not left.count:
+            return left
+        compact.replace(hdfs, staging, listed, number)
+    say(f"compaction {number}: {left.count:,} lines left out of the raw tables")
+    return left
+
+
+def relist(settings: Settings) -> bool:
+    """List the same folders in one more compaction, so that `clean` may remove all others; False where they are so."""
+    hdfs = Hdfs(settings)
+    with lock.between_steps(settings):
+        if is_relisted(hdfs):
+            return False
+        seen = landings.current(hdfs)
+        if not compact.is_filled(hdfs, seen):
+            raise WarehouseError(f"compaction {seen.compaction} is not in the flat tables yet", "run it again")
+        listed = [(folder.last, folder.path) for folder in seen.folders if folder.last <= seen.compacted]
+        compact.replace(hdfs, compact.draft(), listed, seen.compaction + 1)
+    return True
+
+
+def is_relisted(hdfs: Hdfs) -> bool:
+    """Whether what counted before the last compaction are folders that count now, too."""
+    seen, *before = landings.generations(hdfs)
+    current = {folder.path for folder in seen.folders}
+    return all(folder.path in current for older in before for folder in older.folders)
+
+
+def _without(
+    hdfs: Hdfs,
+    folder: Folder,
+    erased: tuple[Erased, Collection[str]],
+    staging: tuple[str, ...],
+    number: int,
+    left: Left,
+) -> str | None:
+    """Write a folder without the lines of erased attempts; its path, None where it has none of them."""
+    gone: dict[str, list[Place]] = {}
+    contents: dict[tuple[str, str], bytes] = {}
+    for kind in compact.KINDS:
+        gone[kind] = []
+        for path, _ in hdfs.files(*folder.of(kind)):
+            content = hdfs.content(*folder.of(kind), path)
+            before = len(gone[kind])
+            lines = list(_kept(content, kind, erased, gone[kind], left.naming))
+            contents[kind, path] = content if len(gone[kind]) == before else gzip.compress(b"".join(lines), 1)
+    if not any(gone.values()):
+        return None
+    name, target = f"last_landing={folder.last}", (landings.ROOT, f"compaction={number}", f"last_landing={folder.last}")
+    for (kind, path), content in contents.items():
+        hdfs.put(content, *staging, name, f"table={kind}", path)
+    files = ledger.stored(hdfs, *staging, name, named=target)
+    rows = accounts(landings.account(hdfs, folder), gone[spark_job.ACCEPTED], gone[spark_job.REJECTED])
+    rows = [{**row, "files": [] if place else files} for place, row in enumerate(rows)]
+    hdfs.put_rows(rows, *staging, name, f"table={landings.TABLE}", landings.ACCOUNT)
+    left.accepted += gone[spark_job.ACCEPTED]
+    left.rejected += gone[spark_job.REJECTED]
+    return "/".join(target)
+
+
+def _kept(
+    content: bytes, kind: str, erased: tuple[Erased, Collection[str]], gone: list[Place], naming: list[Place]
+) -> Iterator[bytes]:
+    """The lines of a file that stay; the places of the others, and of those that name an erased attempt, are added."""
+    is_accepted = kind == spark_job.ACCEPTED
+    decode = msgspec.json.Decoder(Row if is_accepted else RejectedRow).decode
+    mentions = _mentions(erased[1])
+    for line in gzip.decompress(content).splitlines(keepends=True):
+        row = decode(line)
+        value = raw_lines.message_of(line.decode().rstrip("\n")) if is_accepted else _message_of(row)
+        key = None if row.key_base64 is None else base64.b64decode(row.key_base64)
+        headers = [
+            (pair["name"], None if pair["value_base64"] is None else base64.b64decode(pair["value_base64"]))
+            for pair in row.headers or ()
+        ]
+        place = row.landing, row.kafka_partition, row.kafka_offset
+        if erased[0].holds(value, key, headers):
+            gone.append(place)
+            continue
+        if any(map(mentions, (value, key, *(part for _, part in headers)))):
+            naming.append(place)
+        yield line
+
+
+def _mentions(attempts: Collection[str]) -> Callable[[bytes | None], bool]:
+    """The function that finds any of these ids in some bytes: words in one pass, other ids one by one."""
+    words = {attempt.encode() for attempt in attempts if WORD.fullmatch(attempt)}
+    others = [attempt.encode() for attempt in attempts if not WORD.fullmatch(attempt)]
+    word = re.compile(WORD.pattern.encode())
+
+    def mentions(content: bytes | None) -> bool:
+        if not content:
+            return False
+        return not words.isdisjoint(word.findall(content)) or any(other in content for other in others)
+
+    return mentions
+
+
+def _message_of(row: Any) -> bytes | None:
+    return raw_lines.rejected_message_of({"message_base64": row.message_base64, "more_base64": row.more_base64})
+
+
+def accounts(
+    rows: Collection[dict[str, Any]], accepted: Collection[Place], rejected: Collection[Place]
+) -> list[dict[str, Any]]:
+    """The rows of raw.landings of a folder without these messages, in their order.
+
+    An offset counts as erased where it was landed first. What a replay accepted is no longer among its offsets.
+    """
+    replayed = {(row["landing"], row["kafka_partition"], offset) for row in rows for offset in row["replayed_offsets"]}
+    counts = Counter((place[:2], "accepted_count") for place in accepted)
+    counts += Counter((place[:2], "rejected_count") for place in rejected)
+    counts += Counter((place[:2], "erased_count") for place in (*rejected, *(set(accepted) - replayed)))
+    gone = set(accepted)
+    changed = []
+    for row in sorted(rows, key=lambda row: (row["landing"], row["kafka_partition"])):
+        place = (row["landing"], row["kafka_partition"])
+        offsets = [offset for offset in row["replayed_offsets"] if (*place, offset) not in gone]
+        changed.append(
+            {
+                **row,
+                "accepted_count": row["accepted_count"] - counts[place, "accepted_count"],
+                "rejected_count": row["rejected_count"] - counts[place, "rejected_count"],
+                "erased_count": (row.get("erased_count") or 0) + counts[place, "erased_count"],
+                "replayed_offsets": offsets,
+            }
+        )
+    return changed
