@@ -17,7 +17,7 @@ from etl.build import run_file
 from etl.build.plan import Plan, plan
 from etl.errors import ExpectationError, WarehouseError
 from etl.land import recheck
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, discarded
 from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
@@ -123,14 +123,14 @@ def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, s
         if file.table in todo.changed:
             flat_folders.remove_outdated(hdfs, file, todo.seen.folders)
     tables = {file.table for file in flat}
-    for batch in _batches(flat, tables):
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for file, text in zip(
-                batch, pool.map(lambda file: _fill(settings, hdfs, file, todo, run), batch), strict=True
-            ):
-                schema.flat_partitions(file.table, todo.seen, todo.landing)
-                if text:
-                    say(text)
+    with discarded(hdfs, flat_folders.STAGING, run):
+        for batch in _batches(flat, tables):
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                texts = pool.map(lambda file: _fill(settings, hdfs, file, todo, run), batch)
+                for file, text in zip(batch, texts, strict=True):
+                    schema.flat_partitions(file.table, todo.seen, todo.landing)
+                    if text:
+                        say(text)
     hdfs.remove(flat_folders.STAGING, run)
 
 

@@ -18,6 +18,7 @@ from etl.build.build import build, refill
 from etl.build.clean import clean
 from etl.build.home_files import mask
 from etl.errors import UsageError, WarehouseError
+from etl.land.compact import is_filled
 from etl.land.land import land
 from etl.land.rewrite import Left, is_relisted, relist, rewrite
 from etl.servers import kafka
@@ -84,16 +85,21 @@ def erase(settings: Settings, attempts: Sequence[str], reason: str, say: Callabl
 
 def _from_servers(settings: Settings, hdfs: Hdfs, ids: Sequence[str], say: Callable[[str], None]) -> tuple[Left, str]:
     """Remove attempts from HDFS and Kafka; what was left out of the raw tables, and when Kafka's bytes go."""
-    land(settings, say, patience=lock.STEP_SECONDS, takes_number=True)
+    landed = land(settings, say, patience=lock.STEP_SECONDS, takes_number=True).landing
     seen = landings.current(hdfs)
     if not seen.folders:
         return Left(), ""
+    published = Ledger(hdfs).state().published
+    if published is None or published.landing < landed - 1:
+        build(settings, say, patience=lock.STEP_SECONDS)  # only what is published can be written again
+    if not is_filled(hdfs, landings.current(hdfs)):
+        refill(settings, say)  # a command was killed behind a compaction
     newest = landings.account(hdfs, seen.folders[-1])
     landed_at = hdfs.changed_at(*seen.folders[-1].path.split("/"))
     erased = erasures.read(settings, hdfs)
     if erased is None:
         raise WarehouseError("the requests of this erasure are no longer on HDFS", "run it again")
-    left = rewrite(settings, erased, ids, say)
+    left = rewrite(settings, erased, ids, landed, say)
     if left.count or not is_relisted(hdfs):
         Ledger(hdfs).erase()
     build(settings, say, patience=lock.STEP_SECONDS)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from etl import sqlfile
 from etl.errors import WarehouseError
 from etl.land import spark_job
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, discarded
 from etl.settings import Settings
 from etl.store import flat_folders, landings, ledger, lock
 from etl.store.landings import Folder, FolderSet
@@ -47,9 +47,11 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
         staging = draft()
         target = (landings.ROOT, f"compaction={number}")
         folders = []
-        for run in bar.each(merged, lambda run: f"up to landing {run[-1].last:,}"):
-            folders.append(_joined(hdfs, run, staging, target) if len(run) > 1 else run[0].path)
-        replace(hdfs, staging, [(run[-1].last, folder) for run, folder in zip(merged, folders, strict=True)], number)
+        with discarded(hdfs, *staging):
+            for run in bar.each(merged, lambda run: f"up to landing {run[-1].last:,}"):
+                folders.append(_joined(hdfs, run, staging, target) if len(run) > 1 else run[0].path)
+            listed = [(run[-1].last, folder) for run, folder in zip(merged, folders, strict=True)]
+            replace(hdfs, staging, listed, number)
     count = sum(map(len, joined))
     say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
     return number

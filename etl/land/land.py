@@ -105,6 +105,7 @@ class Loader:
         self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
         self._refuse_lost(rows, [{"path": path} for path, _ in self.hdfs.files(*self.folder)])
         if not self.hdfs.rename_new(self.folder, target):
+            self.hdfs.remove(*self.folder)
             raise WarehouseError(
                 f"another loader landed landing {self.number} first; nothing of this one was kept",
                 "run it again",
@@ -134,12 +135,14 @@ def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
 
     If a loader dies after its rename, the next command does this for it.
     """
-    seen = landings.current(hdfs)
     schema = Schema(settings, hive, hdfs)
     schema.ops()
-    schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
-    schema.save()
-    return seen
+    while True:
+        folders = landings.current(hdfs)
+        schema.raw(folders, lambda _, seen=folders: recheck.refuse_unfit(settings, hdfs, seen.folders))  # type: ignore[misc]
+        schema.save()
+        if landings.current(hdfs).compaction == folders.compaction:  # else the view may show folders that are gone
+            return folders
 
 
 @contextlib.contextmanager

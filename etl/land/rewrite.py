@@ -18,11 +18,12 @@ import msgspec
 
 from etl.errors import WarehouseError
 from etl.land import compact, raw_lines, spark_job
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, discarded
 from etl.settings import Settings
 from etl.store import landings, ledger, lock
 from etl.store.erased_attempts import WORD, Erased
 from etl.store.landings import Folder
+from etl.store.ledger import Ledger
 from etl.terminal import progress
 
 Place = tuple[int, int, int]  # of a message: its landing, Kafka partition and offset
@@ -59,26 +60,32 @@ class RejectedRow(Row):
     more_base64: list[str] | None = None
 
 
-def rewrite(settings: Settings, erased: Erased, attempts: Collection[str], say: Callable[[str], None]) -> Left:
-    """Leave the lines of erased attempts out of all folders but the newest, which was landed without them.
+def rewrite(
+    settings: Settings, erased: Erased, attempts: Collection[str], since: int, say: Callable[[str], None]
+) -> Left:
+    """Leave the lines of erased attempts out of all folders before the landing `since`, which was landed without them.
 
     `attempts` are the ids, to name messages of other attempts that mention them. Raises BusyError when a build or a
-    loader is running, WarehouseError where another compaction came first.
+    loader is running, WarehouseError where another compaction came first or a landing is not published yet.
     """
     hdfs = Hdfs(settings)
     left = Left()
     with lock.between_steps(settings), progress("erase") as bar:
         seen = landings.current(hdfs)
-        if not compact.is_filled(hdfs, seen):
-            raise WarehouseError(f"compaction {seen.compaction} is not in the flat tables yet", "run it again")
+        published = Ledger(hdfs).state().published
+        last = max((folder.last for folder in seen.folders if folder.last < since), default=0)
+        if not compact.is_filled(hdfs, seen) or published is None or published.landing < last:
+            raise WarehouseError(f"landing {last} is not in the flat tables yet", "run it again")
         number, staging = seen.compaction + 1, compact.draft()
         listed = []
-        for folder in bar.each(seen.folders[:-1], lambda folder: f"up to landing {folder.last:,}"):
-            path = _without(hdfs, folder, (erased, attempts), staging, number, left)
-            listed.append((folder.last, path or folder.path))
-        if not left.count:
-            return left
-        compact.replace(hdfs, staging, listed, number)
+        folders = [folder for folder in seen.folders if folder.last <= last]
+        with discarded(hdfs, *staging):
+            for folder in bar.each(folders, lambda folder: f"up to landing {folder.last:,}"):
+                path = _without(hdfs, folder, (erased, attempts), staging, number, left)
+                listed.append((folder.last, path or folder.path))
+            if not left.count:
+                return left
+            compact.replace(hdfs, staging, listed, number)
     say(f"compaction {number}: {left.count:,} lines left out of the raw tables")
     return left
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +14,7 @@ import fsspec
 import msgspec
 import requests
 
-from etl.errors import ServerError
+from etl.errors import MissingError, ServerError, WarehouseError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 
@@ -132,13 +133,26 @@ class Hdfs:
                 f"HDFS does not answer at {server or self.address}",
                 "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
             ) from error
-        except (FileNotFoundError, FileExistsError):
+        except FileNotFoundError as error:
+            place = options.get("path", arguments[-1])
+            raise MissingError(f"HDFS at {self.address} does not have {place}", "run it again") from error
+        except FileExistsError:
             raise
         except (OSError, RuntimeError, ValueError) as error:
             cause = _cause(error)
             raise ServerError(
                 f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "run ./warehouse doctor"
             ) from error
+
+
+@contextlib.contextmanager
+def discarded(hdfs: Hdfs, *draft: str) -> Iterator[None]:
+    """Remove a draft that does not become anything: it may hold what an erasure removes meanwhile."""
+    try:
+        yield
+    except WarehouseError:
+        hdfs.remove(*draft)
+        raise
 
 
 def _cause(error: Exception) -> str:

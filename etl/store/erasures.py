@@ -45,9 +45,17 @@ def request(settings: Settings, attempts: Sequence[str], reason: str) -> Erasure
     return erasure
 
 
+def is_pending(settings: Settings) -> bool:
+    """Whether this home has begun an erasure and not completed it."""
+    return any(_pending(settings).glob("e*.json"))
+
+
 def pending(settings: Settings) -> list[Erasure]:
-    """The erasures that this home has begun and not completed, oldest first."""
-    paths = sorted(_pending(settings).glob("e*.json"))
+    """The erasures that this home has begun and not completed, oldest first; the caller holds their lock."""
+    folder = _pending(settings)
+    for draft in folder.glob(".e*"):  # of a run that was killed while it wrote
+        draft.unlink()
+    paths = sorted(folder.glob("e*.json"))
     return [msgspec.json.decode(path.read_bytes(), type=Erasure) for path in paths]
 
 

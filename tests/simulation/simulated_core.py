@@ -18,12 +18,13 @@ from hdfs_in_memory import FakeHdfs
 from hive_in_memory import ROOT, FakeHive
 
 from etl import sqlfile
-from etl.build import build, clean, plan, repair, rollback
-from etl.land import compact, land, spark_job
+from etl.build import build, clean, erase, plan, repair, rollback
+from etl.land import compact, land, rewrite, spark_job
 from etl.servers import kafka
 from etl.sqlfile import SqlFile
 from etl.sqltext import ESCAPED
-from etl.store import landings, ledger, schema
+from etl.store import erasures, landings, ledger, schema
+from etl.store.erasures import Erasure
 from etl.terminal import Bar
 
 TABLES = (
@@ -141,28 +142,75 @@ def no_bar(*_: Any) -> Iterator[Bar]:
 
 
 def _validate(_settings: Any, _say: Any, _scope: Any) -> Any:
-    is_good = not FakeHdfs.world.is_rejecting
+    world = FakeHdfs.world
+    is_good = not world.is_rejecting
+    if any(world.pending.values()):  # in a history with an erasure, results name attempts
+        world.files.put(b'{"observed":["a0","a1"]}', "ops", "expectation_results_v1", f"r{len(world.landed)}")
     return types.SimpleNamespace(is_good=is_good, worst="simulated", summary="", rows=[], failed=[], seconds=0.0)
 
 
 def _describe(_settings: Any) -> kafka.Topic:
-    end = FakeHdfs.world.published // PARTITIONS
-    return kafka.Topic("assessments", "t", {partition: (0, end) for partition in range(PARTITIONS)})
+    world = FakeHdfs.world
+    end = world.published // PARTITIONS
+    return kafka.Topic("assessments", "t", {partition: (world.deleted, end) for partition in range(PARTITIONS)})
+
+
+def _request(settings: Any, attempts: Sequence[str], reason: str) -> None:
+    FakeHdfs.world.pending.setdefault(settings.home, {})["e1"] = Erasure("e1", attempts, reason)
+
+
+def _pending(settings: Any) -> list[Erasure]:
+    return list(FakeHdfs.world.pending.get(settings.home, {}).values())
+
+
+def _publish_requests(_settings: Any, hdfs: FakeHdfs, requests: Sequence[Erasure]) -> None:
+    for erasure in requests:
+        rows = [{"attempt_hash": f"hash of {attempt[1:]}"} for attempt in erasure.attempts]
+        hdfs.put_rows(rows, *erasures.TABLE, f"{erasure.erasure_id}.json")
+
+
+def _complete(settings: Any, hdfs: FakeHdfs, erasure: Erasure) -> None:
+    hdfs.put_rows([], *erasures.TABLE, f"{erasure.erasure_id}.completed.json")
+    FakeHdfs.world.pending[settings.home].pop(erasure.erasure_id)
+
+
+def _erased(_settings: Any, hdfs: FakeHdfs) -> frozenset[str] | None:
+    rows = [row for name in hdfs.names(*erasures.TABLE) for row in hdfs.rows(*erasures.TABLE, name)]
+    return frozenset(f"a{row['attempt_hash'].rpartition(' ')[2]}" for row in rows) or None
+
+
+def _kept(content: bytes, _kind: str, erased: Any, gone: list[Any], _naming: Any) -> Iterator[bytes]:
+    for line in content.splitlines(keepends=True):
+        partition, offset, attempt, _, landing = msgspec.json.decode(line)
+        if attempt in erased[0]:
+            gone.append((landing, partition, offset))
+        else:
+            yield line
+
+
+def _delete_before(_settings: Any, ends: Mapping[int, int]) -> str:
+    world = FakeHdfs.world
+    world.change("delete records", lambda: setattr(world, "deleted", max(world.deleted, *ends.values())))
+    return ""
 
 
 def _write(lines: Any, staging: str, partitions: Sequence[int]) -> dict[tuple[int, str], int]:
     """The Spark job: one file of lines, which the raw table reads."""
-    ranges, landing = lines
+    ranges, landing, erased = lines
     rows = [
         (*message(row["kafka_partition"], offset), landing)
         for row in ranges
         for offset in range(row["start_offset"], row["end_offset"])
     ]
+    gone = [row for row in rows if row[2] in (erased or ())]
+    rows = [row for row in rows if row not in gone]
     content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
     FakeHdfs(None).put(content, *staging.removeprefix(f"{ROOT}/").split("/"), "table=assessments", "part-0.txt.gz")
     counts = {(partition, spark_job.ACCEPTED): 0 for partition in partitions}
     for row in rows:
         counts[row[0], spark_job.ACCEPTED] += 1
+    for row in gone:
+        counts[row[0], spark_job.ERASED] = counts.get((row[0], spark_job.ERASED), 0) + 1
     return counts
 
 
@@ -209,7 +257,7 @@ def patches() -> Iterator[Any]:
         modules[name].__dict__.update(members)
     files_by_table()
     yield mock.patch.dict(sys.modules, modules)
-    for module in (build, clean, compact, repair, rollback, land, plan, landings, ledger, schema):
+    for module in (build, clean, compact, erase, repair, rewrite, rollback, land, plan, landings, ledger, schema):
         for name, fake in (
             ("Hdfs", FakeHdfs),
             ("Hive", FakeHive),
@@ -225,11 +273,23 @@ def patches() -> Iterator[Any]:
         yield mock.patch.object(place, name, quick)
     yield mock.patch("etl.store.lock.exclusive", lambda *arguments: FakeHdfs.world.exclusive(*arguments))
     yield mock.patch("etl.build.repair.files", chosen_files)
+    for name, fake in (
+        ("request", _request),
+        ("pending", _pending),
+        ("publish_requests", _publish_requests),
+        ("complete", _complete),
+        ("read", _erased),
+    ):
+        yield mock.patch.object(erasures, name, fake)
+    yield mock.patch.object(rewrite, "_kept", _kept)
+    yield mock.patch.object(rewrite, "gzip", types.SimpleNamespace(compress=lambda content, _: content))
+    yield mock.patch.object(erase, "mask", lambda *_: 0)
+    yield mock.patch("etl.servers.kafka.delete_before", _delete_before)
     yield mock.patch("etl.servers.kafka.describe", _describe)
     yield mock.patch("etl.servers.spark.session", lambda *_: contextlib.nullcontext())
     yield mock.patch("etl.servers.spark.end", lambda *_: None)
     yield mock.patch.object(spark_job, "messages", lambda _session, _settings, ranges: ranges)
-    yield mock.patch.object(spark_job, "checked", lambda _session, ranges, number: (ranges, number))
+    yield mock.patch.object(spark_job, "checked", lambda _session, *given: given)
     yield mock.patch.object(spark_job, "write", _write)
     yield mock.patch("etl.store.contract.newest", lambda: files_by_table()["raw.assessments_v1"])
     yield mock.patch.object(land, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")
