@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 
 from etl import sqlfile
 from etl.catalog import catalog_pages as site
-from etl.catalog.catalog import Catalog, Expected, bounded, catalog, described
+from etl.catalog import table_facts
+from etl.catalog.catalog import Catalog, Expected, catalog, described
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage import Lineage
 from etl.catalog.lineage_drawing import BOX, GAP, TALL, picture
@@ -284,20 +285,31 @@ def test_a_search_finds_tables_questions_and_columns(browser: Browser, pages: Pa
         assert page.locator("tr[data-text]:visible").count() == len(FILES)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        ({"min_value": 0, "max_value": 1}, "from 0 to 1"),
-        ({"min_value": 3, "max_value": 3}, "exactly 3"),
-        ({"min_value": 1}, "at least 1"),
-        ({"max_value": 0, "mostly": 0.99}, "at most 0, in 0.99 of the rows"),
-        ({"value_set": ["a", 2]}, "one of a, 2"),
-        ({"regex": "^x"}, "matching ^x"),
-        ({"column": "a"}, ""),
-    ],
-)
-def test_the_bounds_of_a_rule_are_words(arguments: dict[str, object], text: str) -> None:
-    assert bounded(arguments) == text
+def test_rules_and_checks_of_a_suite_are_listed_with_their_bounds_before_any_validation(alone: Settings) -> None:
+    tables = {table.file.table: table for table in catalog(alone, ask=False).tables}
+    expected = tables["marts.exams_v1"].expected
+    assert Expected("mean_score", "between 0 and 1", "warning") in expected
+    assert [rule.column for rule in expected].count("") == len(
+        list((PROJECT / "expectations/3_marts/exams_v1").glob("*.sql"))
+    )
+
+
+def test_the_result_of_an_expectation_stands_beside_it(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"table_name": "marts.exams", "severity": "critical", "validated_at": "2026-01-02T03:04:05Z"}
+    results = [
+        row
+        | {
+            "column_name": "mean_score",
+            "expectation": "between 0 and 1",
+            "is_met": False,
+            "observed": "1 of 2 rows fail",
+        }
+    ]
+    monkeypatch.setattr(table_facts, "stored", lambda *_: table_facts.Stored())
+    monkeypatch.setattr(table_facts, "answers", lambda *_: table_facts.Answers(results=results))
+    tables = {table.file.table: table for table in catalog(alone).tables}
+    checked = [rule for rule in tables["marts.exams_v1"].expected if rule.is_met is not None]
+    assert checked == [Expected("mean_score", "between 0 and 1", "warning", False, "1 of 2 rows fail")]
 
 
 def test_pages_link_the_other_pages_that_exist(tmp_path: Path) -> None:
@@ -306,6 +318,17 @@ def test_pages_link_the_other_pages_that_exist(tmp_path: Path) -> None:
         (tmp_path / path).touch()
     assert links(tmp_path, "report.html") == [("index.html", "Start"), ("catalog/index.html", "Catalog")]
     assert links(tmp_path, "catalog/x.html")[:2] == [("../index.html", "Start"), ("../report.html", "Report")]
+
+
+def test_pages_written_before_others_link_them_too(tmp_path: Path) -> None:
+    home = load(home=tmp_path)
+    site.write_catalog(home, catalog(home, [things()], ask=False), 0)
+    page = home.reports / "catalog" / "raw.things_v1.html"
+    written_at = page.stat().st_mtime
+    (home.reports / "report.html").write_text("x", encoding="utf-8")
+    site.write_start(home)
+    assert '<a href="../report.html">Report</a>' in page.read_text(encoding="utf-8")
+    assert page.stat().st_mtime == written_at
 
 
 def test_pages_say_that_nobody_answered(pages: Path) -> None:
@@ -332,8 +355,8 @@ def test_pages_say_what_has_not_been_built(alone: Settings) -> None:
 def test_figures_are_for_people(alone: Settings) -> None:
     counted = Counted(20000, {"exam_id": 10000, "exam_name": 1, "started_at": 0, "attempt_id": 20000})
     expected = [
-        Expected(("exam_id",), "is present", "critical", False, "5 rows", "in 0.9 of the rows"),
-        Expected(("",), "x", "info", True),
+        Expected("exam_id", "between 0 and 1", "critical", False, "5 rows"),
+        Expected("", "x", "info", True),
     ]
     found = of_all(catalog(alone, ask=False), counted=counted, sizes=[1_200_000, 34_000], expected=expected)
     home = site.write_catalog(alone, found, 0).parent
@@ -343,8 +366,8 @@ def test_figures_are_for_people(alone: Settings) -> None:
         dict(re.findall(r'<tr id="(\w+)"(.*?)</tr>', source, re.DOTALL)),
     )
     assert "20,000 " in top and " 1.2 MB " in top and " 1 of 2 not met " in top
-    assert "critical exam_id: is present, in 0.9 of the rows: 5 rows" in top
-    assert " exam_id is present in 0.9 of the rows critical not met " in words(source)
+    assert "critical exam_id: between 0 and 1: 5 rows" in top
+    assert " exam_id between 0 and 1 critical not met " in words(source)
     assert " 50.0% 1 of 1 not met " in words(rows["exam_id"])
     assert " &lt;0.1% " in words(rows["exam_name"])
     assert " 0% " in words(rows["started_at"])
@@ -362,7 +385,7 @@ def test_whatever_a_file_or_a_server_says_is_text(browser: Browser, tmp_path: Pa
     home = load(home=tmp_path)
     asked = question(f"-- {nasty}\nSELECT n AS `{nasty.replace('`', '')}` FROM raw.things")
     found = catalog(home, [table, asked], ask=False)
-    said = [Expected(("id",), NASTY, NASTY, False, NASTY)]
+    said = [Expected("id", NASTY, NASTY, False, NASTY)]
     found = of_all(found, counted=Counted(fault=NASTY), expected=said)
     found = replace(found, strangers=[NASTY], notes=[NASTY], validated_at="2026-01-02T03:04:05Z")
     folder = site.write_catalog(home, found, 0).parent

@@ -22,6 +22,7 @@ from browsing import WIDTHS, Scheme, dead_links, faults, firsts, is_wider_than_s
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
+from etl.catalog.catalog_pages import write_start
 from etl.pages import DASH
 from etl.servers.hive import Result, StatementError
 from etl.settings import Settings, load
@@ -116,6 +117,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     before = {summary.key(row): History([0, 3, None, 12], "2026-01-01T02:03:04.567Z") for row in outcome.rows[:-1]}
     summary.write_summary(settings, outcome.rows, about("r1", outcome.rows), 12.34, before, first_pages)
     data_docs.keep(settings, about("r1", outcome.rows))
+    write_start(settings)
     return Site(settings, outcome, first_pages)
 
 
@@ -384,7 +386,8 @@ def test_validation_is_kept_in_the_folder_of_its_run_too(tmp_path: Path) -> None
     validated(tmp_path, [result("a.b", "e", "critical", True)])
     kept = Page(load(home=tmp_path).reports / "data_docs/r1/index.html")
     assert "All 1 expectations are met" in kept.text
-    assert [one["href"] for one in kept.all("a")] == ["../index.html", "a.b.html"]
+    pages = ["../../index.html", "../../validation.html", "../../data_docs/index.html"]
+    assert [link["href"] for link in kept.all("a")] == [*pages, "a.b.html"]
 
 
 def test_validation_says_when_all_is_met_and_when_nothing_was_checked(tmp_path: Path) -> None:
