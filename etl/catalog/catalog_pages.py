@@ -63,8 +63,8 @@ def _relink(reports: Path) -> None:
     for path in [*(reports / path for path, *_ in PAGES), *(reports / FOLDER).glob("*.html")]:
         if path.suffix == ".html" and path.exists():
             text = path.read_text(encoding="utf-8")
-            nav = render("links.html", links=links(reports, path.relative_to(reports).as_posix()))
-            if (linked := NAVIGATION.sub(lambda _, nav=nav: nav.strip(), text, count=1)) != text:
+            nav = render("links.html", links=links(reports, path.relative_to(reports).as_posix())).strip()
+            if (linked := NAVIGATION.sub(nav, text, count=1)) != text:
                 written_at = path.stat().st_mtime
                 write(path, linked)
                 os.utime(path, (written_at, written_at))
