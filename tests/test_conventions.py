@@ -86,8 +86,8 @@ def trees(file: SqlFile) -> list[exp.Expr]:
 
 def created(file: SqlFile, kind: str) -> exp.Create:
     """The one CREATE of a kind in a file."""
-    (found,) = [tree for tree in trees(file) if isinstance(tree, exp.Create) and tree.kind == kind]
-    return found
+    (match,) = [tree for tree in trees(file) if isinstance(tree, exp.Create) and tree.kind == kind]
+    return match
 
 
 def read_tables(tree: exp.Expr) -> set[str]:
@@ -267,8 +267,8 @@ def test_sqlfluff_finds_nothing() -> None:
 
 def test_every_suite_belongs_to_a_table() -> None:
     root = PROJECT / "expectations"
-    found = {path.relative_to(root).with_suffix("") for path in [*root.glob("*/*.json"), *root.glob("*/*")]}
-    assert found == {Path(file.stage, file.path.stem) for file in WITH_SUITE}
+    stems = {path.relative_to(root).with_suffix("") for path in [*root.glob("*/*.json"), *root.glob("*/*")]}
+    assert stems == {Path(file.stage, file.path.stem) for file in WITH_SUITE}
 
 
 def test_every_column_has_a_null_rule_and_every_table_a_suite() -> None:

@@ -22,7 +22,7 @@ from etl.validate.validate import compared, folders_of, sentence
 
 FILES = sqlfile.files("[0-3]_*")
 ALL = suites.load(Scope(2, 5), "r1")
-WITH_RULES = [one for one in ALL if any(rule["type"] != QUERY for rule in one.expectations)]
+WITH_RULES = [suite for suite in ALL if any(rule["type"] != QUERY for rule in suite.expectations)]
 ROW_COUNT = "expect_table_row_count_to_be_between"
 MOST_STATEMENTS = 40  # of all suites together
 
@@ -185,8 +185,8 @@ def test_only_the_tables_of_a_release_are_checked() -> None:
 
 def test_every_suite_and_check_belongs_to_a_table() -> None:
     tables = {(file.stage, file.path.stem) for file in FILES}
-    found = {(path.parent.name, path.stem) for path in EXPECTATIONS.glob("*/*")}
-    assert found <= tables
+    stems = {(path.parent.name, path.stem) for path in EXPECTATIONS.glob("*/*")}
+    assert stems <= tables
     for path in EXPECTATIONS.glob("*/*/*"):
         assert path.suffix == ".sql", path
         assert path.parent.with_suffix(".json").exists(), path
