@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from contract_messages import CONTRACT, FILE, RULES_OF_CONTRACT
 from corpus import CASES, GROUPS, Case
-from oracle import CONTRACT as TOLD
+from oracle import CONTRACT as REASONS
 from oracle import REQUIRED, TEXT_BYTES, is_accepted
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
@@ -54,7 +54,7 @@ def test_the_contract_of_the_cases_is_the_one_of_the_independent_computation() -
             return {name: named(member) for name, member in kind.items()}
         return [named(kind[0])] if isinstance(kind, list) else words[kind]
 
-    assert named(TOLD) == CONTRACT
+    assert named(REASONS) == CONTRACT
     assert limits(FILE) == (list(REQUIRED), TEXT_BYTES)
 
 

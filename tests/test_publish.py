@@ -165,7 +165,7 @@ def test_a_truncated_gzip_file_gives_what_it_holds_and_a_clear_error() -> None:
     lines = [json.dumps({"id": str(uuid.uuid4())}).encode() for _ in range(20_000)]
     records, message = failing(gzip.compress(b"\n".join(lines))[:-5000])
     assert records == lines[: len(records)] and len(records) > 10_000
-    assert message.startswith("x.json is damaged or cut off behind byte ")
+    assert message.startswith("x.json is damaged or cut off after byte ")
 
 
 def test_a_damaged_gzip_file_is_a_clear_error() -> None:

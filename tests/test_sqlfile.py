@@ -14,8 +14,8 @@ from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from etl import sqlfile
 from etl.errors import UsageError
-from etl.sqlfile import TYPES, SqlFile, split, statements
-from etl.sqltext import checked, substitute
+from etl.sqlfile import SqlFile
+from etl.sqltext import TYPES, checked, split, statements, substitute
 
 TEXT = """\
 -- flat.visits: one row per visit: the last one wins.

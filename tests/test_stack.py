@@ -424,7 +424,7 @@ def test_too_little_disk_is_told_before_anything_starts(
 ) -> None:
     given = small(SLEEPER)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
-    with pytest.raises(WarehouseError, match=r"less than 2 GB are free at .*; make room or set WAREHOUSE_HOME"):
+    with pytest.raises(WarehouseError, match=r"less than 2 GB are free at .*; free some space or set WAREHOUSE_HOME"):
         processes.up(given, print)
     assert not given.stack_file.exists()
 
@@ -438,7 +438,7 @@ def test_a_home_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a home", "100%", "a:b"])
 def test_a_home_in_which_hdfs_cannot_live_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"HDFS cannot live in .*; set WAREHOUSE_HOME to a path without blanks"):
+    with pytest.raises(UsageError, match=r"HDFS cannot run in .*; set WAREHOUSE_HOME to a path without blanks"):
         processes.up(settings_module.load(home=tmp_path / name), print)
     assert not (tmp_path / name).exists()
 

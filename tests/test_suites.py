@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlglot
 
-from etl import sqlfile
+from etl import sqlfile, sqltext
 from etl.errors import ServerError, UsageError
 from etl.servers.hive import Result, StatementError
 from etl.sqlfile import SqlFile
@@ -202,8 +202,8 @@ def test_a_check_has_a_whole_header(path: Path) -> None:
     values = "".join(f" --hivevar {name}=" for name in file.parameters)
     assert file.header["Usage"].startswith(f"./warehouse beeline -f {place}{values[:11]}")
     assert all(f"--hivevar {name}=" in file.header["Usage"] for name in file.parameters)
-    (statement,) = sqlfile.split(file.text)
-    tree = sqlglot.parse_one(sqlfile.VARIABLE.sub("1", statement), read="hive")
+    (statement,) = sqltext.split(file.text)
+    tree = sqlglot.parse_one(sqltext.VARIABLE.sub("1", statement), read="hive")
     named = {f"{table.db}.{table.name}" for table in tree.find_all(sqlglot.exp.Table) if table.db}
     assert named == set(file.reads)
     for name in file.header.get("Names", "").split(", "):

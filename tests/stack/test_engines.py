@@ -18,7 +18,7 @@ from comparing import TABLES, assert_tables_are_right, in_order, rows
 from hostile import VALUES
 from messages import attempt, publish, text
 
-from etl import sqlfile
+from etl import sqlfile, sqltext
 from etl.servers import hive_session as connect
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
@@ -340,7 +340,7 @@ def test_every_hostile_text_arrives_as_the_text_it_is(engine: str, sessions: dic
     names = [f"v{number}" for number in range(len(VALUES))]
     quotes = itertools.cycle("'\"")
     columns = ",\n".join(f"{quote}${{{name}}}{quote} AS {name}" for name, quote in zip(names, quotes, strict=False))
-    (statement,) = sqlfile.statements(
+    (statement,) = sqltext.statements(
         f"SELECT {columns}", dict.fromkeys(names, "text"), dict(zip(names, VALUES, strict=True)), "the test"
     )
     (row,) = sessions[engine].query(statement).rows
@@ -358,7 +358,7 @@ def test_a_server_puts_no_variable_of_its_own_in(engine: str, variable: str, ses
 @pytest.mark.parametrize("engine", ENGINES)
 def test_both_engines_read_comments_and_hints_as_the_splitter_does(engine: str, sessions: dict[str, Hive]) -> None:
     text = "SELECT -- one; 'two\n1 /* three; ' */ AS a, '-- four' AS b, '/*' AS c, `d;` FROM (SELECT 5 AS `d;`) AS t;"
-    (statement,) = sqlfile.split(text)
+    (statement,) = sqltext.split(text)
     assert sessions[engine].query(statement).rows == [(1, "-- four", "/*", 5)]
 
 
