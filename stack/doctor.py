@@ -59,7 +59,8 @@ def _machine(settings: Settings) -> Iterator[Check]:
     )
     settings.require_home()
     free = shutil.disk_usage(settings.home).free
-    yield _check(free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "free some space")
+    is_roomy = free >= processes.FREE_BYTES
+    yield _check(is_roomy, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "free some space")
     skew = probes.clock_skew(settings.webhdfs)
     if skew is not None:
         text = f"the clocks of this machine and the NameNode differ by {abs(skew):.0f} s"
