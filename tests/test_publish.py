@@ -398,7 +398,7 @@ def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
 
     with pytest.raises(WarehouseError) as caught:
         list(records(cast(BinaryIO, Failing(b'{"a":1}\n' * 10, 1 << 20)), "x.json"))
-    assert str(caught.value).startswith("cannot read x.json behind byte ")
+    assert str(caught.value).startswith("cannot read x.json after byte ")
 
 
 # --- Kafka ---
