@@ -20,8 +20,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from etl.errors import ServerError, UsageError
-from etl.pages import display, fence, markdown
-from etl.pages.words import age
+from etl.pages.words import age, display, fence, markdown
 from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
 from etl.report.question import EQUATION, PLACE, filled

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
 from etl.catalog.catalog_pages import write_start
-from etl.pages import DASH
+from etl.pages.words import DASH
 from etl.servers.hive import Result, StatementError
 from etl.settings import Settings, load
 from etl.validate import data_docs, run_suite

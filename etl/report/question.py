@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from etl.errors import UsageError
-from etl.pages import Equation, Front, Part, Section, Term, display
+from etl.pages import Equation, Front, Part, Section, Term
+from etl.pages.words import display, sentence
 from etl.settings import PROJECT
 from etl.sqlfile import SqlFile
 
@@ -53,7 +54,7 @@ def position(file: SqlFile) -> tuple[float, str]:
 
 def title(file: SqlFile) -> str:
     """The question, as a sentence begins."""
-    return file.title[:1].upper() + file.title[1:]
+    return sentence(file.title)
 
 
 def short(file: SqlFile) -> str:
