@@ -71,13 +71,18 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
         "short": {name: view.partition(".")[2] for name, view in names.items()},
         **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, sentence, _grouped)},
     }
+    tables = [table for table in described.tables if not table.is_question]
+    tables.sort(key=lambda table: table.file.stage.startswith("0"))  # those about the warehouse itself last
     overview = render(
         "catalog.html",
         "catalog.js",
         links=links(settings.reports, CATALOG),
         facts=Facts(heading(settings.topic, "catalog"), made_at, seconds),
         **shared,
-        tables=[table for table in described.tables if not table.is_question],
+        stages=[
+            (stage.partition("_")[2], list(tables)) for stage, tables in groupby(tables, lambda each: each.file.stage)
+        ],
+        count=len(tables),
         questions=[table for table in described.tables if table.is_question],
         picture=drawn,
         width=BOX,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ def test_the_examples_of_the_page_run(
     assert len(names["attempts"]) == sum(attempts for _, attempts in all_exams(server))
     assert names["most"] == all_exams(server)[:3] and len(names["exams"]) == 10
     assert (tmp_path / "exams.html").stat().st_size > 0
+
+
+@pytest.mark.usefixtures("built")
+def test_the_commands_of_the_page_run_and_a_mistake_is_shown_as_there(
+    settings: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^\$ \./warehouse (.+)$", PAGE, re.MULTILINE)
+    for command in commands:
+        run(*shlex.split(command))
+    assert len(commands) == 4 and (tmp_path / "scores.csv").read_text().startswith("exam_name,score\n")
+    mistake = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
+    query = re.search("`(.+)`", mistake)
+    assert query and run("query", query[1], code=1).stderr == mistake.replace("127.0.0.1:10000", settings.spark_thrift)
 
 
 def all_exams(server: str) -> list[tuple[str, int]]:
