@@ -122,7 +122,7 @@ def run(
         success=statistics.success,
         suite_name=declared.name,
         statistics=statistics._asdict(),
-        meta={"run_id": RunIdentifier(run_name=run_id), "active_batch_definition": {}},
+        meta={"run_id": RunIdentifier(run_name=run_id), "active_batch_definition": {"data_asset_name": suite.table}},
     )
     return Outcome(declared, done, rows, failing)
 
