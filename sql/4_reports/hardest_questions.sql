@@ -3,7 +3,7 @@
 -- Reads: marts.questions
 -- Grain: question_id of an exam, the 10 answered correctly least
 -- Parameters: none
--- Answer: The hardest question belongs to {exam_name}: {correct_percent} % of {shown} answers are
+-- Answer: The hardest question belongs to {exam_name}: {correct_percent} of {shown} answers are
 --     correct.
 -- Assumes: Questions shown in fewer than 30 attempts are left out of the list. A question left
 --     unanswered counts as not correct. The data has no text of questions, only ids.

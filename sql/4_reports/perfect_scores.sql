@@ -3,7 +3,7 @@
 -- Reads: marts.exams, flat.messages
 -- Grain: exam_name, the 10 with the greatest share
 -- Parameters: none
--- Answer: {perfect_percent} % of the attempts at {exam_name} have every answer correct:
+-- Answer: {perfect_percent} of the attempts at {exam_name} have every answer correct:
 --     {perfect_attempts} of {attempts}, or {perfect_messages} messages.
 -- Assumes: Exams with fewer than 30 scored attempts are left out.
 -- Empty: No exam has 30 scored attempts yet.

@@ -3,7 +3,7 @@
 -- Reads: flat.attempt_questions
 -- Grain: question_position, the most often unanswered first
 -- Parameters: none
--- Answer: Most often at place {question_position}: {unanswered_percent} % of the {shown} questions
+-- Answer: Most often at place {question_position}: {unanswered_percent} of the {shown} questions
 --     shown there are left unanswered.
 -- Assumes: Only long exams have high places, so the places differ by exam too, and not only by
 --     the patience of people. Places shown in fewer than 30 attempts are left out.
