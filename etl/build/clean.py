@@ -47,7 +47,7 @@ class Leftover:
 
 
 def clean(settings: Settings, is_removed: bool, dead_before: float | None = None) -> list[Leftover]:
-    """What may be removed; with `is_removed` it is.
+    """List what may be removed; with `is_removed` remove it.
 
     Drafts of other homes count as left behind where nothing changed since `dead_before`, by default for a day.
     Raises BusyError when a build or a loader is running here, WarehouseError when nothing is published.

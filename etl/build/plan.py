@@ -64,7 +64,8 @@ class Plan:
         if file.table in self.changed:
             return "new version" if self.published else "first build"
         if self.fills.get(file.table):
-            return f"{len(self.fills[file.table])} new folders"
+            count = len(self.fills[file.table])
+            return f"{count} new folder{'s' if count > 1 else ''}"
         if self.holds_erased and file.stage.startswith("3"):
             return "erased attempts"
         return "new data" if self.is_due and file.stage.startswith("3") else ""

@@ -217,10 +217,10 @@ def messages(ends: tuple[int, ...]) -> list[tuple[int, int, str, int]]:
 @cache
 def newest(ends: tuple[int, ...]) -> hive.Rows:
     """The plain model of flat.attempts: of each attempt its newest message."""
-    found: dict[str, tuple[int, int, int]] = {}
+    spans: dict[str, tuple[int, int, int]] = {}
     for partition, offset, attempt, time in messages(ends):
-        found[attempt] = max(found.get(attempt, (-1, -1, -1)), (time, partition, offset))
-    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in found.items()))
+        spans[attempt] = max(spans.get(attempt, (-1, -1, -1)), (time, partition, offset))
+    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in spans.items()))
 
 
 def check_readers(world: World) -> None:
@@ -272,10 +272,10 @@ def is_stale(world: World, view: str) -> bool:
     return world.metastore.literals(view)[0] not in sorted([0, 0, *numbers])[-2:]
 
 
-def expect(what: str, seen: Any, right: Any) -> None:
+def expect(claim: str, seen: Any, right: Any) -> None:
     """Raise Violation where readers see something else."""
     if seen != right:
-        raise Violation(f"{what} shows {seen}, not {right}")
+        raise Violation(f"{claim} shows {seen}, not {right}")
 
 
 def decided(world: World) -> set[tuple[int, int]]:
@@ -312,8 +312,8 @@ def check_end(world: World) -> None:
     counts = ("accepted_count", "rejected_count", "absent_count", "erased_count")
     expect("all offsets", sum(world.landed[last]), sum(row[count] for row in rows for count in counts))
     views = world.metastore
-    shown = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
-    expect("generation of the views", shown, {(seen.compaction, seen.compacted)})
+    literals = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
+    expect("generation of the views", literals, {(seen.compaction, seen.compacted)})
 
 
 def run(history: Sequence[Step], world: World | None = None) -> World:
