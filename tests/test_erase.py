@@ -195,8 +195,8 @@ def test_what_stays_of_an_erasure_is_a_keyed_hash_and_a_key_that_its_user_alone_
     assert erasures.pending(home) == [] and holding(home.home, ID) == []
     assert [row["action"] for rows in hdfs.held.values() for row in rows] == ["requested", "completed"]
     assert ID not in json.dumps(hdfs.held)
-    found = erasures.read(home, hdfs)
-    assert found is not None and ID in found and "other" not in found
+    erased = erasures.read(home, hdfs)
+    assert erased is not None and ID in erased and "other" not in erased
     for path in (home.home / "erasure.key", home.home / "erasures"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 

@@ -1,6 +1,6 @@
 """Overwrites ids in the pages, logs and scratch files of a home, in place and at the same length.
 
-A server goes on writing to its log, and a page keeps its form.
+A server continues to write to its log, and a page keeps its form.
 """
 
 from __future__ import annotations

@@ -246,9 +246,9 @@ def check_readers(world: World) -> None:
         return
     ends = world.landed[landing]
     seen = hive.visible_rows(world, "flat.messages_v1", world.metastore.literals("flat.messages"), landing)
-    shown = {row[:3] for row in seen}
-    expect("rows of flat.messages", len(seen), len(shown))
-    expect("flat.messages", shown, world.right({row[:3] for row in messages(ends)}, shown))
+    visible = {row[:3] for row in seen}
+    expect("rows of flat.messages", len(seen), len(visible))
+    expect("flat.messages", visible, world.right({row[:3] for row in messages(ends)}, visible))
     attempts = set(hive.attempts(world, "flat", landing))
     expect("flat.attempts", attempts, world.right(newest(ends), attempts, 0))
     place = world.metastore.tables["marts.exams_v1"][1].get(f"release={release}")

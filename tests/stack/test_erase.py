@@ -50,9 +50,9 @@ def end_segments_soon(settings: Settings) -> None:
 def left(settings: Settings) -> list[str]:
     """The files that still hold the id when HDFS and Kafka had time to remove theirs."""
     ends = time.monotonic() + SECONDS
-    while (found := holding(settings.home, ID)) and time.monotonic() < ends:
+    while (paths := holding(settings.home, ID)) and time.monotonic() < ends:
         time.sleep(5)
-    return found
+    return paths
 
 
 @pytest.mark.usefixtures("nasty")
@@ -75,9 +75,9 @@ def test_no_byte_of_an_erased_attempt_is_left(
     end_segments_soon(settings)
     ids = tmp_path / "ids.txt"
     ids.write_text(ID)
-    said = run("erase", "--from", str(ids), "--reason", "request 17").stderr
-    assert "erased 1 attempts: 2 messages, 4 rejected ones" in said and "segment.ms" in said
-    assert ID not in said
+    output = run("erase", "--from", str(ids), "--reason", "request 17").stderr
+    assert "erased 1 attempts: 2 messages, 4 rejected ones" in output and "segment.ms" in output
+    assert ID not in output
     publish(settings, text(attempt("the next segment")))
     assert left(settings) == []
     assert "no release to go back to" in run("rollback", code=1).stderr
