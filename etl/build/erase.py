@@ -20,7 +20,7 @@ from etl.build.home_files import mask
 from etl.errors import UsageError, WarehouseError
 from etl.land.compact import is_filled
 from etl.land.land import land
-from etl.land.rewrite import Left, is_relisted, relist, rewrite
+from etl.land.rewrite import Choice, Left, is_relisted, of_attempts, relist, rewrite
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
@@ -92,23 +92,35 @@ def _from_servers(settings: Settings, hdfs: Hdfs, ids: Sequence[str], say: Calla
     published = Ledger(hdfs).state().published
     if published is None or published.landing < landed - 1:
         build(settings, say, patience=lock.STEP_SECONDS)  # only what is published can be written again
-    if not is_filled(hdfs, landings.current(hdfs)):
-        refill(settings, say)  # a command was killed behind a compaction
     newest = landings.account(hdfs, seen.folders[-1])
     landed_at = hdfs.changed_at(*seen.folders[-1].path.split("/"))
     erased = erasures.read(settings, hdfs)
     if erased is None:
         raise WarehouseError("the requests of this erasure are no longer on HDFS", "run it again")
-    left = rewrite(settings, erased, ids, landed, say)
+    left = leave_out(settings, of_attempts(erased, ids), landed, say, landed_at)
+    _remove_results(hdfs, ids)
+    return left, kafka.delete_before(settings, {row["kafka_partition"]: row["end_offset"] for row in newest})
+
+
+def leave_out(
+    settings: Settings, choice: Choice, since: int, say: Callable[[str], None], dead_before: float | None = None
+) -> Left:
+    """Leave the chosen messages out of the raw tables before a landing, publish that, and remove all that is older.
+
+    `dead_before` is as for `clean`. It can be repeated after a kill.
+    """
+    hdfs = Hdfs(settings)
+    if not is_filled(hdfs, landings.current(hdfs)):
+        refill(settings, say)  # a command was killed after a compaction
+    left = rewrite(settings, choice, since, say)
     if left.count or not is_relisted(hdfs):
         Ledger(hdfs).erase()
     build(settings, say, patience=lock.STEP_SECONDS)
     if relist(settings):
         refill(settings, say)
-    removed = clean(settings, is_removed=True, dead_before=landed_at)
+    removed = clean(settings, is_removed=True, dead_before=dead_before)
     say(f"removed {len(removed):,} old folders and files")
-    _remove_results(hdfs, ids)
-    return left, kafka.delete_before(settings, {row["kafka_partition"]: row["end_offset"] for row in newest})
+    return left
 
 
 def _remove_results(hdfs: Hdfs, ids: Sequence[str]) -> None:

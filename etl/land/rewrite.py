@@ -1,4 +1,4 @@
-"""Leaves the lines of erased attempts out of the raw tables: a compaction whose folders lack them.
+"""Leaves lines out of the raw tables, of erased attempts or old ones: a compaction whose folders lack them.
 
 A folder never changes, so one that holds such a line is written again, and a compaction lists it in place of the old
 one. All other folders are listed as they are.
@@ -10,7 +10,7 @@ import base64
 import gzip
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from etl.land import compact, raw_lines, spark_job
 from etl.servers.hdfs import Hdfs, discarded
 from etl.settings import Settings
 from etl.store import landings, ledger, lock
-from etl.store.erased_attempts import WORD, Erased
+from etl.store.erased_attempts import WORD, Erased, Headers
 from etl.store.landings import Folder
 from etl.store.ledger import Ledger
 from etl.terminal import progress
@@ -43,12 +43,33 @@ class Left:
         return len(self.accepted) + len(self.rejected)
 
 
+@dataclass(frozen=True)
+class Message:
+    """A message in a raw table; `published` are milliseconds since 1970."""
+
+    table: str
+    place: Place
+    published: int
+    value: bytes | None
+    key: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which messages are left out, and which of the others are to be named."""
+
+    drops: Callable[[Message], bool]
+    names: Callable[[Message], bool] = lambda _: False
+
+
 class Row(msgspec.Struct):
     """What is read of a line."""
 
     landing: int
     kafka_partition: int
     kafka_offset: int
+    kafka_timestamp: int
     key_base64: str | None = None
     headers: list[dict[str, Any]] | None = None
 
@@ -60,13 +81,33 @@ class RejectedRow(Row):
     more_base64: list[str] | None = None
 
 
-def rewrite(
-    settings: Settings, erased: Erased, attempts: Collection[str], since: int, say: Callable[[str], None]
-) -> Left:
-    """Leave the lines of erased attempts out of all folders before the landing `since`, which was landed without them.
+def of_attempts(erased: Erased, attempts: Collection[str]) -> Choice:
+    """The messages of erased attempts; those of others that mention one of these ids are named."""
+    mentions = _mentions(attempts)
+    return Choice(
+        lambda message: erased.holds(message.value, message.key, message.headers),
+        lambda message: any(map(mentions, (message.value, message.key, *(part for _, part in message.headers)))),
+    )
 
-    `attempts` are the ids, to name messages of other attempts that mention them. Raises BusyError when a build or a
-    loader is running, WarehouseError where another compaction came first or a landing is not published yet.
+
+def older_than(ends: Mapping[str, int], replayed: Collection[tuple[int, int]]) -> Choice:
+    """The messages that were published before a time in milliseconds, by raw table.
+
+    A rejected message that a replay accepted, as (Kafka partition, offset), is kept as long as the accepted one.
+    """
+
+    def drops(message: Message) -> bool:
+        table = spark_job.ACCEPTED if message.place[1:] in replayed else message.table
+        return 0 <= message.published < ends.get(table, 0)
+
+    return Choice(drops)
+
+
+def rewrite(settings: Settings, choice: Choice, since: int, say: Callable[[str], None]) -> Left:
+    """Leave lines out of all folders before the landing `since`.
+
+    Raises BusyError when a build or a loader is running, WarehouseError where another compaction came first or a
+    landing is not published yet.
     """
     hdfs = Hdfs(settings)
     left = Left()
@@ -81,7 +122,7 @@ def rewrite(
         folders = [folder for folder in seen.folders if folder.last <= last]
         with discarded(hdfs, *staging):
             for folder in bar.each(folders, lambda folder: f"up to landing {folder.last:,}"):
-                path = _without(hdfs, folder, (erased, attempts), staging, number, left)
+                path = _without(hdfs, folder, choice, staging, number, left)
                 listed.append((folder.last, path or folder.path))
             if not left.count:
                 return left
@@ -112,14 +153,9 @@ def is_relisted(hdfs: Hdfs) -> bool:
 
 
 def _without(
-    hdfs: Hdfs,
-    folder: Folder,
-    erased: tuple[Erased, Collection[str]],
-    staging: tuple[str, ...],
-    number: int,
-    left: Left,
+    hdfs: Hdfs, folder: Folder, choice: Choice, staging: tuple[str, ...], number: int, left: Left
 ) -> str | None:
-    """Write a folder without the lines of erased attempts; its path, None where it has none of them."""
+    """Write a folder without the chosen lines; its path, None where it has none of them."""
     gone: dict[str, list[Place]] = {}
     contents: dict[tuple[str, str], bytes] = {}
     for kind in compact.KINDS:
@@ -127,7 +163,7 @@ def _without(
         for path, _ in hdfs.files(*folder.of(kind)):
             content = hdfs.content(*folder.of(kind), path)
             before = len(gone[kind])
-            lines = list(_kept(content, kind, erased, gone[kind], left.naming))
+            lines = list(_kept(content, kind, choice, gone[kind], left.naming))
             contents[kind, path] = content if len(gone[kind]) == before else gzip.compress(b"".join(lines), 1)
     if not any(gone.values()):
         return None
@@ -143,28 +179,25 @@ def _without(
     return "/".join(target)
 
 
-def _kept(
-    content: bytes, kind: str, erased: tuple[Erased, Collection[str]], gone: list[Place], naming: list[Place]
-) -> Iterator[bytes]:
-    """The lines of a file that stay; the places of the others, and of those that name an erased attempt, are added."""
-    is_accepted = kind == spark_job.ACCEPTED
-    decode = msgspec.json.Decoder(Row if is_accepted else RejectedRow).decode
-    mentions = _mentions(erased[1])
+def _kept(content: bytes, kind: str, choice: Choice, gone: list[Place], naming: list[Place]) -> Iterator[bytes]:
+    """The lines of a file that stay; the places of the others, and of those to be named, are added."""
+    decode = msgspec.json.Decoder(Row if kind == spark_job.ACCEPTED else RejectedRow).decode
     for line in gzip.decompress(content).splitlines(keepends=True):
         row = decode(line)
-        value = raw_lines.message_of(line.decode().rstrip("\n")) if is_accepted else _message_of(row)
-        key = None if row.key_base64 is None else base64.b64decode(row.key_base64)
-        headers = [
-            (pair["name"], None if pair["value_base64"] is None else base64.b64decode(pair["value_base64"]))
-            for pair in row.headers or ()
-        ]
+        value = raw_lines.message_of(line.decode().rstrip("\n")) if kind == spark_job.ACCEPTED else _message_of(row)
+        headers = [(pair["name"], _bytes(pair["value_base64"])) for pair in row.headers or ()]
         place = row.landing, row.kafka_partition, row.kafka_offset
-        if erased[0].holds(value, key, headers):
+        message = Message(kind, place, row.kafka_timestamp, value, _bytes(row.key_base64), headers)
+        if choice.drops(message):
             gone.append(place)
             continue
-        if any(map(mentions, (value, key, *(part for _, part in headers)))):
+        if choice.names(message):
             naming.append(place)
         yield line
+
+
+def _bytes(encoded: str | None) -> bytes | None:
+    return None if encoded is None else base64.b64decode(encoded)
 
 
 def _mentions(attempts: Collection[str]) -> Callable[[bytes | None], bool]:

@@ -182,7 +182,7 @@ def _erased(_settings: Any, hdfs: FakeHdfs) -> frozenset[str] | None:
 def _kept(content: bytes, _kind: str, erased: Any, gone: list[Any], _naming: Any) -> Iterator[bytes]:
     for line in content.splitlines(keepends=True):
         partition, offset, attempt, _, landing = msgspec.json.decode(line)
-        if attempt in erased[0]:
+        if attempt in erased:
             gone.append((landing, partition, offset))
         else:
             yield line
@@ -282,6 +282,7 @@ def patches() -> Iterator[Any]:
     ):
         yield mock.patch.object(erasures, name, fake)
     yield mock.patch.object(rewrite, "_kept", _kept)
+    yield mock.patch.object(erase, "of_attempts", lambda erased, _: erased)
     yield mock.patch.object(rewrite, "gzip", types.SimpleNamespace(compress=lambda content, _: content))
     yield mock.patch.object(erase, "mask", lambda *_: 0)
     yield mock.patch("etl.servers.kafka.delete_before", _delete_before)
