@@ -30,6 +30,7 @@ ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
+Months = Annotated[int, Field(ge=1, le=1200)]
 
 
 class Settings(BaseSettings):
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
     result_megabytes: int = Field(256, gt=0, description="how much the rows of one statement may take in local Spark")
 
+    keep_months: dict[str, Months] = Field(default_factory=dict, description="months that tables keep, by table")
     ports: dict[str, Port] = Field(default_factory=dict, description="ports of the local stack, by name")
 
     @field_validator("home")
@@ -87,11 +89,11 @@ class Settings(BaseSettings):
         """The servers run in a folder of their own, where a relative path would mean another one."""
         return home.expanduser().absolute()
 
-    @field_validator("ports", mode="before")
+    @field_validator("ports", "keep_months", mode="before")
     @classmethod
-    def _of_text(cls, ports: Any) -> Any:
+    def _of_text(cls, value: Any) -> Any:
         """As a flag it is JSON, as in the environment."""
-        return json.loads(ports) if isinstance(ports, str) else ports
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

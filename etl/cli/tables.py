@@ -105,14 +105,18 @@ def clean(
 ) -> None:
     """Show what is no longer needed; with --yes remove it.
 
-    Old releases, merged landings, leftovers of killed commands; never the published release or the one before.
+    Old releases, merged landings, leftovers of killed commands, and what is older than keep_months;
+    never the published release or the one before.
     """
     from etl import query
+    from etl.build import retention
     from etl.build.clean import clean as run
     from etl.servers.hive import Result
 
     with progress("clean"):
-        leftovers = run(writing(engine) if yes else conf(engine), yes)
+        given = writing(engine) if yes else conf(engine)
+        leftovers = retention.expire(given, say) if yes else retention.expired(given)
+        leftovers += run(given, yes)
     total = sum(leftover.bytes for leftover in leftovers)
     rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in leftovers]
     result = Result(["path", "bytes", "why"], rows)
@@ -120,6 +124,8 @@ def clean(
         write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
+    if note := retention.longer_in_kafka(given):
+        say(note)
     count = f"{len(leftovers)} paths, {total:,} bytes"
     say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
 

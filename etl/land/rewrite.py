@@ -131,6 +131,20 @@ def rewrite(settings: Settings, choice: Choice, since: int, say: Callable[[str],
     return left
 
 
+def dropped(hdfs: Hdfs, choice: Choice, last: int) -> dict[str, tuple[int, int]]:
+    """(Messages, bytes of their lines) that a rewrite of the folders up to a landing would leave out, by raw table."""
+    totals = {}
+    for kind in compact.KINDS:
+        gone: list[Place] = []
+        size = 0
+        for folder in landings.current(hdfs).folders:
+            for path, _ in hdfs.files(*folder.of(kind)) if folder.last <= last else ():
+                content = hdfs.content(*folder.of(kind), path)
+                size += len(gzip.decompress(content)) - sum(map(len, _kept(content, kind, choice, gone, [])))
+        totals[kind] = len(gone), size
+    return totals
+
+
 def relist(settings: Settings) -> bool:
     """List the same folders in one more compaction, so that `clean` may remove all others; False where they are so."""
     hdfs = Hdfs(settings)

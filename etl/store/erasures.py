@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from etl.store import contract, ledger
 from etl.store.erased_attempts import Erased, digest
 
 TABLE = ("ops", "erasures_v1")
-REQUESTED, COMPLETED = "requested", "completed"
+REQUESTED, COMPLETED, EXPIRED = "requested", "completed", "expired"
 KEY_BYTES = 32
 
 
@@ -99,6 +99,22 @@ def read(settings: Settings, hdfs: Hdfs) -> Erased | None:
             "copy erasure.key from the home that erased them, or set erasure_key_file",
         )
     return Erased(key, {row["attempt_hash"] for row in rows}, attempt_field())
+
+
+def record_expiry(hdfs: Hdfs, starts: Mapping[str, str]) -> None:
+    """Record that raw tables lost all messages that were published before a day, by table."""
+    erasure_id = ledger.stamp("x")
+    rows = [
+        {"erasure_id": erasure_id, "action": EXPIRED, "table_name": table, "kept_from": day, "decided_at": ledger.now()}
+        for table, day in starts.items()
+    ]
+    hdfs.put_rows(rows, *TABLE, f"{erasure_id}.json")
+
+
+def expiries(hdfs: Hdfs) -> dict[str, str]:
+    """The day, as text, from which on each raw table was last left as it is."""
+    names = [name for name in hdfs.names(*TABLE) if name.startswith("x")]
+    return {row["table_name"]: row["kept_from"] for name in names for row in hdfs.rows(*TABLE, name)}
 
 
 def attempt_field() -> str:

@@ -7,7 +7,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Settings:
     warehouse_root: str = ROOT
     topic: str = "assessments"
     bootstrap_servers: str = "simulated"
+    keep_months: dict[str, int] = field(default_factory=dict)
 
 
 HOMES = tuple(Settings(Path(f"/simulated/{name}")) for name in ("first", "second", "third"))
