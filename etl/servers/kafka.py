@@ -107,7 +107,7 @@ def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
 
 
 def retention_days(settings: Settings) -> float | None:
-    """How long the broker keeps messages of the topic, None for ever. Raises ServerError where it does not answer."""
+    """How long the broker keeps messages of the topic, None if forever. Raises ServerError where it does not answer."""
     milliseconds = int(_config(settings)["retention.ms"])
     return None if milliseconds < 0 else milliseconds / 86_400_000
 
