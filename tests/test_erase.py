@@ -21,7 +21,7 @@ from etl import settings as settings_module
 from etl.build import home_files
 from etl.build.erase import attempt_ids
 from etl.errors import UsageError, WarehouseError
-from etl.land import raw_lines, rewrite, spark_job, worker
+from etl.land import choice, raw_lines, rewrite, spark_job, worker
 from etl.land.check_message import Accepted, contract
 from etl.settings import Settings
 from etl.store import erasures
@@ -103,10 +103,10 @@ def test_lines_of_other_attempts_stay_byte_for_byte_and_those_that_mention_it_ar
     values = [*OF_IT.values(), *NOT_OF_IT.values(), None]
     files, others = raw_file(*values), raw_file(*values)
     naming: list[Any] = []
-    choice = rewrite.of_attempts(ERASED, [ID, "with space"])
+    chosen = choice.of_attempts(ERASED, [ID, "with space"])
     for table, content in files.items():
         gone: list[Any] = []
-        kept = list(rewrite._kept(content, table, choice, gone, naming))
+        kept = list(rewrite._kept(content, table, chosen, gone, naming))
         lines = gzip.decompress(others[table]).splitlines(keepends=True)
         assert [line for line in lines if json.loads(line)["kafka_offset"] >= len(OF_IT)] == kept
         assert [offset for _, _, offset in gone] == [

@@ -15,7 +15,7 @@ from test_worker import PLACE
 from etl import settings as settings_module
 from etl.build import retention
 from etl.errors import UsageError
-from etl.land import raw_lines, rewrite, spark_job
+from etl.land import choice, raw_lines, rewrite, spark_job
 from etl.land.check_message import Accepted, contract
 from etl.servers import kafka
 from etl.settings import Settings
@@ -58,23 +58,23 @@ def lines(*published: int, is_accepted: bool) -> bytes:
     return gzip.compress(content)
 
 
-def left_out(table: str, content: bytes, choice: rewrite.Choice) -> list[int]:
+def left_out(table: str, content: bytes, chosen: choice.Choice) -> list[int]:
     gone: list[Any] = []
-    list(rewrite._kept(content, table, choice, gone, []))
+    list(rewrite._kept(content, table, chosen, gone, []))
     return [offset for _, _, offset in gone]
 
 
 def test_messages_published_before_the_day_are_left_out_by_table() -> None:
-    choice = rewrite.older_than({ACCEPTED: 10 * DAY}, set())
-    assert left_out(ACCEPTED, lines(9, 10, 11, -1, 0, is_accepted=True), choice) == [0, 4]
-    assert left_out(REJECTED, lines(9, is_accepted=False), choice) == []
+    chosen = choice.older_than({ACCEPTED: 10 * DAY}, set())
+    assert left_out(ACCEPTED, lines(9, 10, 11, -1, 0, is_accepted=True), chosen) == [0, 4]
+    assert left_out(REJECTED, lines(9, is_accepted=False), chosen) == []
 
 
 def test_a_rejected_message_that_a_replay_accepted_is_kept_as_long_as_the_accepted_one() -> None:
     content = lines(5, 5, is_accepted=False)
     replayed = {(PLACE.partition, 1)}
-    assert left_out(REJECTED, content, rewrite.older_than({REJECTED: 10 * DAY}, replayed)) == [0]
-    assert left_out(REJECTED, content, rewrite.older_than({ACCEPTED: 10 * DAY}, replayed)) == [1]
+    assert left_out(REJECTED, content, choice.older_than({REJECTED: 10 * DAY}, replayed)) == [0]
+    assert left_out(REJECTED, content, choice.older_than({ACCEPTED: 10 * DAY}, replayed)) == [1]
 
 
 class Files:

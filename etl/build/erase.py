@@ -18,9 +18,10 @@ from etl.build.build import build, refill
 from etl.build.clean import clean
 from etl.build.home_files import mask
 from etl.errors import UsageError, WarehouseError
+from etl.land.choice import Choice, of_attempts
 from etl.land.compact import is_filled
 from etl.land.land import land
-from etl.land.rewrite import Choice, Left, is_relisted, of_attempts, relist, rewrite
+from etl.land.rewrite import Left, is_relisted, relist, rewrite
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings

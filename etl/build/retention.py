@@ -13,7 +13,8 @@ from etl.build.clean import OF_RUNS, Leftover
 from etl.build.erase import leave_out
 from etl.errors import UsageError
 from etl.land import spark_job
-from etl.land.rewrite import Choice, dropped, older_than
+from etl.land.choice import Choice, older_than
+from etl.land.rewrite import dropped
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
 from etl.setting_sources import near

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import base64
 import gzip
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,15 +17,13 @@ import msgspec
 
 from etl.errors import WarehouseError
 from etl.land import compact, raw_lines, spark_job
+from etl.land.choice import Choice, Message, Place
 from etl.servers.hdfs import Hdfs, discarded
 from etl.settings import Settings
 from etl.store import landings, ledger, lock
-from etl.store.erased_attempts import WORD, Erased, Headers
 from etl.store.landings import Folder
 from etl.store.ledger import Ledger
 from etl.terminal import progress
-
-Place = tuple[int, int, int]  # of a message: its landing, Kafka partition and offset
 
 
 @dataclass
@@ -41,26 +38,6 @@ class Left:
     def count(self) -> int:
         """The lines left out."""
         return len(self.accepted) + len(self.rejected)
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message in a raw table; `published` are milliseconds since 1970."""
-
-    table: str
-    place: Place
-    published: int
-    value: bytes | None
-    key: bytes | None
-    headers: Headers
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which messages are left out, and which of the others are to be named."""
-
-    drops: Callable[[Message], bool]
-    names: Callable[[Message], bool] = lambda _: False
 
 
 class Row(msgspec.Struct):
@@ -79,28 +56,6 @@ class RejectedRow(Row):
 
     message_base64: str | None = None
     more_base64: list[str] | None = None
-
-
-def of_attempts(erased: Erased, attempts: Collection[str]) -> Choice:
-    """The messages of erased attempts; those of others that mention one of these ids are named."""
-    mentions = _mentions(attempts)
-    return Choice(
-        lambda message: erased.holds(message.value, message.key, message.headers),
-        lambda message: any(map(mentions, (message.value, message.key, *(part for _, part in message.headers)))),
-    )
-
-
-def older_than(ends: Mapping[str, int], replayed: Collection[tuple[int, int]]) -> Choice:
-    """The messages that were published before a time in milliseconds, by raw table.
-
-    A rejected message that a replay accepted, as (Kafka partition, offset), is kept as long as the accepted one.
-    """
-
-    def drops(message: Message) -> bool:
-        table = spark_job.ACCEPTED if message.place[1:] in replayed else message.table
-        return 0 <= message.published < ends.get(table, 0)
-
-    return Choice(drops)
 
 
 def rewrite(settings: Settings, choice: Choice, since: int, say: Callable[[str], None]) -> Left:
@@ -212,20 +167,6 @@ def _kept(content: bytes, kind: str, choice: Choice, gone: list[Place], naming: 
 
 def _bytes(encoded: str | None) -> bytes | None:
     return None if encoded is None else base64.b64decode(encoded)
-
-
-def _mentions(attempts: Collection[str]) -> Callable[[bytes | None], bool]:
-    """The function that finds any of these ids in some bytes: words in one pass, other ids one by one."""
-    words = {attempt.encode() for attempt in attempts if WORD.fullmatch(attempt)}
-    others = [attempt.encode() for attempt in attempts if not WORD.fullmatch(attempt)]
-    word = re.compile(WORD.pattern.encode())
-
-    def mentions(content: bytes | None) -> bool:
-        if not content:
-            return False
-        return not words.isdisjoint(word.findall(content)) or any(other in content for other in others)
-
-    return mentions
 
 
 def _message_of(row: Any) -> bytes | None:
