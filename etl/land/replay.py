@@ -50,7 +50,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
         say(f"checking {count:,} rejected messages again")
         partitions = [row["kafka_partition"] for row in loader.before]
         with spark.session(settings, loader.identity, "replay rejected messages", bar) as session:
-            lines = spark_job.checked(session, session.sql(MESSAGES), loader.number).where(
+            lines = spark_job.checked(session, session.sql(MESSAGES), loader.number, loader.erased).where(
                 f"`table` = '{spark_job.ACCEPTED}'"
             )
             counts = spark_job.write(lines, loader.staging, partitions)

@@ -14,7 +14,7 @@ import fsspec
 import msgspec
 import requests
 
-from etl.errors import MissingError, ServerError, WarehouseError
+from etl.errors import GoneError, ServerError, WarehouseError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 
@@ -78,8 +78,8 @@ class Hdfs:
         return max(float(entry.get("modificationTime", 0)) for entry in entries) / 1000
 
     def content(self, *path: str) -> bytes:
-        """The bytes of a file."""
-        return bytes(self._call("cat_file", self.path(*path)))
+        """The bytes of a file. Not by fsspec's cat_file, which returns a DataNode's refusal as if it were these."""
+        return bytes(self._call("_call", "OPEN", path=self.path(*path)).content)
 
     def put(self, content: bytes, *path: str) -> None:
         """Write a file and read it back. Raises ServerError where it is not what was written."""
@@ -134,14 +134,16 @@ class Hdfs:
                 "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
             ) from error
         except FileNotFoundError as error:
-            place = options.get("path", arguments[-1])
-            raise MissingError(f"HDFS at {self.address} does not have {place}", "run it again") from error
+            place = options.get("path") or arguments[0]
+            raise GoneError(f"HDFS at {self.address} has no {place}", "run it again if another command ran") from error
         except FileExistsError:
             raise
         except (OSError, RuntimeError, ValueError) as error:
-            cause = _cause(error)
+            action = " ".join(filter(None, (*map(str, arguments[:1]), options.get("path"))))
+            if not verb.startswith("_"):
+                action = f"{verb} {action}"
             raise ServerError(
-                f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "run ./warehouse doctor"
+                f"HDFS at {self.address} refused {action}: {_cause(error)}", "run ./warehouse doctor"
             ) from error
 
 

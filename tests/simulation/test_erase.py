@@ -17,7 +17,7 @@ from etl.build import erase
 from etl.land import rewrite
 from etl.store import ledger
 
-BUSY = "land build land build land build compact land build land"
+BUSY = "land build land replay build land build compact land build land"
 CASE, OUTCOME = "Erasing an attempt, simulated servers", "no file holds the attempt, all others are whole"
 
 
