@@ -55,6 +55,7 @@ def left(settings: Settings) -> list[str]:
     return paths
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nasty")
 def test_no_byte_of_an_erased_attempt_is_left(
     settings: Settings, run: Run, quick_build: Callable[..., None], tmp_path: Path, case: Case
