@@ -1,0 +1,60 @@
+"""`status`, `check` and the metrics: what they say while messages wait, and when all are seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Run
+from messages import attempt, publish, text
+from test_serve import serving
+
+from etl.settings import Settings
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """The facts of `status`."""
+    return dict(json.loads(run("status", "--json").stdout)["facts"])
+
+
+@pytest.mark.usefixtures("nasty")
+def test_messages_that_wait_are_a_lag_until_readers_see_them(
+    settings: Settings, run: Run, quick_build: Callable[..., None], tmp_path: Path
+) -> None:
+    before = facts(run)
+    assert (before["lag_messages"], before["lag_seconds"], before["lost"], before["unknown"]) == (0, 0, None, [])
+    assert before["landing"] == before["release_landing"] and before["release_since"] > before["landed_at"]
+    assert (before["critical_failures"], before["running"]) == (0, [])
+    publish(settings, *(text(attempt(f"waiting {number}")) for number in range(3)))
+    waiting = facts(run)
+    assert waiting["lag_messages"] == 3 and 0 < waiting["lag_seconds"] == waiting["age_seconds"] < 100
+    assert waiting["newest_message_at"] > before["newest_message_at"]
+    assert "3 messages are in Kafka that readers do not see yet" in run("check", "--max-lag", "2", code=3).stderr
+    assert run("check", "--max-lag", "3", "--max-age", "1d").stderr.endswith("3 messages behind Kafka\n")
+    run("land")
+    landed = facts(run)
+    assert (landed["landing"], landed["release"]) == (before["landing"] + 1, before["release"])
+    assert landed["lag_messages"] == 3
+    quick_build()
+    seen = facts(run)
+    assert (seen["lag_messages"], seen["lag_seconds"], seen["landing"]) == (0, 0, landed["landing"])
+    assert seen["release_landing"] == seen["landing"] and seen["newest_message_at"] == waiting["newest_message_at"]
+    assert "published until" in run("check", "--max-age", "0s", code=3).stderr
+    run("status", "--metrics", str(tmp_path / "warehouse.prom"))
+    with serving(tmp_path, lambda: settings) as served:
+        scraped = served.get("/metrics")
+    assert scraped.headers["content-type"].startswith("text/plain; version=")
+    for metrics in ((tmp_path / "warehouse.prom").read_text(), scraped.text):
+        values = dict(re.findall(r"^(warehouse_\w+) (\S+)$", metrics, re.MULTILINE))
+        assert float(values["warehouse_release"]) == seen["release"] and float(values["warehouse_lag_messages"]) == 0
+        assert float(values["warehouse_newest_message_timestamp_seconds"]) > 1.7e9
+        assert "# HELP warehouse_lag_messages Offsets in Kafka that readers do not see yet" in metrics
+
+
+def test_a_topic_of_nobody_is_a_server_that_does_not_say(run: Run) -> None:
+    done = run("--set", "topic=of-nobody", "check", code=1)
+    assert "could not read topic of-nobody" in done.stderr.splitlines()[-1]
