@@ -52,8 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     chosen, parts = config.getoption("--long"), {item: part_of(item) for item in items}
     if chosen not in (None, "all", *parts.values()):
-        known = ", ".join(sorted({part for part in parts.values() if part}))
-        raise pytest.UsageError(f"--long has no part {chosen!r}: it may be {known}")
+        named = ", ".join(sorted({part for part in parts.values() if part}))
+        raise pytest.UsageError(f"--long has no part {chosen!r}: it may be {named}")
     left = [item for item, part in parts.items() if chosen != "all" and part != chosen]
     config.stash[LEFT] = Counter(part for part in map(part_of, left) if part)
     config.hook.pytest_deselected(items=left)
@@ -135,8 +135,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, one for all tests."""
-    with browsing() as found:
-        yield found
+    with browsing() as chromium:
+        yield chromium
 
 
 @pytest.fixture

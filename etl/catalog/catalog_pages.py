@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import sys
 import time
 import webbrowser
@@ -24,6 +25,7 @@ from etl.settings import Settings
 
 FOLDER = "catalog"
 MOST = 4  # sources that a cell shows open
+NAVIGATION = re.compile(r'<nav class="crumbs".*?</nav>')
 STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
 
 
@@ -47,12 +49,25 @@ def docs(settings: Settings) -> tuple[Path, Catalog]:
 
 
 def write_start(settings: Settings) -> Path:
-    """Write the start page, which links the pages that exist; no server is queried."""
+    """Write the start page, which links the pages that exist, and link those to each other; no server is queried."""
     pages = [Page(*page, _written_at(settings.reports / page[0])) for page in PAGES]
     facts = Facts(_title(settings, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
     path = settings.reports / "index.html"
     write(path, render("index.html", facts=facts, pages=pages, chart_style=STYLE))
+    _relink(settings.reports)
     return path
+
+
+def _relink(reports: Path) -> None:
+    """Put links to all pages that exist by now into those that were written earlier."""
+    for path in [*(reports / path for path, *_ in PAGES), *(reports / FOLDER).glob("*.html")]:
+        if path.suffix == ".html" and path.exists():
+            text = path.read_text(encoding="utf-8")
+            nav = render("links.html", links=links(reports, path.relative_to(reports).as_posix())).strip()
+            if (linked := NAVIGATION.sub(nav, text, count=1)) != text:
+                written_at = path.stat().st_mtime
+                write(path, linked)
+                os.utime(path, (written_at, written_at))
 
 
 def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Path:
@@ -173,9 +188,11 @@ def _met(expected: Sequence[Expected]) -> str:
     if not expected:
         return ""
     unmet = sum(rule.is_met is False for rule in expected)
-    if any(rule.is_met is None for rule in expected):
-        return f"{len(expected)}, not checked"
-    return f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected)} met"
+    unchecked = sum(rule.is_met is None for rule in expected)
+    if unchecked == len(expected):
+        return f"{unchecked}, not checked"
+    words = f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected) - unchecked} met"
+    return f"{words}, {unchecked} not checked" if unchecked else words
 
 
 def _time(text: str) -> str:

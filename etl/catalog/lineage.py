@@ -15,7 +15,8 @@ from sqlglot.optimizer.qualify import qualify
 
 from etl.catalog.column_sources import Source, Trace, parameters, traced
 from etl.errors import UsageError
-from etl.sqlfile import SqlFile, split
+from etl.sqlfile import SqlFile
+from etl.sqltext import split
 
 Schema = dict[str, dict[str, dict[str, str]]]
 

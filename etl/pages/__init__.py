@@ -138,8 +138,8 @@ def render(template: str, script: str = "", /, **values: Any) -> str:
     """
     text = (FOLDER / script).read_text(encoding="utf-8") if script else ""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    own = {"chart_style": "", "script": text, "digest": f"sha256-{digest}"}
-    return _environment().get_template(template).render(**own | values)
+    defaults = {"chart_style": "", "links": (), "script": text, "digest": f"sha256-{digest}"}
+    return _environment().get_template(template).render(**defaults | values)
 
 
 def render_html(
@@ -149,8 +149,8 @@ def render_html(
 
     `links` lead to the other pages, `described` from the name of a question to its page in the catalog.
     """
-    own = {"links": links, "described": described or {}, "most": MOST_ROWS, "chart_style": style("svg.chart ")}
-    return render("report.html", "report.js", sections=sections, facts=facts, **own)
+    values = {"links": links, "described": described or {}, "most": MOST_ROWS, "chart_style": style("svg.chart ")}
+    return render("report.html", "report.js", sections=sections, facts=facts, **values)
 
 
 def render_markdown(sections: Sequence[Section], facts: Facts) -> str:
