@@ -136,9 +136,9 @@ def test_status_and_doctor_tell_each_server_that_is_away(tmp_path: Path) -> None
 def test_status_and_doctor_write_one_json_document(tmp_path: Path) -> None:
     done = start(tmp_path, "status", "--json")
     assert done.returncode == 1 and done.stderr == ""
-    shown = json.loads(done.stdout)
-    assert [row["health"] for row in shown["servers"]] == ["does not answer"] * 6
-    assert len(shown["facts"]["unknown"]) == 2 and shown["facts"]["lag_messages"] is None
+    status = json.loads(done.stdout)
+    assert [row["health"] for row in status["servers"]] == ["does not answer"] * 6
+    assert len(status["facts"]["unknown"]) == 2 and status["facts"]["lag_messages"] is None
     done = start(tmp_path, "doctor", "--json")
     document = json.loads(done.stdout)
     faults = [check for check in document["checks"] if not check["is_good"]]

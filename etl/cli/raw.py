@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.shared import Json, app, conf, state, write, writing
+from etl.cli.shared import Json, app, conf, record, recorded, state, write, writing
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
@@ -81,7 +81,9 @@ def land(
     from etl.land.land import land as run
 
     offsets.gaps_of(accept_loss)  # what was typed, before a server is needed
-    landed = run(writing(), say, accept_loss)
+    given = writing()
+    with recorded("landing"):
+        landed = run(given, say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
@@ -92,8 +94,14 @@ def _follow(accept_loss: list[str]) -> None:
 
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
-    with stopped_by_signals() as stop:
-        total = follow(writing(), say, stop)
+    given = writing()
+
+    def recover() -> None:
+        for condition in ("follower", "landing", "build"):  # may have failed before
+            record(condition, None)
+
+    with recorded("follower"), stopped_by_signals() as stop:
+        total = follow(given, say, stop, recover)
     say(f"stopped; {total:,} messages were landed, built and validated")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from etl import errors
-from etl.cli.shared import Json, app, conf, engines_to_start, write
+from etl.cli.shared import Json, app, conf, engines_to_start, recorded, write
 from etl.errors import UsageError
 from etl.local_stack import SERVERS
 from etl.terminal import escaped, progress, say
@@ -119,16 +119,17 @@ def check(
     from etl.monitoring.facts import facts as read
 
     age = None if max_age is None else limits.seconds(max_age)
-    facts = read(conf())
-    faults = list(limits.faults(facts, age, max_lag))
-    if as_json:
-        write({"faults": faults, "facts": facts})
-    for fault in faults:
-        say(fault)
-    if facts.unknown:
-        raise errors.ServerError(*facts.unknown[:1])
-    if faults:
-        raise typer.Exit(errors.EXIT_EXPECTATIONS)
+    with recorded("freshness"):
+        facts = read(conf())
+        faults = [*limits.faults(facts, age, max_lag)]
+        if as_json:
+            write({"faults": [*faults, *facts.unknown], "facts": facts})
+        for fault in faults[1:]:
+            say(fault)
+        if faults:
+            raise errors.ExpectationError(faults[0])
+        if facts.unknown:
+            raise errors.ServerError(facts.unknown[0])
     say(f"readers see release {facts.release}, {facts.lag_messages} messages behind Kafka")
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from etl.errors import WarehouseError
 from etl.land import offsets
+from etl.monitoring import conditions
 from etl.servers import kafka, running
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
@@ -25,7 +26,7 @@ Time = datetime.datetime
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts in the order in which they are shown; times are in UTC, None is not known or not there yet."""
+    """The facts in the order of their output; times are in UTC, None is not known or not there yet."""
 
     observed_at: Annotated[Time, "When these facts were read"]
     newest_message_at: Annotated[Time | None, "When the newest message in Kafka was published"] = None
@@ -46,6 +47,7 @@ class Facts:
     expectations_met: Annotated[int | None, "Expectations that it found met"] = None
     critical_failures: Annotated[int | None, "Critical expectations that it found not met"] = None
     other_failures: Annotated[int | None, "Expectations that are not critical and that it found not met"] = None
+    failing: Annotated[tuple[str, ...], "What fails since some command of this home, and why"] = ()
     running: Annotated[tuple[str, ...] | None, "Statements that run on the engines, the oldest first"] = None
     unknown: Annotated[tuple[str, ...], "Servers that do not answer, and why"] = ()
 
@@ -66,7 +68,8 @@ def facts(settings: Settings) -> Facts:
     read(lambda: _of_hdfs(Hdfs(settings), stored))
     read(lambda: _of_kafka(settings, stored, now))
     read(lambda: _of_engines(settings))
-    return Facts(observed_at=now, unknown=tuple(unknown), **values)
+    fails = (f"{each['condition']}, since {each['since']}: {each['message']}" for each in conditions.failing(settings))
+    return Facts(observed_at=now, failing=tuple(fails), unknown=tuple(unknown), **values)
 
 
 def _of_hdfs(hdfs: Hdfs, stored: list[tuple[Rows, Rows]]) -> dict[str, Any]:
@@ -76,10 +79,10 @@ def _of_hdfs(hdfs: Hdfs, stored: list[tuple[Rows, Rows]]) -> dict[str, Any]:
     events = log.events()
     published = ledger.fold(events).published
     newest = landings.account(hdfs, seen.folders[-1]) if seen.folders else []
-    shown = published.landing if published else 0
-    folder = next((folder for folder in seen.folders if folder.last >= shown), None)
-    rows = landings.account(hdfs, folder) if folder and shown else []
-    stored.append((newest, [row for row in rows if row["landing"] == shown]))
+    visible = published.landing if published else 0
+    folder = next((folder for folder in seen.folders if folder.last >= visible), None)
+    rows = landings.account(hdfs, folder) if folder and visible else []
+    stored.append((newest, [row for row in rows if row["landing"] == visible]))
     values: dict[str, Any] = {"landing": seen.last, **_verdict(hdfs)}
     if newest:
         places = [f"{row['kafka_partition']}:{row['end_offset']}" for row in newest]
@@ -114,12 +117,12 @@ def _of_kafka(settings: Settings, stored: Sequence[tuple[Rows, Rows]], now: Time
     topic = kafka.describe(settings)
     newest = kafka.newest_at(settings, topic)
     values: dict[str, Any] = {"newest_message_at": newest}
-    for landed, shown in stored:
+    for landed, visible in stored:
         try:
             offsets.ranges(topic, landed, set())
         except WarehouseError as error:
             values["lost"] = str(error)
-        ends = {row["kafka_partition"]: row["end_offset"] for row in shown}
+        ends = {row["kafka_partition"]: row["end_offset"] for row in visible}
         starts = {number: max(first, ends.get(number, first)) for number, (first, _) in topic.offsets.items()}
         oldest = kafka.oldest_at(settings, topic, starts)
         complete = oldest or newest  # readers see all that was published before
@@ -141,4 +144,4 @@ def _of_engines(settings: Settings) -> dict[str, Any]:
     if not settings.spark_web:
         return {}
     statements = running.running(settings)
-    return {"running": tuple(f"{one.engine}, since {one.since:%H:%M:%S}: {one.text}" for one in statements)}
+    return {"running": tuple(f"{each.engine}, since {each.since:%H:%M:%S}: {each.text}" for each in statements)}

@@ -23,6 +23,7 @@ def faults(facts: Facts, max_age: float | None, max_lag: int | None) -> Iterator
     """The faults in words, the worst first; a limit that is None is not checked."""
     if facts.lost:
         yield facts.lost
+    yield from (fault for fault in facts.failing if not fault.startswith("freshness"))
     if facts.critical_failures:
         yield (
             f"the last validation, of release {facts.validated_release}, found {facts.critical_failures} critical "

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Run
+from commands import Run, runner
 from messages import attempt, publish, text
+from receiver import receiving
 from test_serve import serving
 
 from etl.settings import Settings
@@ -53,6 +54,22 @@ def test_messages_that_wait_are_a_lag_until_readers_see_them(
         assert float(values["warehouse_release"]) == seen["release"] and float(values["warehouse_lag_messages"]) == 0
         assert float(values["warehouse_newest_message_timestamp_seconds"]) > 1.7e9
         assert "# HELP warehouse_lag_messages Offsets in Kafka that readers do not see yet" in metrics
+
+
+@pytest.mark.usefixtures("nasty")
+def test_what_a_command_finds_wrong_is_notified_and_shown_until_it_is_good_again(settings: Settings) -> None:
+    start = settings.reports / "index.html"
+    with receiving() as receiver:
+        run = runner({"WAREHOUSE_HOME": str(settings.home), "WAREHOUSE_NOTIFY": receiver.url})
+        run("--set", "topic=of-nobody", "land", code=1)
+        run("check", "--max-age", "0s", code=3)
+        assert "Landing fails" in start.read_text() and "Freshness fails" in start.read_text()
+        assert "could not read topic of-nobody" in run("status").stdout
+        run("land")
+        run("check")
+    assert "fails" not in start.read_text()
+    assert receiver.reports == [("landing", False), ("freshness", False), ("landing", True), ("freshness", True)]
+    assert receiver.documents[0]["topic"] == "of-nobody" and "run ./warehouse run" in receiver.documents[1]["message"]
 
 
 def test_a_topic_of_nobody_is_a_server_that_does_not_say(run: Run) -> None:
