@@ -1,4 +1,4 @@
-"""generate, publish, land, rejected, replay: messages into Kafka, and from there into the raw tables."""
+"""generate, publish, canary, land, rejected, replay: messages into Kafka, and from there into the raw tables."""
 
 from __future__ import annotations
 
@@ -54,6 +54,19 @@ def publish(
     say(f"acknowledged {done.acknowledged:,} messages in {done.seconds:.1f} s, {done.unkeyed:,} without a key")
     if done.is_genuine:
         say("this is the published file, byte for byte")
+
+
+@app.command(epilog="Example: ./warehouse canary")
+def canary() -> None:
+    """Publish a message that only proves the way from Kafka to the views.
+
+    It lands in raw.canaries, and no figure counts it.
+    """
+    from etl.publish.publish import publish_canary
+
+    given = conf()
+    publish_canary(given)
+    say(f"published a canary to {given.topic}")
 
 
 @app.command(epilog="Example: ./warehouse land")

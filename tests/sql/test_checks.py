@@ -158,10 +158,12 @@ def good() -> Tables:
             landing(1, 0, 2, 2, 0),
             landing(2, 2, 4, 1, 1),
             landing(1, 7, 7, 0, 0, kafka_partition=1),
+            landing(1, 0, 1, 0, 0, kafka_partition=2, absent_count=1),
         ],
         "raw.rejected_messages": [
             {"landing": 2, "kafka_topic": "t", "kafka_partition": 0, "kafka_offset": 2, "reason": "no JSON"}
         ],
+        "raw.canaries": [{"landing": 1, "kafka_topic": "t", "kafka_partition": 2, "kafka_offset": 0}],
         "flat.messages": MESSAGES,
         "flat.attempts": MESSAGES[1:],
         "flat.superseded_messages": [
@@ -261,6 +263,8 @@ FAULTS = [
     Fault(LANDINGS + "account", "a gap", update("raw.landings", 1, start_offset=3, rejected_count=0)),
     Fault(LANDINGS + "account", "an overlap", update("raw.landings", 1, start_offset=1, accepted_count=2)),
     Fault(LANDINGS + "account", "a landing twice", add("raw.landings", 2), 2),
+    Fault(LANDINGS + "absent", "an offset without a message", update("raw.landings", 3, absent_count=2)),
+    Fault(LANDINGS + "absent", "a lost canary", drop("raw.canaries")),
     Fault(LANDINGS + "broker", "a topic that was recreated", update("ops.topic_offsets", topic_id="new")),
     Fault(LANDINGS + "broker", "a topic that ends early", update("ops.topic_offsets", end_offset=3)),
     Fault(LANDINGS + "broker", "messages lost by retention", update("ops.topic_offsets", start_offset=5, end_offset=6)),

@@ -14,7 +14,9 @@ from messages import attempt, publish, text
 from receiver import receiving
 from test_serve import serving
 
-from etl.settings import Settings
+from etl.servers.hive import Hive
+from etl.settings import PROJECT, Settings
+from etl.sqlfile import split
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -70,6 +72,26 @@ def test_what_a_command_finds_wrong_is_notified_and_shown_until_it_is_good_again
     assert "fails" not in start.read_text()
     assert receiver.reports == [("landing", False), ("freshness", False), ("landing", True), ("freshness", True)]
     assert receiver.documents[0]["topic"] == "of-nobody" and "run ./warehouse run" in receiver.documents[1]["message"]
+
+
+@pytest.mark.usefixtures("nasty")
+def test_a_canary_reaches_the_views_and_no_figure_counts_it(
+    settings: Settings, run: Run, quick_build: Callable[..., None]
+) -> None:
+    figures = [(PROJECT / "sql/4_reports" / f"{name}.sql").read_text() for name in ("completeness", "data_oddities")]
+    with Hive(settings) as hive:
+        canaries = "SELECT COUNT(*) FROM raw.canaries"
+        run("validate")
+        before = [hive.query(split(text)[0]).rows for text in figures], hive.query(canaries).rows[0][0]
+        run("canary")
+        assert facts(run)["lag_messages"] == 1
+        landed = run("land").stderr
+        assert "landed 0 messages, rejected 0" in landed and "without a message: 1" in landed
+        quick_build()
+        assert facts(run)["lag_messages"] == 0
+        assert "offsets without" not in (validated := run("validate").stderr) and "absent" not in validated
+        after = [hive.query(split(text)[0]).rows for text in figures], hive.query(canaries).rows[0][0]
+    assert after == (before[0], before[1] + 1)
 
 
 def test_a_topic_of_nobody_is_a_server_that_does_not_say(run: Run) -> None:
