@@ -94,9 +94,8 @@ def land(
     from etl.land.land import land as run
 
     offsets.gaps_of(accept_loss)  # what was typed, before a server is needed
-    given = writing()
     with recorded("landing"):
-        landed = run(given, say, accept_loss)
+        landed = run(writing(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
@@ -107,14 +106,13 @@ def _follow(accept_loss: list[str]) -> None:
 
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
-    given = writing()
 
     def recover() -> None:
         for condition in ("follower", "landing", "build"):  # may have failed before
             record(condition, None)
 
     with recorded("follower"), stopped_by_signals() as stop:
-        total = follow(given, say, stop, recover)
+        total = follow(writing(), say, stop, recover)
     say(f"stopped; {total:,} messages were landed, built and validated")
 
 

@@ -25,8 +25,8 @@ def built(engine: str | None, as_json: bool = False) -> bool:
     """Build and print the verdict; False where nothing was due."""
     from etl.build.build import build as run
 
-    given = writing(engine)
     with recorded("build"):
+        given = writing(engine)
         validated = run(given, say, terminal.watch)
     if given.clean_after_build:
         _clean_behind(given)
@@ -168,8 +168,8 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
     from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
-    given = writing(engine)
     with recorded("validation"):
+        given = writing(engine)
         if missing := check(given):
             raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
         validated = run(given, say, published(given))
