@@ -1,4 +1,4 @@
-"""A real Chromium, headless: what it complains of, what it asks for beyond this machine, and what axe finds."""
+"""A real Chromium, headless: its errors, its requests to other machines, and the findings of axe."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def browsing() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def opened(browser: Browser, address: str | Path, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
-    """A page, opened; behind it stands that it logged no error and asked no other machine for anything."""
+    """An open page; fails at the end if it logged an error or sent a request to another machine."""
     problems: list[str] = []
 
     def logged(message: ConsoleMessage) -> None:

@@ -1,4 +1,4 @@
-"""What the tables hold, beside the independent computation over the same messages."""
+"""The tables compared with an independent computation over the same messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def consumed(settings: Settings) -> list[Message]:
 
 
 def rows(hive: Hive, table: str) -> list[dict[str, Any]]:
-    """The rows that readers see, without what tells when and how they came there, and what is told in words."""
+    """The rows that readers see, without the columns about their landing and without free text."""
     stored = hive.query(f"SELECT * FROM {table}").dictionaries()
     return [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in stored]
 

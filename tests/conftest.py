@@ -33,7 +33,7 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
-    """No test sees the settings of whoever runs it."""
+    """Hide the settings of the user who runs the tests."""
     for name in [name for name in os.environ if name.startswith("WAREHOUSE_") and name != "WAREHOUSE_VENV"]:
         del os.environ[name]
 
@@ -117,7 +117,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the page, where that was asked for."""
+    """Write the page if --write-docs was given."""
     session.config.stash[FAILED] = exitstatus != 0
     if session.config.getoption("--write-docs"):
         CASES.write()

@@ -1,6 +1,6 @@
 """The tables, computed once more in plain Python from the messages in Kafka, as the SQL headers define them.
 
-Nothing here comes from the project's own code: where both agree row for row, both read the definitions alike.
+Nothing here uses the project's own code: where both agree row for row, both implement the definition.
 """
 
 from __future__ import annotations

@@ -20,8 +20,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from etl.errors import ServerError, UsageError
-from etl.pages import display, fence, markdown
-from etl.pages.words import age
+from etl.pages.words import age, display, fence, markdown
 from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
 from etl.report.question import EQUATION, PLACE, filled
@@ -318,8 +317,8 @@ def test_a_long_table_says_what_it_leaves_out(tmp_path: Path) -> None:
     assert "The first 20 of 1,500 rows" in done.markdown.read_text()
 
 
-def test_an_answer_that_writes_the_percent_sign_itself_has_one() -> None:
-    parts = filled("{mean_percent} % of {n}, {mean_percent}.", Rows(["mean_percent", "n"], [(62.66, 5)]), "x.sql")
+def test_a_column_of_per_cent_brings_its_sign_into_the_answer() -> None:
+    parts = filled("{mean_percent} of {n}, {mean_percent}.", Rows(["mean_percent", "n"], [(62.66, 5)]), "x.sql")
     assert "".join(part.text for part in parts) == "62.7% of 5, 62.7%."
 
 

@@ -296,7 +296,7 @@ def test_a_failed_expectation_is_not_printed_as_its_opposite(context: Any) -> No
     outcome = run_suite.run(context, suite, database.query, "r1")
     assert [sentence(row) for row in outcome.rows] == [
         "flat.things name: 3 of 3 rows fail: never NULL",
-        "flat.things: 1 row violates: counts are present and add up",
+        "flat.things: 1 row fails: counts are present and add up",
     ]
 
 
@@ -326,6 +326,7 @@ def test_a_table_that_cannot_be_read_is_tried_once(context: Any) -> None:
         ({"type": "expect_column_values_to_be_between", "kwargs": {"min_value": 1}}, "at least 1"),
         ({"type": "expect_column_values_to_be_between", "kwargs": {"max_value": 0}}, "at most 0"),
         ({"type": "expect_column_values_to_be_in_set", "kwargs": {"value_set": ["a", ""]}}, "one of a, the empty text"),
+        ({"type": "expect_column_values_to_be_in_set", "kwargs": {"value_set": [""]}}, "always the empty text"),
         (
             {"type": "expect_column_values_to_not_be_null", "kwargs": {"mostly": 0.99}},
             "never NULL in at least 99 % of rows",

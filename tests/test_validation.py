@@ -23,7 +23,7 @@ from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
 from etl.catalog.catalog_pages import write_start
-from etl.pages import DASH
+from etl.pages.words import DASH
 from etl.servers.hive import Result, StatementError
 from etl.settings import Settings, load
 from etl.validate import data_docs, run_suite
@@ -156,7 +156,7 @@ def table(page: Path) -> list[list[str]]:
 
 def test_a_query_is_counted_and_named_by_its_rows(site: Site) -> None:
     wanted = OTHERS[1]
-    assert site.result(wanted)["observed"].startswith("23 rows violate ((not shown), 000000000000000000000065, ")
+    assert site.result(wanted)["observed"].startswith("23 rows fail ((not shown), 000000000000000000000065, ")
     rows = table(site.settings.reports / "data_docs/r1" / site.rows_page(wanted))
     assert rows[0] == ["1", "000000000000000000000065", DASH, "101", "part-0"]
     assert rows[1] == ["2", failing.HIDDEN, failing.HIDDEN, "102", "part-0"]
@@ -289,9 +289,9 @@ def test_a_text_is_shown_where_the_suite_says_so() -> None:
     ("observed", "count"),
     [
         ("1,204 of 3,242 rows fail", 1204),
-        ("59 rows violate", 59),
-        ("1 row violates (a/path, 3 things)", 1),
-        ("at least 100,000 rows violate", 100_000),
+        ("59 rows fail", 59),
+        ("1 row fails (a/path, 3 things)", 1),
+        ("at least 100,000 rows fail", 100_000),
         ("124 rows", 124),
         ("could not be checked; the server answered: 5 rows", None),
         ("it fails", None),
@@ -316,7 +316,7 @@ def test_history_is_per_expectation_oldest_first() -> None:
     rows = [
         ("s", "e", None, "r", True, "as expected", "2026-01-01T00:00:00.000Z"),
         ("s", "other", "c", "r", True, "as expected", None),
-        ("s", "e", None, "r", False, "1,000 rows violate (a)", "2026-01-01T00:00:00.000Z"),
+        ("s", "e", None, "r", False, "1,000 rows fail (a)", "2026-01-01T00:00:00.000Z"),
     ]
 
     def query(statement: str) -> Any:
@@ -333,7 +333,7 @@ def result(table: str, expectation: str, severity: str, is_met: bool, **more: An
         "run_id": "r1",
         "suite": table,
         "column_name": None,
-        "observed": "3 rows violate",
+        "observed": "3 rows fail",
         "reason": "It matters.",
     }
     return filler | {"table_name": table, "expectation": expectation, "severity": severity, "is_met": is_met} | more
@@ -366,12 +366,12 @@ def test_validation_shows_the_worst_first(tmp_path: Path) -> None:
     lines = cells(page)
     assert [row[1] for row in lines[:4]] == ["e.unknown", "d.critical id", "c.warning", "b.info"]
     assert [row[1] for row in lines[4:]] == ["e0", "e1"]
-    assert lines[0] == ["fatal", "e.unknown", "e5", "3 rows violate", "never", "", "It matters."]
+    assert lines[0] == ["fatal", "e.unknown", "e5", "3 rows fail", "never", "", "It matters."]
     assert lines[1] == [
         "critical",
         "d.critical id",
         "e4",
-        "3 rows violate the rows",
+        "3 rows fail the rows",
         "2026-01-01 23:04",
         "",
         "It matters.",

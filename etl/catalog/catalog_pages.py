@@ -9,7 +9,6 @@ import sys
 import time
 import webbrowser
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from etl.catalog.catalog import Catalog, Column, Expected, Table, catalog
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage_drawing import BOX, picture
 from etl.monitoring import conditions
-from etl.pages import DASH, Facts, display, render
 from etl.pages import FOLDER as TEMPLATES
+from etl.pages import Facts, render
 from etl.pages.links import CATALOG, PAGES, links
+from etl.pages.words import DASH, display, heading, sentence
 from etl.pages.write import write
 from etl.settings import Settings
 
@@ -28,17 +28,6 @@ FOLDER = "catalog"
 MOST = 4  # sources that a cell shows open
 NAVIGATION = re.compile(r'<nav class="crumbs".*?</nav>')
 STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page that the start page leads to; `written_at` is None where it does not exist."""
-
-    path: str
-    name: str
-    description: str
-    command: str
-    written_at: datetime.datetime | None
 
 
 def docs(settings: Settings) -> tuple[Path, Catalog]:
@@ -51,8 +40,8 @@ def docs(settings: Settings) -> tuple[Path, Catalog]:
 
 def write_start(settings: Settings) -> Path:
     """Write the start page: what fails and the pages that exist, which get links to each other; queries no server."""
-    pages = [Page(*page, _written_at(settings.reports / page[0])) for page in PAGES]
-    facts = Facts(_title(settings, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
+    pages = [(page, _written_at(settings.reports / page.path)) for page in PAGES]
+    facts = Facts(heading(settings.topic, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
     path = settings.reports / "index.html"
     failing = conditions.failing(settings)
     write(path, render("index.html", facts=facts, pages=pages, failing=failing, chart_style=STYLE))
@@ -62,7 +51,7 @@ def write_start(settings: Settings) -> Path:
 
 def _relink(reports: Path) -> None:
     """Put links to all pages that exist by now into those that were written earlier."""
-    for path in [*(reports / path for path, *_ in PAGES), *(reports / FOLDER).glob("*.html")]:
+    for path in [*(reports / page.path for page in PAGES), *(reports / FOLDER).glob("*.html")]:
         if path.suffix == ".html" and path.exists():
             text = path.read_text(encoding="utf-8")
             nav = render("links.html", links=links(reports, path.relative_to(reports).as_posix())).strip()
@@ -82,15 +71,20 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
         "catalog": described,
         "names": names,
         "short": {name: view.partition(".")[2] for name, view in names.items()},
-        **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, _upper, _grouped)},
+        **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, sentence, _grouped)},
     }
+    tables = [table for table in described.tables if not table.is_question]
+    tables.sort(key=lambda table: table.file.stage.startswith("0"))  # those about the warehouse itself last
     overview = render(
         "catalog.html",
         "catalog.js",
         links=links(settings.reports, CATALOG),
-        facts=Facts(_title(settings, "catalog"), made_at, seconds),
+        facts=Facts(heading(settings.topic, "catalog"), made_at, seconds),
         **shared,
-        tables=[table for table in described.tables if not table.is_question],
+        stages=[
+            (stage.partition("_")[2], list(tables)) for stage, tables in groupby(tables, lambda each: each.file.stage)
+        ],
+        count=len(tables),
         questions=[table for table in described.tables if table.is_question],
         picture=drawn,
         width=BOX,
@@ -145,10 +139,6 @@ def shows(path: Path) -> bool:
         return False
 
 
-def _title(settings: Settings, page: str) -> str:
-    return f"{settings.topic.replace('_', ' ').capitalize()} {page}"
-
-
 def _written_at(path: Path) -> datetime.datetime | None:
     return datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC) if path.exists() else None
 
@@ -199,10 +189,6 @@ def _met(expected: Sequence[Expected]) -> str:
 
 def _time(text: str) -> str:
     return display("", datetime.datetime.fromisoformat(text))
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _grouped(sources: Iterable[Source]) -> list[tuple[str, list[Source]]]:

@@ -79,7 +79,7 @@ class Lineage:
         return {name: by_name[name] for name in dict(file.columns) or by_name}
 
     def origins(self, source: Source) -> set[Source]:
-        """What a source comes from in the end: columns that no SQL computes, such as fields of the message."""
+        """What a source originally comes from: columns that no SQL computes, such as fields of the message."""
         traces = self.traces.get(source.table, {})
         if source.column in traces:
             rest = source.path.removeprefix(source.column)  # a field in a column that is handed on as it is

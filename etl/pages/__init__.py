@@ -16,24 +16,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from etl.pages.colours import GRID, SERIES, TEXT, alone, style
+from etl.pages.colours import style
 from etl.pages.links import Link
-from etl.pages.words import DASH, PERCENT, SHARE, SHORT, age, clean, display, fence, kind, label, markdown
-
-__all__ = [
-    "DASH",
-    "GRID",
-    "PERCENT",
-    "SERIES",
-    "SHARE",
-    "TEXT",
-    "alone",
-    "clean",
-    "display",
-    "fence",
-    "label",
-    "markdown",
-]  # fmt: skip
+from etl.pages.words import DASH, SHORT, age, display, fence, kind, label, markdown
 
 MOST_ROWS, MOST_MARKDOWN_ROWS, OPEN_ROWS = 1000, 20, 15
 SEVERITIES = ("critical", "warning", "info")

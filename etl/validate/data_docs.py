@@ -122,7 +122,7 @@ def keep(settings: Settings, run: Run) -> Path:
     write(place / run.run_id / ABOUT, msgspec.json.encode(run).decode())
     runs = sorted(_runs(place), key=lambda run: run.run_id, reverse=True)[:KEPT]
     values = {
-        "facts": {"title": "Validations"},
+        "facts": {"title": "Data Docs"},
         "links": links(settings.reports, DATA_DOCS),
         "runs": runs,
         "kept": KEPT,

@@ -103,7 +103,8 @@ def wording(expectation: Mapping[str, Any]) -> str:
             words = f"at most {most}" if least is None else f"at least {least}" if most is None else ""
             words = words or f"between {least} and {most}"
         case "be_in_set":
-            words = f"one of {', '.join(str(value) or 'the empty text' for value in kwargs['value_set'])}"
+            values = [str(value) or "the empty text" for value in kwargs["value_set"]]
+            words = f"one of {', '.join(values)}" if len(values) > 1 else f"always {values[0]}"
         case "expect_table_row_count_to_be_between":
             words = f"{least} rows" if least == most else f"{least} to {most} rows"
         case kind:

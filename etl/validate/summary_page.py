@@ -42,7 +42,7 @@ STEP, HEIGHT = 6, 22  # of a sparkline, in pixels
 
 @dataclass(frozen=True)
 class History:
-    """How many rows violated an expectation in earlier validations, oldest first, and when it was last met."""
+    """How many rows failed an expectation in earlier validations, oldest first, and when it was last met."""
 
     counts: Sequence[int | None] = ()  # 0 where it was met, None where it failed without a number
     held_at: str | None = None
