@@ -31,7 +31,7 @@ def test_messages_that_wait_are_a_lag_until_readers_see_them(
     before = facts(run)
     assert (before["lag_messages"], before["lag_seconds"], before["lost"], before["unknown"]) == (0, 0, None, [])
     assert before["landing"] == before["release_landing"] and before["release_since"] > before["landed_at"]
-    assert (before["critical_failures"], before["running"]) == (0, [])
+    assert not before["critical_failures"] and before["running"] == []
     publish(settings, *(text(attempt(f"waiting {number}")) for number in range(3)))
     waiting = facts(run)
     assert waiting["lag_messages"] == 3 and 0 < waiting["lag_seconds"] == waiting["age_seconds"] < 100
@@ -71,10 +71,12 @@ def test_what_a_command_finds_wrong_is_notified_and_shown_until_it_is_good_again
         run("check")
     assert "fails" not in start.read_text()
     assert receiver.reports == [("landing", False), ("freshness", False), ("landing", True), ("freshness", True)]
-    assert receiver.documents[0]["topic"] == "of-nobody" and "run ./warehouse run" in receiver.documents[1]["message"]
+    assert receiver.documents[0]["topic"] == "of-nobody"
+    assert receiver.documents[1]["message"].startswith("landing, since 20")
 
 
 @pytest.mark.usefixtures("nasty")
+@pytest.mark.long
 def test_a_canary_reaches_the_views_and_no_figure_counts_it(
     settings: Settings, run: Run, quick_build: Callable[..., None]
 ) -> None:
