@@ -159,7 +159,7 @@ def _environment(server: Server) -> dict[str, str]:
 def _start(layout: Layout, server: Server) -> tuple[Process, subprocess.Popen[bytes]]:
     """Start a server, and the process that writes its log."""
     log = layout.folder("logs") / f"{server.name}.log"
-    command = [sys.executable, "-I", "-S", rotate.__file__, log]
+    command = [sys.executable, "-I", "-S", str(rotate.__file__), str(log)]
     source, out = os.pipe()
     try:
         writer = subprocess.Popen(command, stdin=source, start_new_session=True)
