@@ -96,6 +96,13 @@ def test_a_canary_reaches_the_views_and_no_figure_counts_it(
     assert after == (before[0], before[1] + 1)
 
 
+@pytest.mark.usefixtures("nasty")
+def test_a_build_cleans_by_a_setting(run: Run) -> None:
+    assert "paths that no release needs" not in run("build").stderr
+    assert "paths that no release needs" in run("--set", "clean_after_build=true", "build").stderr
+    assert json.loads(run("clean", "--json").stdout)["paths"] == []
+
+
 def test_a_topic_of_nobody_is_a_server_that_does_not_say(run: Run) -> None:
     done = run("--set", "topic=of-nobody", "check", code=1)
     assert "could not read topic of-nobody" in done.stderr.splitlines()[-1]
