@@ -19,6 +19,7 @@ from histories import (
     fails,
     shrunk,
 )
+from hive_in_memory import Metastore
 from reliability import Case
 from simulated_core import simulated
 from world import MEANWHILE, Step, run
@@ -42,6 +43,19 @@ def test_a_command_of_another_machine_may_run_before_any_call(case: Case) -> Non
 def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
     count = check_random(starts(), 3_000)
     case("Simulated servers", "kills, lost answers, up to three machines at once, by chance", OUTCOME, count)
+
+
+def test_landings_and_the_log_alone_bring_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a restore from a backup without flat and marts; readers see no rows between the two commands."""
+    world = run([Step(command) for command in f"{BUSY} compact land build".split()])
+    world.metastore = Metastore()
+    for folder in ("flat", "marts"):
+        world.files.pop(folder)
+    with monkeypatch.context() as patch, simulated():
+        patch.setattr("world.check_readers", lambda _: None)
+        world.run(Step("repair"))
+        world.run(Step("build"))
+    run([], world)
 
 
 def starts() -> list[Reached]:
