@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     result_megabytes: int = Field(256, gt=0, description="how much the rows of one statement may take in local Spark")
 
     keep_months: dict[str, Months] = Field(default_factory=dict, description="months that tables keep, by table")
+    notify: SecretStr | None = Field(None, description="URL or command that gets a JSON document on failures")
+    clean_after_build: bool = Field(False, description="remove what no release needs after each build")
+
     ports: dict[str, Port] = Field(default_factory=dict, description="ports of the local stack, by name")
 
     @field_validator("home")

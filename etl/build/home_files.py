@@ -17,7 +17,7 @@ from urllib.parse import quote
 from etl.errors import WarehouseError
 from etl.settings import Settings
 
-FOLDERS = ("reports", "logs", "tmp")  # of the home; the servers own what lies in data/
+FOLDERS = ("reports", "logs", "conditions", "tmp")  # of the home; the servers own what lies in data/
 
 
 def mask(settings: Settings, ids: Iterable[str]) -> int:

@@ -89,7 +89,7 @@ def rewrite(settings: Settings, choice: Choice, since: int, say: Callable[[str],
 def dropped(hdfs: Hdfs, choice: Choice, last: int) -> dict[str, tuple[int, int]]:
     """(Messages, bytes of their lines) that a rewrite of the folders up to a landing would leave out, by raw table."""
     totals = {}
-    for kind in compact.KINDS:
+    for kind in (spark_job.ACCEPTED, spark_job.REJECTED):
         gone: list[Place] = []
         size = 0
         for folder in landings.current(hdfs).folders:
@@ -132,7 +132,8 @@ def _without(
         for path, _ in hdfs.files(*folder.of(kind)):
             content = hdfs.content(*folder.of(kind), path)
             before = len(gone[kind])
-            lines = list(_kept(content, kind, choice, gone[kind], left.naming))
+            is_of_people = kind != raw_lines.CANARIES
+            lines = list(_kept(content, kind, choice, gone[kind], left.naming)) if is_of_people else []
             contents[kind, path] = content if len(gone[kind]) == before else gzip.compress(b"".join(lines), 1)
     if not any(gone.values()):
         return None
