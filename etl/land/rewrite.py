@@ -132,8 +132,10 @@ def _without(
         for path, _ in hdfs.files(*folder.of(kind)):
             content = hdfs.content(*folder.of(kind), path)
             before = len(gone[kind])
-            is_of_people = kind != raw_lines.CANARIES
-            lines = list(_kept(content, kind, choice, gone[kind], left.naming)) if is_of_people else []
+            if kind == raw_lines.CANARIES:  # of nobody
+                contents[kind, path] = content
+                continue
+            lines = list(_kept(content, kind, choice, gone[kind], left.naming))
             contents[kind, path] = content if len(gone[kind]) == before else gzip.compress(b"".join(lines), 1)
     if not any(gone.values()):
         return None
