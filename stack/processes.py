@@ -58,7 +58,7 @@ def _record(settings: Settings, state: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def exclusive(settings: Settings) -> Iterator[None]:
     """One `up` or `down` at a time on one folder."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def up(
         raise UsageError(
             f"HDFS cannot live in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#"
         )
-    with _alone(settings):
+    with exclusive(settings):
         try:
             with progress("start"):
                 if until is not None:
@@ -128,6 +128,21 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
             say(f"other ports than the well-known ones: {', '.join(moved)}")
     _wait(layout, wanted, running)
     return read(settings)
+
+
+def start(settings: Settings, server_of: Callable[[Layout], Server], say: Callable[[str], None]) -> Layout:
+    """Start a server beside those that run, unless it does, and wait until it is healthy; within `exclusive`."""
+    state = read(settings)
+    running = {name: process for name, process in state["processes"].items() if process.handle()}
+    layout = Layout(settings, choose_ports(settings, state["ports"], running))
+    server = server_of(layout)
+    if server.name not in running:
+        say(f"starting {server.name}")
+        state["processes"][server.name] = running[server.name] = _start(layout, server)
+        recorded = [asdict(process) for process in state["processes"].values()]
+        _record(settings, {**state, "ports": dict(layout.ports), "processes": recorded})
+    _wait(layout, [server], running)
+    return layout
 
 
 def _format(layout: Layout, wanted: list[Server], say: Callable[[str], None]) -> None:
@@ -184,13 +199,13 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
             for server in waiting:
                 log = layout.folder("logs") / f"{server.name}.log"
                 if running[server.name].handle() is None:
-                    raise ServerError(f"{server.name} ended while starting: {_last_words(log)}", f"see {log}")
+                    raise ServerError(f"{server.name} ended while starting: {last_words(log)}", f"see {log}")
                 if time.monotonic() > end:
                     raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")
             time.sleep(0.2)
 
 
-def _last_words(log: Path) -> str:
+def last_words(log: Path) -> str:
     """The last line of a log that reports an error."""
     lines = _tail(log)
     telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
@@ -223,7 +238,7 @@ def ended(settings: Settings) -> list[str]:
 
 def down(settings: Settings) -> list[str]:
     """Stop what `up` started and nothing else, last started first; returns the names of the servers."""
-    with _alone(settings):
+    with exclusive(settings):
         processes = list(read(settings)["processes"].values())
         ended = []
         for process in reversed(processes):

@@ -60,7 +60,16 @@ WORDING = {
     r"ask \./warehouse": "run ./warehouse",
     r"wants? (a|an|it|one)": "requires",
 }
-READ = ["README.md", "docs/*.md", "etl/**/*.py", "etl/pages/*.html", "stack/*.py", "sample/*.py", "sql/*/*.sql"]
+READ = [
+    "README.md",
+    "docs/*.md",
+    "etl/**/*.py",
+    "etl/pages/*.html",
+    "stack/*.py",
+    "superset/*.py",
+    "sample/*.py",
+    "sql/*/*.sql",
+]
 READ += ["expectations/*/*.json", "expectations/*/*/*.sql", "benchmarks/**/*.py", "docker-compose.yml", "warehouse"]
 TEXTS = sorted(path for pattern in READ for path in PROJECT.glob(pattern))
 MODULES = [path for path in TEXTS if path.suffix == ".py"]

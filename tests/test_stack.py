@@ -462,7 +462,7 @@ def test_only_hive_and_all_start_hiveserver2(tmp_path: Path) -> None:
 
 def test_two_at_once_are_refused(small: Callable[..., Settings]) -> None:
     given = small(SLEEPER)
-    with processes._alone(given), pytest.raises(WarehouseError, match="another up or down is running"):
+    with processes.exclusive(given), pytest.raises(WarehouseError, match="another up or down is running"):
         processes.down(given)
     assert processes.down(given) == []
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from etl import errors
-from etl.cli.shared import Json, app, conf, engines_to_start, write
+from etl.cli.shared import Engine, Json, app, conf, engines_to_start, write
 from etl.errors import UsageError
 from etl.local_stack import SERVERS
 from etl.terminal import escaped, progress, say
@@ -95,6 +96,31 @@ def running(
     ]
     result = Result(["engine", "id", "since_utc", "statement"], rows)
     print(query.formatted(result, "json" if as_json else "table"))
+
+
+@app.command(epilog="Example: ./warehouse superset")
+def superset(
+    engine: Engine = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Only write the ZIP file that Superset imports.")
+    ] = None,
+) -> None:
+    """Start Apache Superset: SQL in a browser, charts, a dashboard.
+
+    Installs it below the home (0.8 GB) and imports datasets, saved queries, charts and a dashboard from the SQL files.
+    Run it again to replace these; what you added stays. Listens on 127.0.0.1 only.
+    """
+    from etl.superset import assets
+    from stack import superset as verb
+
+    given = conf(engine)
+    if export is not None:
+        written = assets.write(given, export)
+        say(f"wrote {len(written) - 1} assets to {export}")
+        return
+    password = given.password() if given.hive_auth == "LDAP" else ""
+    address = verb.start(given, lambda path: assets.write(given, path), password, say)
+    say(f"Superset is at {address}; log in as admin with the password in {verb.password_file(given)}")
 
 
 def _metastore() -> list[Any]:
