@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,14 +23,13 @@ from etl.errors import ServerError, UsageError, WarehouseError
 from etl.local_stack import Process
 from etl.settings import Settings
 from etl.terminal import progress
-from stack import parts, servers
+from stack import logs, parts, servers
 from stack.layout import PORTS, Layout, Server
 from stack.ports import choose_ports
 
 START_SECONDS = 120
 STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
-TAIL_BYTES = 64 << 10
 LOG_BYTES = 10 << 20  # a longer log is put aside at the next start of its server, in place of the one before
 
 
@@ -199,41 +197,10 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
             for server in waiting:
                 log = layout.folder("logs") / f"{server.name}.log"
                 if running[server.name].handle() is None:
-                    raise ServerError(f"{server.name} ended while starting: {last_words(log)}", f"see {log}")
+                    raise ServerError(f"{server.name} ended while starting: {logs.last_words(log)}", f"see {log}")
                 if time.monotonic() > end:
                     raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")
             time.sleep(0.2)
-
-
-def last_words(log: Path) -> str:
-    """The last line of a log that reports an error."""
-    lines = _tail(log)
-    telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
-    return (telling or lines or ["no word in its log"])[-1].strip()[:300]
-
-
-def _tail(log: Path) -> list[str]:
-    """The last lines of a log."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()[-200:]
-    except OSError:
-        return []
-
-
-def ended(settings: Settings) -> list[str]:
-    """A sentence for each server that `up` started and that ended by itself: when, and out of memory or by what."""
-    sentences = []
-    for name in local_stack.read(settings.home).ended:
-        log = settings.home / "logs" / f"{name}.log"
-        lines = _tail(log)
-        is_full = any("OutOfMemoryError" in line for line in lines[-50:])
-        times = [line[:19] for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)]
-        cause = "out of memory" if is_full else f"see {log}"
-        when = f", last line at {times[-1]} UTC" if times else ""
-        sentences.append(f"{name} has ended ({cause}{when})")
-    return sentences
 
 
 def down(settings: Settings) -> list[str]:
@@ -242,16 +209,22 @@ def down(settings: Settings) -> list[str]:
         processes = list(read(settings)["processes"].values())
         ended = []
         for process in reversed(processes):
-            handle = process.handle()
-            if handle is None:
-                continue
-            handle.send_signal(signal.SIGTERM)
-            ended.append(process.name)
-            try:
-                handle.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                handle.kill()
-                handle.wait(STOP_SECONDS)
+            if stop(process):
+                ended.append(process.name)
         if settings.stack_file.exists():  # the ports stay this home's, for connections that people saved
             _record(settings, {**read(settings), "processes": []})
         return ended
+
+
+def stop(process: Process) -> bool:
+    """Stop a process and wait until it has ended; False where it had."""
+    handle = process.handle()
+    if handle is None:
+        return False
+    handle.send_signal(signal.SIGTERM)
+    try:
+        handle.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        handle.kill()
+        handle.wait(STOP_SECONDS)
+    return True

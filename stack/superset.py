@@ -16,7 +16,7 @@ from pathlib import Path
 from etl.errors import WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.terminal import progress
-from stack import processes
+from stack import logs, processes
 from stack.layout import Layout, Server, write_secret
 
 NAME = "superset"
@@ -72,6 +72,7 @@ def start(settings: Settings, bundle: Callable[[Path], object], password: str, s
         with progress("importing datasets, queries, charts and the dashboard"):
             script = [SOURCE / "provision.py", archive, password_file(settings)]
             _run(settings, [_python(settings), *script], "provision.log", password)
+        _stop_outdated(settings)
         layout = processes.start(settings, server, say)
     return f"http://{layout.address(NAME)}"
 
@@ -88,6 +89,13 @@ def server(layout: Layout) -> Server:
         lambda: is_healthy(address),
         environment=_environment(settings),
     )
+
+
+def _stop_outdated(settings: Settings) -> None:
+    """Stop a server that was started before the lock file or the modules that it reads were changed."""
+    running = processes.read(settings)["processes"].get(NAME)
+    if running and max(path.stat().st_mtime for path in SOURCE.glob("*.*")) > running.began:
+        processes.stop(running)
 
 
 def _python(settings: Settings) -> Path:
@@ -151,7 +159,7 @@ def _run(settings: Settings, command: list[str | Path], log_name: str, text: str
             check=False,
         )
     if run.returncode:
-        raise WarehouseError(f"Superset could not be set up: {processes.last_words(log)}", f"see {log}")
+        raise WarehouseError(f"Superset could not be set up: {logs.last_words(log)}", f"see {log}")
 
 
 def checks(settings: Settings) -> Iterator[tuple[bool, str, str]]:

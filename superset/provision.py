@@ -64,8 +64,8 @@ def remove_old(before: Uuids, now: Uuids) -> None:
     for kind, model in models.items():
         for uuid in set(before.get(kind, [])) - set(now[kind]):
             asset = db.session.query(model).filter_by(uuid=uuid).one_or_none()
-            charts = db.session.query(Slice).filter_by(datasource_id=asset.id) if asset and model is SqlaTable else None
-            if asset and not (charts and charts.count()):
+            users = db.session.query(Slice).filter_by(datasource_id=asset.id) if asset and kind == "datasets" else None
+            if asset and not (users and users.count()):
                 db.session.delete(asset)
                 db.session.flush()
     db.session.commit()
