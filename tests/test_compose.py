@@ -299,7 +299,10 @@ def test_superset_imports_what_the_warehouse_writes_and_runs_as_in_the_local_sta
     met = {assets["WAREHOUSE_SPARK_THRIFT"], assets["WAREHOUSE_HIVESERVER2"]}
     assert met == {"spark:10000", "hiveserver2:10000"} and {"spark", "hiveserver2"} <= waited_for("superset")
     start = (DOCKER / "superset/start.sh").read_text()
-    assert SERVICES["assets"]["command"][-1] == "/assets/warehouse.zip" and " /assets/warehouse.zip " in start
+    bundle = Path(SERVICES["assets"]["command"][-1])
+    assert bundle.parent == Path(assets["WAREHOUSE_HOME"]) and f" /assets/{bundle.name} " in start
+    shared = {volume: where for service in ("assets", "superset") for volume, where, _ in mounts(SERVICES[service])}
+    assert ["reports", str(bundle.parent), "rw"] in mounts(SERVICES["assets"]) and shared["reports"] == "/assets"
     server = superset.server(Layout(Settings(home=tmp_path), PORTS))
     words = [word.replace("127.0.0.1", "0.0.0.0") for word in server.command[1:]]  # noqa: S104 (the container's own)
     assert words == shlex.split(start.splitlines()[-1].removeprefix("exec python"))

@@ -1,4 +1,4 @@
-"""up, down, status, running, doctor: the servers, started and stopped, their health and what they run."""
+"""up, down, status, running, doctor, superset: the servers, started and stopped, their health and what they run."""
 
 from __future__ import annotations
 
@@ -98,31 +98,6 @@ def running(
     print(query.formatted(result, "json" if as_json else "table"))
 
 
-@app.command(epilog="Example: ./warehouse superset")
-def superset(
-    engine: Engine = None,
-    export: Annotated[
-        Path | None, typer.Option("--export", metavar="FILE", help="Only write the ZIP file that Superset imports.")
-    ] = None,
-) -> None:
-    """Start Apache Superset: SQL in a browser, charts, a dashboard.
-
-    Installs it below the home (0.8 GB) and imports datasets, saved queries, charts and a dashboard from the SQL files.
-    Run it again to replace these; what you added stays. Listens on 127.0.0.1 only.
-    """
-    from etl.superset import assets
-    from stack import superset as verb
-
-    given = conf(engine)
-    if export is not None:
-        written = assets.write(given, export)
-        say(f"wrote {len(written) - 1} assets to {export}")
-        return
-    password = given.password() if given.hive_auth == "LDAP" else ""
-    address = verb.start(given, lambda path: assets.write(given, path), password, say)
-    say(f"Superset is at {address}; log in as admin with the password in {verb.password_file(given)}")
-
-
 def _metastore() -> list[Any]:
     """What the metastore lacks, as faults; nothing where a server is away, which is a fault of its own."""
     from etl.build.repair import check
@@ -157,3 +132,28 @@ def doctor(as_json: Json = False) -> None:
     say(f"{faults} faults")
     if faults:
         raise typer.Exit(errors.EXIT_FAILED)
+
+
+@app.command(epilog="Example: ./warehouse superset")
+def superset(
+    engine: Engine = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Only write the ZIP file that Superset imports.")
+    ] = None,
+) -> None:
+    """Start Apache Superset: SQL in a browser, charts, a dashboard.
+
+    Installs it below the home (0.8 GB) and imports datasets, saved queries, charts and a dashboard from the SQL files.
+    Run it again to replace these; what you added stays. Listens on 127.0.0.1 only.
+    """
+    from etl.superset import assets
+    from stack import superset as verb
+
+    given = conf(engine)
+    if export is not None:
+        written = assets.write(given, export)
+        say(f"wrote {len(written) - 1} assets to {export}")
+        return
+    password = given.password() if given.hive_auth == "LDAP" else ""
+    address = verb.start(given, lambda path: assets.write(given, path), password, say)
+    say(f"Superset is at {address}; log in as admin with the password in {verb.password_file(given)}")
