@@ -70,7 +70,7 @@ def start(settings: Settings, bundle: Callable[[Path], object], password: str, s
         archive = folder(settings) / "assets.zip"
         bundle(archive)
         with progress("importing datasets, queries, charts and the dashboard"):
-            script = [SOURCE / "provision.py", archive, password_file(settings)]
+            script: list[str | Path] = [SOURCE / "provision.py", archive, password_file(settings)]
             _run(settings, [_python(settings), *script], "provision.log", password)
         _stop_outdated(settings)
         layout = processes.start(settings, server, say)

@@ -192,15 +192,15 @@ def dashboard(name: str, drawn: Sequence[Tile]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for number, tile in enumerate(drawn, 1):
         if tile.width > room:
-            room, name = COLUMNS, f"ROW-{number}"
-            row = {"id": name, "type": "ROW", "children": [], "parents": ["ROOT_ID", "GRID_ID"]}
-            cells[name] = {**row, "meta": {"background": "BACKGROUND_TRANSPARENT"}}
-            row = cells[name]
-            grid["children"].append(name)
+            room = COLUMNS
+            row = {"id": f"ROW-{number}", "type": "ROW", "children": [], "parents": ["ROOT_ID", "GRID_ID"]}
+            row["meta"] = {"background": "BACKGROUND_TRANSPARENT"}
+            cells[row["id"]] = row
+            grid["children"].append(row["id"])
         room -= tile.width
         key = identity("charts", tile.key)
         meta = {"chartId": number, "uuid": key, "sliceName": tile.name, "width": tile.width, "height": tile.height}
-        cell = {"id": f"CHART-{number}", "type": "CHART", "children": [], "meta": meta}
+        cell: dict[str, Any] = {"id": f"CHART-{number}", "type": "CHART", "children": [], "meta": meta}
         cells[cell["id"]] = {**cell, "parents": [*row["parents"], row["id"]]}
         row["children"].append(cell["id"])
     return {
