@@ -5,9 +5,7 @@
     -- Parameters: warehouse_root text, release integer
 
 The first line names the table and says what it holds. `Key: value` lines follow; a line without a key continues
-the one above. Parameters are written as `${name}`, and given to beeline as `--hivevar name=value`. Here they
-are substituted by the client, each checked by its type and escaped for its quotes; no other `${...}`
-reaches a server, which would substitute its own variables, such as `${env:...}`.
+the one above. Parameters are written as `${name}` and substituted by etl/sqltext.py.
 """
 
 from __future__ import annotations
@@ -25,18 +23,6 @@ from sqlglot import exp
 from etl.errors import UsageError
 from etl.settings import PROJECT
 from etl.sqltext import TYPES, VARIABLE, split, statements, tokens
-
-__all__ = [
-    "TYPES",
-    "VARIABLE",
-    "SqlFile",
-    "candidate_text",
-    "files",
-    "published_text",
-    "split",
-    "statements",
-    "versions",
-]
 
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")

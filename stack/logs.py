@@ -15,7 +15,7 @@ def last_words(log: Path) -> str:
     """The last line of a log that reports an error."""
     lines = _tail(log)
     telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
-    return (telling or lines or ["no word in its log"])[-1].strip()[:300]
+    return (telling or lines or ["no error in its log"])[-1].strip()[:300]
 
 
 def _tail(log: Path) -> list[str]:

@@ -83,9 +83,7 @@ def up(
     Raises WarehouseError naming the server and its log when one does not start.
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
-        raise UsageError(
-            f"HDFS cannot live in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#"
-        )
+        raise UsageError(f"HDFS cannot run in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#")
     with exclusive(settings):
         try:
             with progress("start"):
@@ -105,7 +103,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
     before = read(settings)["ports"]
     if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
         raise WarehouseError(
-            f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
+            f"less than 2 GB are free at {settings.home}", "free some space or set WAREHOUSE_HOME to another disk"
         )
     ports = choose_ports(settings, before, running)  # what was typed wrong ends here, before minutes of fetching
     parts.ensure_jars(say)
@@ -123,7 +121,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
         moved = [f"{name} {port}" for name, port in layout.ports.items() if port != PORTS[name]]
         say(f"starting {', '.join(server.name for server in missing)}")
         if moved:
-            say(f"other ports than the well-known ones: {', '.join(moved)}")
+            say(f"ports other than the defaults: {', '.join(moved)}")
     _wait(layout, wanted, running)
     return read(settings)
 

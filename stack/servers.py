@@ -14,7 +14,7 @@ from stack.probes import datanode_answers, hdfs_answers, kafka_answers
 def all_servers(layout: Layout, engine: str) -> list[Server]:
     """The stack for an engine (spark, hive or all), in the order in which it is stopped backwards.
 
-    Spark is part of each: it is what lands the messages.
+    Spark is part of each: it lands the messages.
     """
     answering = [spark(layout)] if engine == "spark" else [spark(layout), hiveserver2(layout)]
     return [kafka(layout), *hdfs(layout), metastore(layout), *answering]

@@ -119,7 +119,7 @@ def _install(settings: Settings, say: Callable[[str], None]) -> None:
         return
     venv = folder(settings) / "venv"
     if shutil.disk_usage(venv.parent).free < BYTES:
-        raise WarehouseError(f"less than 2 GB are free at {venv.parent}", "make room, then run it again")
+        raise WarehouseError(f"less than 2 GB are free at {venv.parent}", "free some space, then run it again")
     say(f"installing Apache Superset {version()} into {venv} (once, 0.8 GB, about two minutes)")
     with progress("installing Superset"):
         _run(settings, [_base_python(), "-m", "venv", "--clear", venv], "install.log")

@@ -74,12 +74,12 @@ def read(content: bytes, size: int = 1 << 20) -> list[bytes]:
 
 
 def failing(content: bytes) -> tuple[list[bytes], str]:
-    found: list[bytes] = []
+    values: list[bytes] = []
     with pytest.raises(WarehouseError) as caught:
         for record in records(io.BytesIO(content), "x.json"):
-            found.append(record)
+            values.append(record)
     assert "\n" not in str(caught.value)
-    return found, str(caught.value)
+    return values, str(caught.value)
 
 
 @pytest.mark.parametrize("element", ELEMENTS.values(), ids=ELEMENTS)
@@ -157,15 +157,15 @@ MALFORMED = {
 def test_a_malformed_array_gives_the_records_before_and_names_the_record_and_the_byte(
     content: bytes, good: int, words: str
 ) -> None:
-    found, message = failing(content)
-    assert (len(found), words in message) == (good, True), message
+    records, message = failing(content)
+    assert (len(records), words in message) == (good, True), message
 
 
 def test_a_truncated_gzip_file_gives_what_it_holds_and_a_clear_error() -> None:
     lines = [json.dumps({"id": str(uuid.uuid4())}).encode() for _ in range(20_000)]
-    found, message = failing(gzip.compress(b"\n".join(lines))[:-5000])
-    assert found == lines[: len(found)] and len(found) > 10_000
-    assert message.startswith("x.json is damaged or cut off behind byte ")
+    records, message = failing(gzip.compress(b"\n".join(lines))[:-5000])
+    assert records == lines[: len(records)] and len(records) > 10_000
+    assert message.startswith("x.json is damaged or cut off after byte ")
 
 
 def test_a_damaged_gzip_file_is_a_clear_error() -> None:
@@ -183,8 +183,8 @@ def test_a_record_of_many_megabytes_passes_and_one_beyond_the_limit_is_named(mon
     assert read(b"[{}," + huge + b",2]") == read(b"{}\n" + huge + b"\n2") == [b"{}", huge, b"2"]
     monkeypatch.setattr(module, "RECORD_BYTES", 4 << 20)
     for content in (b"[{}," + huge + b"]", b"{}\n" + huge, b"{\n}\n" + huge):
-        found, message = failing(content)
-        assert len(found) == 1 and message.startswith("record 2 of x.json, at byte ") and "longer than" in message
+        records, message = failing(content)
+        assert len(records) == 1 and message.startswith("record 2 of x.json, at byte ") and "longer than" in message
 
 
 @pytest.mark.parametrize("shape", ["array", "array in one line", "lines", "objects", "objects in one line"])
@@ -267,8 +267,8 @@ NO_MESSAGES = {
 
 @pytest.mark.parametrize(("content", "look"), NO_MESSAGES.values(), ids=NO_MESSAGES)
 def test_input_that_holds_no_messages_is_named_before_a_record_is_read(content: bytes, look: str) -> None:
-    found, message = failing(content)
-    assert not found
+    records, message = failing(content)
+    assert not records
     assert message.startswith(f"nothing was published: x.json looks like {look}")
     assert message.endswith("; --force publishes its lines as they are")
 
@@ -298,8 +298,8 @@ NOT_WHOLE = {
 
 @pytest.mark.parametrize(("content", "words"), NOT_WHOLE.values(), ids=NOT_WHOLE)
 def test_a_first_record_that_is_not_whole_is_refused_before_anything_is_sent(content: bytes, words: str) -> None:
-    found, message = failing(content)
-    assert not found and words in message and "nothing was published" in message and "--force" in message
+    records, message = failing(content)
+    assert not records and words in message and "nothing was published" in message and "--force" in message
 
 
 def test_commas_between_objects_are_an_array_without_its_brackets() -> None:
@@ -340,8 +340,8 @@ def test_a_single_object_may_be_pretty_printed_and_needs_no_line_end() -> None:
 
 def test_a_fault_behind_the_first_object_gives_the_objects_before_and_names_the_record() -> None:
     for rest in (b'{\n"a": x}', b'{\n"a": 1', b"[1]", b"x"):
-        found, message = failing(b'{\n"a": 0}\n' + rest)
-        assert found == [b'{\n"a": 0}'] and message.startswith("record 2 of x.json, at byte 10, ")
+        records, message = failing(b'{\n"a": 0}\n' + rest)
+        assert records == [b'{\n"a": 0}'] and message.startswith("record 2 of x.json, at byte 10, ")
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
 
     with pytest.raises(WarehouseError) as caught:
         list(records(cast(BinaryIO, Failing(b'{"a":1}\n' * 10, 1 << 20)), "x.json"))
-    assert str(caught.value).startswith("cannot read x.json behind byte ")
+    assert str(caught.value).startswith("cannot read x.json after byte ")
 
 
 # --- Kafka ---

@@ -1,6 +1,6 @@
 """Builds a release: fills the flat folders of new landings, computes the marts, validates and publishes.
 
-A release is built where no reader looks: flat rows of landings that are not published, marts in a partition of their
+A release is built where no reader sees it: flat rows of landings that are not published, marts in a partition of their
 own. The views of the database candidate show it, the suites check these, and one change of ops.published shows it to
 readers.
 """
@@ -100,7 +100,7 @@ def build(
 
 
 def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
-    """Raise WarehouseError where the marts may have been computed from something else than this release."""
+    """Raise WarehouseError where the marts may have been computed from another release."""
     candidate = hive.query("SELECT candidate.release, candidate.landing FROM ops.candidate AS candidate").rows[0]
     if tuple(candidate) != (release, todo.landing):
         raise WarehouseError(
@@ -111,7 +111,7 @@ def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
 
 
 def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, say: Callable[[str], None]) -> None:
-    """Fill the folders that the flat tables lack and register them; tables that read no other one at the same time."""
+    """Fill the folders that the flat tables lack and register them; independent tables run at the same time."""
     raw(settings, schema, hdfs, todo.seen)  # a loader may have landed since, and not registered it yet
     flat = [file for file in todo.files if file.is_flat]
     for file in flat:

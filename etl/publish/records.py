@@ -61,10 +61,10 @@ class Content:
         try:
             data = read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            where = f"{self.name} is damaged or cut off behind byte {self.length:,} of its content"
+            where = f"{self.name} is damaged or cut off after byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error}", "get the file again") from error
         except OSError as error:  # the disk or the network, not the file
-            where = f"cannot read {self.name} behind byte {self.length:,} of its content"
+            where = f"cannot read {self.name} after byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error.strerror or error}", "check its disk or server") from error
         self.length += len(data)
         if self.length <= self._blob_bytes:

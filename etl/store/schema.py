@@ -133,7 +133,7 @@ class Schema:
             self._view(name, file.view(self._values | seen.parameters, is_candidate))
 
     def point(self, pointer: str, release: int, landing: int) -> None:
-        """Move a pointer: one call to the metastore, by which all its views change at once."""
+        """Move a pointer: one call to the metastore that changes all its views at once."""
         self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:

@@ -62,7 +62,7 @@ def assets(settings: Settings) -> Assets:
             for tile in charts:
                 written |= _file("charts", tile.key, chart(tile, table.file))
             drawn += charts
-    return written | _file("dashboards", DATABASE, dashboard(heading(settings), [tile for tile in drawn if tile.width]))
+    return written | _file("dashboards", DATABASE, dashboard(heading(settings, "dashboard"), [tile for tile in drawn if tile.width]))
 
 
 def identity(kind: str, name: str) -> str:

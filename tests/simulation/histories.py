@@ -49,12 +49,12 @@ class Failed(AssertionError):
 
 def merged(states: Iterable[Reached]) -> list[Reached]:
     """Each state once, with the histories that lead to it counted together."""
-    found: dict[int, Reached] = {}
+    by_world: dict[int, Reached] = {}
     for reached in states:
-        same = found.setdefault(reached.world.fingerprint(), reached)
+        same = by_world.setdefault(reached.world.fingerprint(), reached)
         if same is not reached:
             same.count += reached.count
-    return list(found.values())
+    return list(by_world.values())
 
 
 def shrunk(history: Sequence[Step], fails: Callable[[Sequence[Step]], bool]) -> list[Step]:

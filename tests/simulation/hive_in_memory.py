@@ -131,14 +131,14 @@ def _alter_view(name: str, text: str) -> Operation:
 
 
 def _add_partitions(table: str, texts: str) -> Operation:
-    found = []
+    rows = []
     for spec, _, location in re.findall(r"PARTITION \(([^)]*)\)( LOCATION '([^']*)')?", texts):
         name = spec.replace(", ", "/").replace(" ", "")
-        found.append((name, tuple(location.removeprefix(f"{ROOT}/").split("/")) if location else ()))
+        rows.append((name, tuple(location.removeprefix(f"{ROOT}/").split("/")) if location else ()))
 
     def run(world: Any) -> list[tuple[Any, ...]]:
         root, partitions = _table(world, table)
-        for name, place in found:
+        for name, place in rows:
             partitions.setdefault(name, place or (*root, *name.split("/")))
         return []
 
@@ -207,7 +207,7 @@ def _read_metastore() -> Operation:
 def _hashes(text: str) -> str:
     match = re.search(r"'([^']*)' AS hashes", text)
     assert match
-    return re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), match[1])
+    return re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), match[1])
 
 
 def _read_candidate() -> Operation:
@@ -217,12 +217,12 @@ def _read_candidate() -> Operation:
 def visible_rows(world: Any, table: str, literals: Literals, landing: int) -> list[tuple[Any, ...]]:
     """The rows of registered partitions that a view with these literals shows up to a landing; the landing is last."""
     compaction, compacted = literals
-    found: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for name, place in _table(world, table)[1].items():
         own, last = (int(part.partition("=")[2]) for part in name.split("/"))
         if own == compaction or (own == 0 and last > compacted):
-            found += (row for row in stored(world, place) if row[-1] <= landing)
-    return found
+            rows += (row for row in stored(world, place) if row[-1] <= landing)
+    return rows
 
 
 def stored(world: Any, place: tuple[str, ...]) -> list[tuple[Any, ...]]:
@@ -270,14 +270,14 @@ def superseded(world: Any, folder: str, literals: Literals, landing: int) -> lis
     for row in visible_rows(world, "flat.messages_v1", literals, landing):
         if row[2] in first:
             ranked.setdefault(row[2], []).append(row)
-    found = []
+    rows = []
     for attempt, messages in ranked.items():
         newest = 0
         for partition, offset, _, _, own in sorted(messages, key=lambda row: (row[3], row[0], row[1]), reverse=True):
             if newest and max(own, newest) >= first[attempt]:
-                found.append((partition, offset, attempt, max(own, newest)))
+                rows.append((partition, offset, attempt, max(own, newest)))
             newest = min(newest or own, own)
-    return found
+    return rows
 
 
 def attempts(world: Any, prefix: str, landing: int) -> Rows:

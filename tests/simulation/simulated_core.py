@@ -81,16 +81,16 @@ def silent(_text: str) -> None:
 
 def by_cache(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of SqlFile that cuts each text into statements once; values are put in behind that, as text."""
-    known: dict[Any, Any] = {}
+    cache: dict[Any, Any] = {}
 
     def call(file: SqlFile, values: Mapping[str, str] | None = None, is_candidate: bool = False) -> Any:
         values = values or {}
         key = (file.path.stem, is_candidate, *values)
-        if key not in known:
+        if key not in cache:
             marks = {name: _mark(number, values[name]) for number, name in enumerate(values)}
-            found = method(file, marks, is_candidate) if method.__name__ == "view" else method(file, marks)
-            known[key] = type(found), list(marks.values()), list(found)
-        kind, marks_, texts = known[key]
+            result = method(file, marks, is_candidate) if method.__name__ == "view" else method(file, marks)
+            cache[key] = type(result), list(marks.values()), list(result)
+        kind, marks_, texts = cache[key]
         for mark, value in zip(marks_, values.values(), strict=True):
             escaped = ESCAPED.sub(_escaped, value)
             texts = [text.replace(mark, escaped) for text in texts]
@@ -110,13 +110,13 @@ def _escaped(match: re.Match[str]) -> str:
 
 def by_place(method: Callable[[SqlFile], Any]) -> Callable[[SqlFile], Any]:
     """A property of SqlFile that is asked once for each file."""
-    known: dict[int, tuple[SqlFile, Any]] = {}
+    cache: dict[int, tuple[SqlFile, Any]] = {}
 
     def call(file: SqlFile) -> Any:
         key = id(file)
-        if key not in known:
-            known[key] = file, method(file)
-        return known[key][1]
+        if key not in cache:
+            cache[key] = file, method(file)
+        return cache[key][1]
 
     return call
 

@@ -62,10 +62,10 @@ def test_what_chance_brings_loses_and_doubles_nothing_for_long() -> None:
 def test_a_fault_in_the_core_is_found(mutant: mutants.Patches, start: str, tried: list[list[Step]]) -> None:
     state = after(start)
     with simulated():
-        with mutants.mutated(mutant), pytest.raises(Failed) as found:
+        with mutants.mutated(mutant), pytest.raises(Failed) as failure:
             for steps in tried:
                 check(state, steps)
-        run(found.value.history)
+        run(failure.value.history)
 
 
 def test_a_history_that_fails_is_shrunk_and_printed_as_what_runs_again() -> None:

@@ -194,10 +194,10 @@ def messages(ends: tuple[int, ...]) -> list[tuple[int, int, str, int]]:
 @cache
 def newest(ends: tuple[int, ...]) -> hive.Rows:
     """The plain model of flat.attempts: of each attempt its newest message."""
-    found: dict[str, tuple[int, int, int]] = {}
+    spans: dict[str, tuple[int, int, int]] = {}
     for partition, offset, attempt, time in messages(ends):
-        found[attempt] = max(found.get(attempt, (-1, -1, -1)), (time, partition, offset))
-    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in found.items()))
+        spans[attempt] = max(spans.get(attempt, (-1, -1, -1)), (time, partition, offset))
+    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in spans.items()))
 
 
 def check_readers(world: World) -> None:
@@ -226,10 +226,10 @@ def check_readers(world: World) -> None:
     expect("marts.exams", tuple(sorted(hive.stored(world, place))) if place else (), newest(ends))
 
 
-def expect(what: str, seen: Any, right: Any) -> None:
+def expect(claim: str, seen: Any, right: Any) -> None:
     """Raise Violation where readers see something else."""
     if seen != right:
-        raise Violation(f"{what} shows {seen}, not {right}")
+        raise Violation(f"{claim} shows {seen}, not {right}")
 
 
 def decided(world: World) -> set[tuple[int, int]]:
@@ -262,8 +262,8 @@ def check_end(world: World) -> None:
     lines = [row[:2] for folder in seen.folders for row in hive.stored(world, folder.of("assessments"))]
     expect("lines on HDFS", sorted(lines), sorted(row[:2] for row in messages(world.landed[last])))
     views = world.metastore
-    shown = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
-    expect("generation of the views", shown, {(seen.compaction, seen.compacted)})
+    literals = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
+    expect("generation of the views", literals, {(seen.compaction, seen.compacted)})
 
 
 def run(history: Sequence[Step], world: World | None = None) -> World:
