@@ -15,8 +15,8 @@ from typing import Any
 
 from etl.catalog.catalog import Table, catalog
 from etl.errors import UsageError
+from etl.pages.words import heading
 from etl.report.question import position, short, title
-from etl.report.report import heading
 from etl.servers.clients import clients
 from etl.servers.hive_session import SESSION
 from etl.settings import Settings
@@ -62,7 +62,9 @@ def assets(settings: Settings) -> Assets:
             for tile in charts:
                 written |= _file("charts", tile.key, chart(tile, table.file))
             drawn += charts
-    return written | _file("dashboards", DATABASE, dashboard(heading(settings, "dashboard"), [tile for tile in drawn if tile.width]))
+    return written | _file(
+        "dashboards", DATABASE, dashboard(heading(settings.topic, "dashboard"), [tile for tile in drawn if tile.width])
+    )
 
 
 def identity(kind: str, name: str) -> str:
