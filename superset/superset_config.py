@@ -13,6 +13,7 @@ from typing import Any
 
 import corrections
 import fence
+from sqlglot.errors import SqlglotError
 
 FOLDER = Path(os.environ["SUPERSET_FOLDER"])
 SECONDS = 300  # etl/superset/assets.py sets the same limit in each session, where the server cancels the statement
@@ -50,9 +51,14 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # and this that SHOW is no
 
 
 def SQL_QUERY_MUTATOR(sql: str, database: Any = None, **_: Any) -> str:
-    """Return the SQL of an editor or a chart unchanged, or raise Refused where it does more than read tables."""
+    """Return the SQL of an editor or a chart unchanged, or raise an error where it does more than read tables."""
+    from superset.exceptions import SupersetGenericErrorException
+
     if database is None or database.backend == "hive":
-        fence.check(sql)
+        try:
+            fence.check(sql)
+        except (fence.Refused, SqlglotError) as error:
+            raise SupersetGenericErrorException(str(error), status=400) from error
     return sql
 
 

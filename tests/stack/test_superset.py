@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from browsing import path_of_chromium
 from commands import Run, runner
-from playwright.sync_api import Browser, Page, sync_playwright
+from pictures import keep
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from etl.report.question import title
 from etl.report.report import questions
@@ -58,7 +58,7 @@ class Superset:
             who = {"username": "admin", "password": self.password, "provider": "db"}
             login = session.post(f"{self.address}/api/v1/security/login", json=who, timeout=60).json()
             session.headers["Authorization"] = f"Bearer {login['access_token']}"
-            session.headers["Referer"] = self.address
+            session.headers.update({"Referer": self.address, "Accept": "application/json"})
             token = session.get(f"{self.address}/api/v1/security/csrf_token/", timeout=60).json()
             session.headers["X-CSRFToken"] = token["result"]
             return session.request(method, f"{self.address}/api/v1/{path}", json=document, timeout=400).json()
@@ -168,6 +168,7 @@ def test_running_it_again_keeps_what_people_added_and_restores_what_is_ours(supe
         "viz_type": "table",
         "datasource_id": chart["datasource_id"],
         "datasource_type": "table",
+        "params": "{}",
     }
     superset.post("chart/", own)
     before = {kind: superset.get(f"{kind}/")["count"] for kind in ("chart", "dashboard", "dataset", "saved_query")}
@@ -222,24 +223,20 @@ def elsewhere() -> Iterator[list[bytes]]:
 
 
 @pytest.fixture(scope="module")
-def isolated(elsewhere: list[bytes]) -> Iterator[Browser]:
+def isolated(browser: Browser, elsewhere: list[bytes]) -> Iterator[BrowserContext]:
     """A browser whose requests to other machines end at the proxy."""
-    path = path_of_chromium()
-    if path is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    proxy = f"http://127.0.0.1:{elsewhere.pop().decode()}"
-    with sync_playwright() as playwright:
-        words = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-        browser = playwright.chromium.launch(executable_path=path, args=words, proxy={"server": proxy})
-        yield browser
-        browser.close()
+    address = f"http://127.0.0.1:{elsewhere.pop().decode()}"
+    with browser.new_context(
+        proxy={"server": address, "bypass": "<-loopback>,127.0.0.1"}, viewport={"width": 1280, "height": 900}
+    ) as context:
+        context.set_default_timeout(90_000)
+        yield context
 
 
 @pytest.fixture(scope="module")
-def page(superset: Superset, isolated: Browser) -> Page:
+def page(superset: Superset, isolated: BrowserContext) -> Page:
     """A page on which the administrator has logged in."""
-    page = isolated.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(60_000)
+    page = isolated.new_page()
     page.goto(f"{superset.address}/login/")
     page.fill("input#username", "admin")
     page.fill("input#password", superset.password)
@@ -248,7 +245,7 @@ def page(superset: Superset, isolated: Browser) -> Page:
     return page
 
 
-def test_the_proxy_sees_what_leaves_the_machine(isolated: Browser, elsewhere: list[bytes]) -> None:
+def test_the_proxy_sees_what_leaves_the_machine(isolated: BrowserContext, elsewhere: list[bytes]) -> None:
     """So that the last test can fail."""
     with isolated.new_page() as page, contextlib.suppress(Exception):
         page.goto("http://example.org/", timeout=5000)
@@ -263,7 +260,7 @@ def test_a_saved_query_runs_in_sql_lab(superset: Superset, page: Page) -> None:
     page.get_by_role("gridcell", name="Learning Git", exact=True).wait_for()
 
 
-def test_the_dashboard_shows_every_chart(superset: Superset, page: Page) -> None:
+def test_the_dashboard_shows_every_chart(superset: Superset, page: Page, request: pytest.FixtureRequest) -> None:
     [dashboard] = superset.get("dashboard/")["result"]
     page.goto(f"{superset.address}{dashboard['url']}")
     charts = page.locator("[data-test=chart-grid-component]")
@@ -271,10 +268,13 @@ def test_the_dashboard_shows_every_chart(superset: Superset, page: Page) -> None
     for number in range(charts.count()):
         charts.nth(number).scroll_into_view_if_needed()
         charts.nth(number).locator("canvas, .header-line").first.wait_for()
-    assert charts.count() == sum(
-        len(file.header.get("Dashboard", "").split(",")) for file in questions() if "Dashboard" in file.header
-    )
+    wished = [file.header["Dashboard"].split(",") for file in questions() if "Dashboard" in file.header]
+    assert charts.count() == sum(map(len, wished))
     assert "error" not in page.inner_text("body").lower()
+    if request.config.getoption("--write-docs"):
+        charts.first.scroll_into_view_if_needed()
+        page.wait_for_timeout(2000)  # the bars grow
+        keep(page, "superset-1280")
 
 
 def test_no_request_left_the_machine(superset: Superset, page: Page, elsewhere: list[bytes]) -> None:
