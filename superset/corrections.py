@@ -1,4 +1,4 @@
-"""Corrects Superset 6.1.0 and PyHive for this warehouse: lists of tables and views, LIMIT, the text of errors."""
+"""Corrects Superset 6.1.0 and PyHive: lists of tables and views, LIMIT, dots and quotes in the SQL of charts, errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pyhive.sqlalchemy_hive import HiveDialect
+from pyhive.sqlalchemy_hive import HiveCompiler, HiveDialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import String
 
 TRACE = re.compile(r"(?:\n|\\n)(?:\t|\\t)at |;(?:\n|\\n)['+]")  # where a Java trace or a plan begins
 
@@ -38,6 +40,30 @@ def keeping_limit(original: Callable[..., None]) -> Callable[..., None]:
     return set_limit_value
 
 
+def column(original: Callable[..., str]) -> Callable[..., str]:
+    """PyHive cuts what stands before the first of two dots, also in an expression such as SUM(0.5 * a + 0.5 * b)."""
+
+    def visit_column(compiler: Any, column: Any, *arguments: Any, **options: Any) -> str:
+        visit = SQLCompiler.visit_column if column.is_literal else original
+        return str(visit(compiler, column, *arguments, **options))
+
+    return visit_column
+
+
+class Text(String):
+    """Text as both engines read it: they escape by a backslash, and HiveServer2 reads 'it''s' as its."""
+
+    def literal_processor(self, dialect: Any) -> Callable[[str], str]:
+        """What renders a value in SQL; Superset halves the percent signs again."""
+        percent = "%%" if dialect.identifier_preparer._double_percents else "%"
+
+        def process(value: str) -> str:
+            escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("%", percent)
+            return f"'{escaped}'"
+
+        return process
+
+
 def message(text: str) -> str:
     """The text of an error without the server's trace and plan."""
     return TRACE.split(text, maxsplit=1)[0].strip()
@@ -45,11 +71,14 @@ def message(text: str) -> str:
 
 def apply() -> None:
     """Replace these functions; Superset can be imported once its settings are read."""
+    from superset.db_engine_specs import databricks  # noqa: F401 (on import it sets a type for String, too)
     from superset.db_engine_specs.hive import HiveEngineSpec
     from superset.sql.parse import SQLStatement
 
     extract = HiveEngineSpec._extract_error_message
     HiveDialect.get_table_names = table_names
+    HiveDialect.colspecs = {String: Text}
+    HiveCompiler.visit_column = column(HiveCompiler.visit_column)
     HiveEngineSpec.get_view_names = classmethod(view_names)
     HiveEngineSpec._extract_error_message = classmethod(lambda _, error: message(extract(error)))
     SQLStatement.set_limit_value = keeping_limit(SQLStatement.set_limit_value)
