@@ -1,4 +1,4 @@
-"""Corrects Superset 6.1.0 and PyHive: lists of tables and views, LIMIT, dots and quotes in the SQL of charts, errors."""
+"""Corrects Superset 6.1.0 and PyHive: lists of tables and views, LIMIT, dots and quotes in charts, error texts."""
 
 from __future__ import annotations
 
