@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -177,16 +180,16 @@ def test_rows_are_limited_and_a_lower_limit_of_a_query_counts(superset: Superset
     assert len(superset.rows("SELECT exam_id FROM flat.attempts LIMIT 3")["data"]) == 3
 
 
+def add_chart(superset: Superset, name: str, like: str) -> dict[str, Any]:
+    """Add a chart to the dataset of another one, as a person does; returns that one."""
+    other = superset.named("chart", "slice_name")[like]
+    source = {"datasource_id": other["datasource_id"], "datasource_type": "table"}
+    superset.post("chart/", {"slice_name": name, "viz_type": "table", "params": "{}", **source})
+    return other
+
+
 def test_running_it_again_keeps_what_people_added_and_restores_what_is_ours(superset: Superset) -> None:
-    chart = superset.named("chart", "slice_name")["Which exams are taken most?"]
-    own = {
-        "slice_name": "Mine",
-        "viz_type": "table",
-        "datasource_id": chart["datasource_id"],
-        "datasource_type": "table",
-        "params": "{}",
-    }
-    superset.post("chart/", own)
+    chart = add_chart(superset, "Mine", "Which exams are taken most?")
     before = {kind: superset.get(f"{kind}/")["count"] for kind in ("chart", "dashboard", "dataset", "saved_query")}
     with contextlib.closing(sqlite3.connect(server.folder(Settings(home=superset.home)) / "superset.db")) as metadata:
         metadata.execute("UPDATE slices SET slice_name = 'spoilt' WHERE id = ?", [chart["id"]])
@@ -195,6 +198,32 @@ def test_running_it_again_keeps_what_people_added_and_restores_what_is_ours(supe
     after = superset.named("chart", "slice_name")
     assert {kind: superset.get(f"{kind}/")["count"] for kind in before} == before
     assert "Mine" in after and after["Which exams are taken most?"]["id"] == chart["id"] and "spoilt" not in after
+
+
+def test_what_the_sql_files_no_longer_hold_is_removed_unless_a_chart_uses_it(superset: Superset) -> None:
+    removed, used = "Which questions are the hardest?", "At which exams are all answers wrong?"
+    add_chart(superset, "Mine of all wrong", used)
+    given = Settings(home=superset.home)
+    with (
+        zipfile.ZipFile(server.folder(given) / "assets.zip") as old,
+        zipfile.ZipFile(superset.home / "a.zip", "w") as new,
+    ):
+        for name in old.namelist():
+            if not re.search("hardest_questions|all_wrong", name):
+                new.writestr(name, old.read(name))
+    words = [
+        server._python(given),
+        server.SOURCE / "provision.py",
+        superset.home / "a.zip",
+        server.password_file(given),
+    ]
+    subprocess.run(words, stdin=subprocess.DEVNULL, env={**os.environ, **server._environment(given)}, check=True)
+    assert not {removed, used} & set(superset.named("chart", "slice_name"))
+    assert not {removed, used} & set(superset.named("saved_query", "label"))
+    datasets = superset.named("dataset", "table_name")
+    assert "reports.all_wrong" in datasets and "reports.hardest_questions" not in datasets
+    superset.run("superset")
+    assert {removed, used, "Mine of all wrong"} <= set(superset.named("chart", "slice_name"))
 
 
 def test_status_and_doctor_know_it(superset: Superset) -> None:
