@@ -59,7 +59,7 @@ class SqlFile:
 
     @property
     def title(self) -> str:
-        """What the title says behind the name."""
+        """What the title says after the name."""
         return self._title["title"]
 
     @cached_property
@@ -76,7 +76,7 @@ class SqlFile:
 
     @property
     def version(self) -> int:
-        """The number behind `_v` in the file's name, 0 where it has none."""
+        """The number after `_v` in the file's name, 0 where it has none."""
         match = re.search(r"_v([0-9]+)$", self.path.stem)
         return int(match[1]) if match else 0
 

@@ -138,16 +138,16 @@ def test_an_input_without_a_record_is_an_error(content: bytes) -> None:
 MALFORMED = {
     "cut off in an object": (b'[{"a":1}, {"a":', 1, "record 2 of x.json, at byte 10,"),
     "cut off in a string": (b'[1,2,"abc', 2, "record 3 of x.json, at byte 5,"),
-    "cut off behind a record": (b'[{"a":1}', 0, "record 1 of x.json, at byte 1,"),
-    "cut off behind a comma": (b"[1,", 1, "record 2 of x.json, at byte 3,"),
-    "cut off behind the bracket": (b"[", 0, "record 1 of x.json, at byte 1,"),
+    "cut off after a record": (b'[{"a":1}', 0, "record 1 of x.json, at byte 1,"),
+    "cut off after a comma": (b"[1,", 1, "record 2 of x.json, at byte 3,"),
+    "cut off after the bracket": (b"[", 0, "record 1 of x.json, at byte 1,"),
     "a comma before the end": (b"[1,]", 1, "record 2 of x.json, at byte 3,"),
     "two commas": (b"[1,,2]", 1, "record 2 of x.json, at byte 3,"),
     "no comma": (b"[1 2]", 0, "record 1 of x.json, at byte 1,"),
     "a name without quotes": (b"[1,{a:1}]", 1, "record 2 of x.json, at byte 3,"),
     "a bracket of the wrong kind": (b"[1,[2}]", 1, "record 2 of x.json, at byte 3,"),
     "half a number": (b"[1,2.,3]", 1, "record 2 of x.json, at byte 3,"),
-    "something behind the array": (b"[1,2] x", 2, "ends before byte 6 of x.json, but the file continues"),
+    "something after the array": (b"[1,2] x", 2, "ends before byte 6 of x.json, but the file continues"),
     "a second array": (b"[1][2]", 1, "ends before byte 3 of x.json, but the file continues"),
     "nested 100,000 deep": (b"[1," + b"[" * 100_000, 1, "record 2 of x.json, at byte 3, is nested too deep"),
 }
@@ -230,7 +230,7 @@ def test_any_array_is_cut_into_its_elements(values: list[object], data: st.DataO
 MESSAGE = b'{"id": "x", "list": [{"a": 1}]}'
 NO_MESSAGES = {
     "a web page": (b"<!DOCTYPE html>\n<html><title>404</title></html>\n", "a web page; get the file itself again"),
-    "a web page in capitals, behind blank lines": (b"\n\n<HTML>\n", "a web page"),
+    "a web page in capitals, after blank lines": (b"\n\n<HTML>\n", "a web page"),
     "XML": (b'<?xml version="1.0"?>\n<a/>\n', "XML; convert it to JSON lines"),
     "a zip archive": (b"PK\x03\x04\x14\0" + b"\0" * 20 + MESSAGE, "a zip archive; unpack it"),
     "bzip2": (bz2.compress(MESSAGE), "a bzip2 file; unpack it"),
@@ -291,8 +291,8 @@ NOT_WHOLE = {
     "a first line with single quotes": (b"{'a': 1}\n{'a': 2}\n", "record 1 of x.json, at byte 0, is not JSON"),
     "a first line with a comma too many": (b'\n{"a":1,}\n{"a":2}\n', "record 1 of x.json, at byte 1, is not JSON"),
     "a pretty-printed object that is cut off": (b'{\n  "a": 1,\n', "record 1 of x.json, at byte 0, is not JSON or not"),
-    "commas between lines": (b'{"a":1},\n{"a":2}\n', "has ',' behind it on its line"),
-    "a word behind the object": (b'{"a":1} x\n', "has 'x' behind it on its line"),
+    "commas between lines": (b'{"a":1},\n{"a":2}\n', "has ',' after it on its line"),
+    "a word after the object": (b'{"a":1} x\n', "has 'x' after it on its line"),
 }
 
 
@@ -318,11 +318,11 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize(("before", "behind"), LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize(("before", "after"), LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("size", [1, 2, 7, 1 << 20])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\n \n"])
-def test_objects_in_any_layout_are_cut_out_of_the_text(before: bytes, behind: bytes, size: int, mark: bytes) -> None:
-    content = mark + b"".join(before + each + behind for each in OBJECTS)
+def test_objects_in_any_layout_are_cut_out_of_the_text(before: bytes, after: bytes, size: int, mark: bytes) -> None:
+    content = mark + b"".join(before + each + after for each in OBJECTS)
     assert read(content, size) == OBJECTS
     if size > 1:
         assert read(gzip.compress(content), size) == OBJECTS

@@ -23,7 +23,7 @@ from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings, lock, recorded_files
 from etl.store.landings import FolderSet
-from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
+from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
 from etl.store.schema import Schema
 from etl.terminal import progress
@@ -181,22 +181,32 @@ def raw(settings: Settings, schema: Schema, hdfs: Hdfs, seen: FolderSet) -> None
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
     """Make readers see what the log says; if a command dies between the two, the next one does this for it.
 
-    Another machine may publish or compact meanwhile, so it repeats until HDFS says what it switched to.
+    Another machine may publish, retire or compact meanwhile, so it repeats until HDFS says what it switched to.
     """
     while True:
         state = ledger.state()
         event = state.published
         if event is None:
             return None
+        schema.retire(state.retired)
         files = release_files(event, state.retired)
         tables = [file.table for file in files if file.is_flat]
         generations = landings.generations(hdfs)
         seen = flat_folders.visible(hdfs, tables, generations, event.landing)
         for table in tables:
             schema.flat_partitions(table, seen, event.landing)
+        if not _is_current(hdfs, ledger, state, generations):
+            continue
         if schema.published != (event.release, event.landing):
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
         schema.views(newest_versions(files), seen, is_candidate=False)
-        if ledger.state().published == event and landings.generations(hdfs)[0] == generations[0]:
+        if _is_current(hdfs, ledger, state, generations):
             return event
+
+
+def _is_current(hdfs: Hdfs, ledger: Ledger, state: State, generations: Sequence[FolderSet]) -> bool:
+    """Whether HDFS still says what it said: what is published and retired, and which folders count."""
+    now = ledger.state()
+    is_same = (now.published, now.retired) == (state.published, state.retired)
+    return is_same and landings.generations(hdfs)[0] == generations[0]

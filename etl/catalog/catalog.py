@@ -57,6 +57,7 @@ class Expected:
     severity: str
     is_met: bool | None = None
     observed: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,10 +159,12 @@ def _expected(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expec
         for row in results
         if row["table_name"] == file.name
     }
-    rules = [(rule["kwargs"].get("column", ""), wording(rule), rule["severity"]) for rule in declared(file)]
-    return [
-        Expected(column, text, severity, *checked.get((column, text), (None, ""))) for column, text, severity in rules
-    ]
+    expected = []
+    for rule in declared(file):
+        column, text = rule["kwargs"].get("column", ""), wording(rule)
+        is_met, observed = checked.get((column, text), (None, ""))
+        expected.append(Expected(column, text, rule["severity"], is_met, observed, rule["notes"]))
+    return expected
 
 
 def described(file: SqlFile) -> tuple[list[Column], str]:

@@ -1,4 +1,4 @@
-"""The examples of docs/connect.md run on both servers."""
+"""The examples of docs/connect.md and docs/first_hour.md run on both servers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from sqlalchemy import create_engine, inspect
 from etl.settings import PROJECT, Settings
 
 PAGE = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+FIRST_HOUR = (PROJECT / "docs" / "first_hour.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE + FIRST_HOUR, re.DOTALL)
 both_engines = pytest.mark.parametrize("engine", ["spark", "hive"])
 
 
 @pytest.mark.usefixtures("built")
 @both_engines
-def test_the_examples_of_the_page_run(
+def test_the_examples_of_the_pages_run(
     engine: str, settings: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = settings.model_copy(update={"engine": engine}).sql_server

@@ -273,10 +273,10 @@ FAULTS: dict[str, tuple[Callable[[Settings], None], Callable[[Settings], None], 
     "HDFS is full (a space quota)": (full, emptied, r"quota|Quota"),
     "HDFS is in safe mode": (safe, unsafe, r"safe ?mode"),
     "HDFS is read-only to this user": (nothing, nothing, r"Permission denied.*/apps/exams/"),
-    "The DataNode is gone": (without("datanode"), back, r"127\.0\.0\.1:\d+|/apps/exams|hdfs://"),
+    "The DataNode is gone": (without("datanode"), back, r"datanode has ended|127\.0\.0\.1:\d+|/apps/exams|hdfs://"),
     "The metastore is gone": (without("metastore"), back, r"metastore|127\.0\.0\.1:\d+|Connection refused"),
-    "The NameNode is gone": (without("namenode"), back, r"127\.0\.0\.1:\d+"),
-    "The broker is gone": (without("kafka"), back, r"127\.0\.0\.1:\d+"),
+    "The NameNode is gone": (without("namenode"), back, r"namenode has ended|127\.0\.0\.1:\d+"),
+    "The broker is gone": (without("kafka"), back, r"kafka has ended|127\.0\.0\.1:\d+"),
 }
 
 
@@ -285,6 +285,8 @@ def test_a_server_that_fails_is_named_and_nothing_advances_and_the_next_run_repa
     fault: str, settings: Settings, run: Run, case: Case
 ) -> None:
     begin, mend, named = FAULTS[fault]
+    publish(settings, text(attempt(f"landed before {fault}")))
+    run("land")
     publish(settings, text(attempt(f"published before {fault}")))
     ledger = Ledger(Hdfs(settings))
     before = Hdfs(settings).names("landings"), ledger.state().published
