@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +26,7 @@ from etl.errors import ServerError, UsageError
 from etl.servers import spark
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
-from etl.settings import Settings
+from etl.settings import PROJECT, Settings
 from stack import processes, running
 
 Run = Callable[..., Any]
@@ -221,6 +224,48 @@ def test_a_statement_ends_at_the_limit_of_the_server(settings: Settings) -> None
         time.sleep(0.2)
     assert cursor.poll().operationState == ttypes.TOperationState.TIMEDOUT_STATE
     assert is_idle(settings)
+
+
+SLOW_ON_HIVE = (
+    "SELECT COUNT(*) FROM flat.question_options AS a CROSS JOIN flat.question_options AS b "
+    "CROSS JOIN flat.attempts AS c WHERE a.option_id > b.option_id"
+)
+
+
+def busy_seconds(process: psutil.Process) -> int:
+    """How long a server stays busy from now on: until it takes less than a quarter of a core for 5 s; 240 at most."""
+    began = time.monotonic()
+    while (seconds := time.monotonic() - began) < 240:
+        if process.cpu_percent(5) < 25:
+            break
+    return round(seconds)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("way", ["running --end", "Ctrl-C"])
+def test_a_statement_of_hive_is_ended(settings: Settings, run: Run, way: str, case: Case) -> None:
+    handle = processes.read(settings)["processes"]["hiveserver2"].handle()
+    server = psutil.Process(handle.pid)
+    environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home)}
+    words = [str(PROJECT / "warehouse"), "query", "--engine", "hive", SLOW_ON_HIVE]
+    command = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (rows := [row for row in running.running(settings) if row.engine == "hive"]):
+        time.sleep(0.5)
+    time.sleep(15)  # until its DAG runs
+    assert command.poll() is None and server.cpu_percent(5) > 50
+    if way == "Ctrl-C":
+        command.send_signal(signal.SIGINT)
+    else:
+        run("running", "--end", rows[0].id)
+    began = time.monotonic()
+    _, said = command.communicate(timeout=300)
+    told, busy = round(time.monotonic() - began), busy_seconds(server)
+    print(f"{way}: exit code {command.returncode} after {told} s, the server busy for {busy} s more: {said[-300:]}")
+    assert busy < 240
+    with Hive(settings.model_copy(update={"engine": "hive"})) as session:
+        assert session.query("SELECT COUNT(*) FROM flat.attempts").rows[0][0] > 0
+    case("HiveServer2: a cross join that runs", way, "the command ends, the server becomes idle")
 
 
 HUGE = [
