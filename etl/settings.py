@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
     result_megabytes: int = Field(256, gt=0, description="how much the rows of one statement may take in local Spark")
 
+    notify: SecretStr | None = Field(None, description="URL or command that gets a JSON document on failures")
+    clean_after_build: bool = Field(False, description="remove what no release needs after each build")
+
     ports: dict[str, Port] = Field(default_factory=dict, description="ports of the local stack, by name")
 
     @field_validator("home")

@@ -23,7 +23,7 @@ from stack.layout import PORTS
 MEMORY_BYTES = 6e9  # of the whole stack with Spark alone
 FREE_MEMORY_BYTES = 1e9  # for a command beside it
 SKEW_SECONDS = 60
-SECRETS = ("hive_password", "spark_token")
+SECRETS = ("hive_password", "spark_token", "notify")
 PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 

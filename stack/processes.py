@@ -9,8 +9,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +25,7 @@ from etl.errors import ServerError, UsageError, WarehouseError
 from etl.local_stack import Process
 from etl.settings import Settings
 from etl.terminal import progress
-from stack import parts, servers
+from stack import parts, rotate, servers
 from stack.layout import PORTS, Layout, Server
 from stack.ports import choose_ports
 
@@ -32,7 +33,7 @@ START_SECONDS = 120
 STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
 TAIL_BYTES = 64 << 10
-LOG_BYTES = 10 << 20  # a longer log is put aside at the next start of its server, in place of the one before
+LOG_SECONDS = 2  # for the last lines of a server that has ended to reach its log
 
 
 def read(settings: Settings) -> dict[str, Any]:
@@ -116,15 +117,16 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
     missing = [server for server in wanted if server.name not in running]
     _format(layout, [server for server in missing if server.format], say)
     _write(layout, engine, running)
+    writers: dict[str, subprocess.Popen[bytes]] = {}
     for server in missing:
-        running[server.name] = _start(layout, server)
+        running[server.name], writers[server.name] = _start(layout, server)
         _write(layout, engine, running)
     if missing:
         moved = [f"{name} {port}" for name, port in layout.ports.items() if port != PORTS[name]]
         say(f"starting {', '.join(server.name for server in missing)}")
         if moved:
             say(f"ports other than the defaults: {', '.join(moved)}")
-    _wait(layout, wanted, running)
+    _wait(layout, wanted, running, writers)
     return read(settings)
 
 
@@ -154,11 +156,13 @@ def _environment(server: Server) -> dict[str, str]:
     return {**kept, "TZ": "UTC", **server.environment}
 
 
-def _start(layout: Layout, server: Server) -> Process:
+def _start(layout: Layout, server: Server) -> tuple[Process, subprocess.Popen[bytes]]:
+    """Start a server, and the process that writes its log."""
     log = layout.folder("logs") / f"{server.name}.log"
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_suffix(".log.old"))
-    with log.open("ab") as out:
+    command = [sys.executable, "-I", "-S", str(rotate.__file__), str(log)]
+    source, out = os.pipe()
+    try:
+        writer = subprocess.Popen(command, stdin=source, start_new_session=True)
         started = subprocess.Popen(
             server.command,
             stdin=subprocess.DEVNULL,
@@ -168,10 +172,18 @@ def _start(layout: Layout, server: Server) -> Process:
             env=_environment(server),
             start_new_session=True,
         )
-    return Process(server.name, started.pid, psutil.Process(started.pid).create_time())
+    finally:
+        os.close(source)
+        os.close(out)
+    return Process(server.name, started.pid, psutil.Process(started.pid).create_time()), writer
 
 
-def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> None:
+def _wait(
+    layout: Layout,
+    wanted: list[Server],
+    running: Mapping[str, Process],
+    writers: Mapping[str, subprocess.Popen[bytes]],
+) -> None:
     end = time.monotonic() + START_SECONDS
     waiting = list(wanted)
     with progress("healthy") as bar:
@@ -182,6 +194,8 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
             for server in waiting:
                 log = layout.folder("logs") / f"{server.name}.log"
                 if running[server.name].handle() is None:
+                    with contextlib.suppress(KeyError, subprocess.TimeoutExpired):
+                        writers[server.name].wait(LOG_SECONDS)
                     raise ServerError(f"{server.name} ended while starting: {_last_words(log)}", f"see {log}")
                 if time.monotonic() > end:
                     raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")

@@ -11,6 +11,7 @@ LAYERS = [  # each may import those below it
     {"etl.__main__"},
     {"etl.cli"},
     {"etl.build", "etl.catalog", "etl.report", "etl.serve", "etl.query", "etl.publish", "stack"},
+    {"etl.monitoring"},
     {"etl.validate", "etl.land"},
     {"etl.store", "etl.pages"},
     {"etl.servers"},

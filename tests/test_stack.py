@@ -24,7 +24,7 @@ from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.local_stack import Process
 from etl.settings import PROJECT, Settings
-from stack import health, parts, ports, probes, processes, servers
+from stack import health, parts, ports, probes, processes, rotate, servers
 from stack.layout import PORTS, Layout, Server
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -402,6 +402,17 @@ def test_a_server_that_dies_is_named_with_its_last_words_and_log(small: Callable
         processes.up(given, print)
     log = given.home / "logs" / "only.log"
     assert str(caught.value) == f"only ended while starting: java.io.IOException: no good; see {log}"
+
+
+def test_the_log_of_a_running_server_stays_small(tmp_path: Path) -> None:
+    """Its oldest lines go, and the others follow each other without a gap."""
+    text = "".join(f"line {number:06}\n" for number in range(100_000))
+    log, most = tmp_path / "only.log", 200_000
+    subprocess.run([sys.executable, "-I", "-S", rotate.__file__, log, str(most), "2"], input=text.encode(), check=True)
+    files = [tmp_path / f"only.log{ending}" for ending in (".2", ".1", "")]
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    assert all(0 < path.stat().st_size <= most for path in files)
+    assert text.endswith("".join(path.read_text() for path in files))
 
 
 def test_a_server_that_cannot_be_run_is_told(small: Callable[..., Settings]) -> None:

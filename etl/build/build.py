@@ -192,8 +192,9 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
         files = release_files(event, state.retired)
         tables = [file.table for file in files if file.is_flat]
         generations = landings.generations(hdfs)
-        seen = flat_folders.visible(hdfs, tables, generations, event.landing)
-        for table in tables:
+        complete = flat_folders.visible(hdfs, tables, generations, event.landing)
+        seen = complete or generations[-1]
+        for table in tables if complete else ():  # the metastore makes the folders that it registers
             schema.flat_partitions(table, seen, event.landing)
         if not _is_current(hdfs, ledger, state, generations):
             continue

@@ -30,8 +30,12 @@ PATIENCE = 10.0  # seconds before a retry after a server failed
 TIDY_LANDINGS = 200  # landings after the last compaction, before the next
 
 
-def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
+def follow(
+    settings: Settings, say: Callable[[str], None], stop: threading.Event, after_step: Callable[[], None] = lambda: None
+) -> int:
     """Land and build what is new until `stop` is set, which ends it after the current step; returns the messages.
+
+    `after_step` is called when a step has landed and published all there was.
 
     Raises WarehouseError as `land` and `build` do, but retries after failed servers and while others hold a lock.
     """
@@ -48,6 +52,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
                 is_brief = landed_at < warned + WHOLE
                 build(settings, quiet, is_brief=is_brief)
                 warned, is_behind = warned if is_brief else landed_at, False
+            after_step()
         except (ServerError, BusyError) as error:
             say(f"{error}; retrying in {PATIENCE:.0f} s")
             stop.wait(PATIENCE)

@@ -41,8 +41,9 @@ def repair(settings: Settings) -> list[str]:
                     schema.flat_partitions(file.table, todo.seen, todo.landing)
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
-            seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), landing)
-            schema.views(newest_versions(todo.files), seen, is_candidate=True)
+            generations = landings.generations(hdfs)
+            seen = flat_folders.visible(hdfs, tables, generations, landing)
+            schema.views(newest_versions(todo.files), seen or generations[-1], is_candidate=True)
         schema.save()
         return lost
 

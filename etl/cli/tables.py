@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl import terminal
-from etl.cli.shared import Engine, Json, app, conf, write, writing
-from etl.errors import ExpectationError
+from etl.cli.shared import Engine, Json, app, conf, recorded, write, writing
+from etl.errors import ExpectationError, WarehouseError
 from etl.terminal import progress, say
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 
 @app.command(epilog="Example: ./warehouse build")
@@ -22,7 +25,11 @@ def built(engine: str | None, as_json: bool = False) -> bool:
     """Build and print the verdict; False where nothing was due."""
     from etl.build.build import build as run
 
-    validated = run(writing(engine), say, terminal.watch)
+    with recorded("build"):
+        given = writing(engine)
+        validated = run(given, say, terminal.watch)
+    if given.clean_after_build:
+        _clean_behind(given)
     if validated is None:
         if as_json:
             write({"release": None})
@@ -30,6 +37,17 @@ def built(engine: str | None, as_json: bool = False) -> bool:
         return False
     show(validated, as_json)
     return True
+
+
+def _clean_behind(settings: Settings) -> None:
+    """Remove what no release needs any more; what prevents it is reported, and the next build tries again."""
+    from etl.build.clean import clean as run
+
+    try:
+        leftovers = run(settings, is_removed=True)
+        say(f"removed {len(leftovers)} paths that no release needs")
+    except WarehouseError as error:
+        say(f"not cleaned: {error}")
 
 
 @app.command(epilog="Example: ./warehouse plan")
@@ -150,13 +168,14 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
     from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
-    given = writing(engine)
-    if missing := check(given):
-        raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
-    validated = run(given, say, published(given))
-    show(validated, as_json)
-    if not validated.is_good:
-        raise ExpectationError("critical expectations failed", f"see {validated.summary}")
+    with recorded("validation"):
+        given = writing(engine)
+        if missing := check(given):
+            raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
+        validated = run(given, say, published(given))
+        show(validated, as_json)
+        if not validated.is_good:
+            raise ExpectationError(f"critical expectations failed: {validated.worst}", f"see {validated.summary}")
 
 
 def show(validated: Any, as_json: bool) -> None:

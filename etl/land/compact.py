@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from etl import sqlfile
 from etl.errors import WarehouseError
-from etl.land import spark_job
+from etl.land import raw_lines
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
 from etl.store import flat_folders, landings, ledger, lock
@@ -21,7 +21,7 @@ from etl.terminal import progress
 
 SMALL_BYTES = 32 << 20  # of a folder: a larger one is not merged
 RUN_BYTES = 64 << 20  # of what a run becomes at most; one task reads a gzipped file
-KINDS = (spark_job.ACCEPTED, spark_job.REJECTED)  # of gzipped lines
+KINDS = (raw_lines.ACCEPTED, raw_lines.REJECTED, raw_lines.CANARIES)  # of gzipped lines
 
 
 def compact(settings: Settings, say: Callable[[str], None]) -> int:

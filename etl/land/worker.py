@@ -18,6 +18,8 @@ from etl.land import raw_lines
 from etl.land.check_message import Contract, Rejected, contract
 from etl.land.raw_lines import (
     ACCEPTED,
+    CANARIES,
+    CANARY,
     REJECTED,
     Envelope,
     line_accepted,
@@ -129,7 +131,8 @@ def _other_lines(
         envelope = Envelope._make((landing, *place, _pairs(headers)))
         verdict = fits.check(value)
         if isinstance(verdict, Rejected):
-            lines[row] = REJECTED, line_rejected(envelope, verdict.reason, value)
+            table = CANARIES if (value or b"").startswith(CANARY) else REJECTED
+            lines[row] = table, line_rejected(envelope, verdict.reason, value)
         else:
             lines[row] = ACCEPTED, line_accepted(envelope, verdict)
     return lines

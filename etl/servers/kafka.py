@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import datetime
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from etl.errors import ServerError
@@ -30,13 +33,11 @@ def describe(settings: Settings) -> Topic:
 
     Raises ServerError when no broker answers or there is no such topic.
     """
-    from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
+    from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
     from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-    address = settings.address("bootstrap_servers")
-    where = f"topic {settings.topic} at {address}"
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
-    try:
+    with _unreadable(settings):
+        admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
         future = admin.describe_topics(TopicCollection([settings.topic]), request_timeout=SECONDS)[settings.topic]
         topic = future.result(SECONDS + 5)
         partitions = [TopicPartition(settings.topic, partition.id) for partition in topic.partitions]
@@ -50,14 +51,74 @@ def describe(settings: Settings) -> Topic:
             held[end] = {
                 partition.partition: answer.result(SECONDS + 5).offset for partition, answer in answers.items()
             }
+    offsets = {number: (first, held["end"][number]) for number, first in held["first"].items()}
+    return Topic(settings.topic, str(topic.topic_id), offsets)
+
+
+def newest_at(settings: Settings, topic: Topic) -> datetime.datetime | None:
+    """When the newest message that the broker holds was published, None where it holds none. Raises ServerError."""
+    from confluent_kafka import TopicPartition
+    from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+    with _unreadable(settings):
+        admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+        newest = {TopicPartition(topic.name, number): OffsetSpec.max_timestamp() for number in topic.offsets}
+        answers = admin.list_offsets(newest, request_timeout=SECONDS).values()
+        return _time(max(answer.result(SECONDS + 5).timestamp for answer in answers))
+
+
+def oldest_at(settings: Settings, topic: Topic, starts: Mapping[int, int]) -> datetime.datetime | None:
+    """When the oldest committed message was published of those from the offsets `starts` of each partition on.
+
+    None where there is no such message. Raises ServerError.
+    """
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+    waiting = {number for number, start in starts.items() if start < topic.offsets[number][1]}
+    times: list[int] = []
+    with _unreadable(settings):
+        consumer = Consumer(
+            {
+                "bootstrap.servers": settings.address("bootstrap_servers"),
+                "group.id": "warehouse-status",  # required, although nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "log_level": 0,
+            }
+        )
+        with contextlib.closing(consumer):
+            consumer.assign([TopicPartition(topic.name, number, starts[number]) for number in waiting])
+            end = time.monotonic() + SECONDS
+            while waiting:
+                message = consumer.poll(max(0.0, end - time.monotonic()))
+                if message is None:
+                    raise TimeoutError(f"no message within {SECONDS:.0f} s")
+                error = message.error()
+                if error is None and message.partition() in waiting:
+                    times.append(message.timestamp()[1])
+                elif error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    continue  # librdkafka tries again until the deadline
+                waiting.discard(message.partition())
+    return _time(min(times, default=-1))
+
+
+def _time(milliseconds: int) -> datetime.datetime | None:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC) if milliseconds >= 0 else None
+
+
+@contextlib.contextmanager
+def _unreadable(settings: Settings) -> Iterator[None]:
+    """Raise what goes wrong in the block as ServerError."""
+    from confluent_kafka import KafkaException
+
+    try:
+        yield
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
         raise ServerError(
-            f"could not read {where}: {reason}",
+            f"could not read topic {settings.topic} at {settings.address('bootstrap_servers')}: {reason}",
             "publish to it first, start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS",
         ) from error
-    offsets = {number: (first, held["end"][number]) for number, first in held["first"].items()}
-    return Topic(settings.topic, str(topic.topic_id), offsets)
 
 
 def cluster_id(settings: Settings) -> str:
