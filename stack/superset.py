@@ -123,7 +123,15 @@ def _install(settings: Settings, say: Callable[[str], None]) -> None:
     say(f"installing Apache Superset {version()} into {venv} (once, 0.8 GB, about two minutes)")
     with progress("installing Superset"):
         _run(settings, [_base_python(), "-m", "venv", "--clear", venv], "install.log")
-        pip = ["-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "--requirement", LOCK]
+        pip: list[str | Path] = [
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--requirement",
+            LOCK,
+        ]
         _run(settings, [_python(settings), *pip], "install.log")
     shutil.copy(LOCK, venv)
 
