@@ -27,6 +27,8 @@ JUDGES = (  # the quick ones first: a mutant is judged by the first test that fa
     *("tests/test_land.py", "tests/test_worker.py", "tests/test_identity.py", "tests/test_follow.py"),
     *("tests/test_suites.py", "tests/test_check.py", "tests/simulation"),
 )
+# The tests of all histories take a minute each; what they find of such faults, the others of the simulation find too.
+LEFT_OUT = "not stopped_before and not of_another_machine and not chance_brings and not test_steps"
 OPPOSITE: dict[type, type] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
@@ -97,7 +99,7 @@ def put(parent: ast.AST, field: str, place: int | None, node: ast.AST) -> None:
 
 def survives(project: Path, seconds: float) -> bool:
     """Whether all tests of the copy pass; one that takes too long has noticed."""
-    judge = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *JUDGES]
+    judge = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT, *JUDGES]
     try:
         done = subprocess.run(judge, cwd=project, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:

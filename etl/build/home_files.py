@@ -17,7 +17,8 @@ from urllib.parse import quote
 from etl.errors import WarehouseError
 from etl.settings import Settings
 
-FOLDERS = ("reports", "logs", "conditions", "tmp")  # of the home; the servers own what lies in data/
+FOLDERS = ("reports", "logs", "conditions", "tmp", "superset")  # of the home; the servers own what lies in data/
+PACKAGES = "venv"  # in one of them
 
 
 def mask(settings: Settings, ids: Iterable[str]) -> int:
@@ -32,7 +33,7 @@ def mask(settings: Settings, ids: Iterable[str]) -> int:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
+        if path.is_file() and not path.is_symlink() and PACKAGES not in path.relative_to(folder).parts:
             yield path
 
 

@@ -28,16 +28,17 @@ def repair(settings: Settings) -> list[str]:
         state = ledger.state()
         schema.forget()
         schema.published = (0, 0)
+        schema.ops()
+        for file in todo.files:
+            if file.columns and not file.is_flat:  # first, since the views that readers have show them at once
+                schema.table(file, is_released=file.table not in todo.changed)
+                _mart_partitions(schema, hive, hdfs, file)
         restore(settings, schema, hdfs, ledger, todo)
         if state.started:
             schema.point("candidate", *_candidate(state))
             for file in todo.files:
-                if file.is_flat:
-                    folders = flat_folders.missing(hdfs, file.table, todo.seen.folders)
-                    if not folders:
-                        schema.flat_partitions(file.table, todo.seen, todo.landing)
-                elif file.columns:
-                    _mart_partitions(schema, hive, hdfs, file)
+                if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.seen.folders):
+                    schema.flat_partitions(file.table, todo.seen, todo.landing)
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
             generations = landings.generations(hdfs)

@@ -119,7 +119,7 @@ class Schema:
         elif places:
             there = self.partition_names(table)
             places = [(folder, place) for folder, place in places if folder.partition not in there]
-        texts = [f"PARTITION ({_spec(folder.partition)}) LOCATION '{self._root}/{'/'.join(place)}'"
+        texts = [f"PARTITION ({folder.partition.replace('/', ', ')}) LOCATION '{self._root}/{'/'.join(place)}'"
                  for folder, place in places]  # fmt: skip
         for start in range(0, len(texts), 200):
             self._hive.query(f"ALTER TABLE {table} ADD IF NOT EXISTS {' '.join(texts[start : start + 200])}")
@@ -140,17 +140,13 @@ class Schema:
         self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
-        """Create a table, or correct its comments; one never released is recreated with new columns.
-
-        So is one of JSON lines with more columns, whose files stay.
-        """
+        """Create a table, or correct its comments; one never released, or of JSON with more columns, is recreated."""
         if not self._make(file.table, file.tables(self._values)):
             return
         there = self._described(file.table)
         columns = [(name, _plain(kind)) for name, kind in file.columns]
         if [(name, kind) for name, kind, _ in there] != columns:
-            # JSON lines are read by name: with a column more it is the same table.
-            is_grown = file.stage[0] in "01" and {(name, kind) for name, kind, _ in there} < set(columns)
+            is_grown = file.stage[0] in "01" and {(name, kind) for name, kind, _ in there} < set(columns)  # JSON
             if is_released and not is_grown:
                 raise UsageError(
                     f"{file.place} changes the columns of {file.table}, which was released",
@@ -251,8 +247,3 @@ class Schema:
 
 def _plain(kind: str) -> str:
     return kind.lower().replace(" ", "").replace("`", "")
-
-
-def _spec(partition: str) -> str:
-    """How SQL writes the name of a partition."""
-    return partition.replace("/", ", ")
