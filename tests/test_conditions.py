@@ -13,6 +13,7 @@ from browsing import opened
 from playwright.sync_api import Browser, expect
 from pydantic import SecretStr
 from receiver import Receiver, receiving
+from test_cli import start
 
 from etl.catalog.catalog_pages import write_start
 from etl.cli.shared import recorded
@@ -152,6 +153,19 @@ def test_the_error_of_a_command_is_recorded_and_another_process_is_none(
     with recorded("build"):
         pass
     assert "Build fails" not in (settings.reports / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "condition"),
+    [("land", "landing"), ("land --follow", "follower"), ("build", "build"), ("validate", "validation")],
+)
+def test_each_command_reports_the_condition_that_it_stands_for(
+    command: str, condition: str, tmp_path: Path, receiver: Receiver
+) -> None:
+    done = start(tmp_path, *command.split(), WAREHOUSE_NOTIFY=receiver.url)
+    assert receiver.reports == [(condition, False)]
+    assert done.stderr == f"warehouse: {receiver.documents[0]['message']}\n"
+    assert done.returncode == 1 and f"{condition} fails" in (tmp_path / "reports/index.html").read_text().lower()
 
 
 def test_the_start_page_shows_a_failure_red_named_and_first(tmp_path: Path, browser: Browser, lines: list[str]) -> None:
