@@ -106,7 +106,7 @@ def draw(
         return None
     name = f"{title} A {chart.kind} chart of {label(chart.channels[measure])}, {len(records):,} values."
     version = ".".join(altair.SCHEMA_VERSION.split(".")[:2])
-    with debug_mode(False):  # a test holds the grammar against Vega-Lite's schema; here that takes half of the time
+    with debug_mode(False):  # checking each chart takes half of the time; a test checks every kind
         grammar = specification(chart, records, width)
     svg = vl_convert.vegalite_to_svg(grammar, vl_version=version)
     return _finished(svg, name, f"{where}-{width}")
