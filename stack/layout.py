@@ -28,6 +28,7 @@ PORTS = {
     "spark-connect": 15002,
     "spark-web": 4040,
     "hiveserver2": 10001,
+    "superset": 8088,
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 

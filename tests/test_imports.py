@@ -10,6 +10,7 @@ from etl.settings import PROJECT
 LAYERS = [  # each may import those below it
     {"etl.__main__"},
     {"etl.cli"},
+    {"etl.superset"},
     {"etl.build", "etl.catalog", "etl.report", "etl.serve", "etl.query", "etl.publish", "stack"},
     {"etl.monitoring"},
     {"etl.validate", "etl.land"},

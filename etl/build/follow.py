@@ -17,6 +17,7 @@ from types import FrameType
 
 from etl.build.build import build, refill
 from etl.build.clean import clean
+from etl.build.retention import expire
 from etl.errors import BusyError, ServerError, WarehouseError
 from etl.land.compact import compact
 from etl.land.land import land
@@ -83,6 +84,7 @@ def tidy(settings: Settings, say: Callable[[str], None]) -> None:
     try:
         if compact(settings, quiet):
             refill(settings, quiet)
+        expire(settings, quiet)
         clean(settings, is_removed=True)
     except WarehouseError as error:
         say(f"not compacted and cleaned: {error}")

@@ -23,6 +23,12 @@ class Plan:
     seen: FolderSet
     published: Event | None
     fills: Mapping[str, Sequence[Folder]] = field(default_factory=dict)
+    erased: int = 0
+
+    @property
+    def holds_erased(self) -> bool:
+        """Whether what readers see was computed before attempts were erased."""
+        return self.published is not None and self.published.release < self.erased
 
     @property
     def landing(self) -> int:
@@ -49,6 +55,7 @@ class Plan:
             or published.landing < self.landing
             or published.hashes.keys() != self.hashes.keys()
             or bool(self.changed)
+            or self.holds_erased
             or any(self.fills.values())
         )
 
@@ -59,6 +66,8 @@ class Plan:
         if self.fills.get(file.table):
             count = len(self.fills[file.table])
             return f"{count} new folder{'s' if count > 1 else ''}"
+        if self.holds_erased and file.stage.startswith("3"):
+            return "erased attempts"
         return "new data" if self.is_due and file.stage.startswith("3") else ""
 
 
@@ -71,7 +80,7 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     files = build_files(sqlfile.files("[23]_*"), state)
     seen = landings.current(hdfs)
     fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
-    return Plan(files, seen, state.published, fills)
+    return Plan(files, seen, state.published, fills, state.erased)
 
 
 def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:

@@ -123,14 +123,18 @@ def clean(
 ) -> None:
     """Show what is no longer needed; with --yes remove it.
 
-    Old releases, merged landings, leftovers of killed commands; never the published release or the one before.
+    Old releases, merged landings, leftovers of killed commands, and what is older than keep_months;
+    never the published release or the one before.
     """
     from etl import query
+    from etl.build import retention
     from etl.build.clean import clean as run
     from etl.servers.hive import Result
 
     with progress("clean"):
-        leftovers = run(writing(engine) if yes else conf(engine), yes)
+        given = writing(engine) if yes else conf(engine)
+        leftovers = retention.expire(given, say) if yes else retention.expired(given)
+        leftovers += run(given, yes)
     total = sum(leftover.bytes for leftover in leftovers)
     rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in leftovers]
     result = Result(["path", "bytes", "why"], rows)
@@ -138,8 +142,35 @@ def clean(
         write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
+    if note := retention.longer_in_kafka(given):
+        say(note)
     count = f"{len(leftovers)} paths, {total:,} bytes"
     say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
+
+
+@app.command(epilog='Example: ./warehouse erase 37f0a30a-7464-11e6-aa92-a8667f27e5dc --reason "request 17"')
+def erase(
+    attempts: Annotated[list[str], typer.Argument(metavar="[ATTEMPT_ID]...")] = [],  # noqa: B006
+    reason: Annotated[str, typer.Option(help="Why; it stays in ops.erasures, so name no person.")] = "",
+    source: Annotated[str, typer.Option("--from", metavar="FILE|-", help="Also the ids of a file, one a line.")] = "",
+    engine: Engine = None,
+    as_json: Json = False,
+) -> None:
+    """Erase attempts everywhere, for good.
+
+    From raw and flat tables, marts, results, pages, logs and older releases. Kafka's topic is deleted
+    up to what was landed, for all its consumers. Without ids it completes what was interrupted.
+    """
+    from etl.build.erase import attempt_ids
+    from etl.build.erase import erase as run
+
+    ids = attempt_ids(attempts, source, reason)
+    done = run(writing(engine), ids, reason, say)
+    if as_json:
+        write(done)
+    for place in done.naming:
+        say(f"message {place} of another attempt names an erased one, and stays")
+    say(f"erased {done.attempts:,} attempts: {done.accepted:,} messages, {done.rejected:,} rejected ones. {done.kafka}")
 
 
 @app.command(epilog="Example: ./warehouse compact")

@@ -136,3 +136,55 @@ def cluster_id(settings: Settings) -> str:
             f"no Kafka broker answers at {address}: {reason}",
             "start it with ./warehouse up or set WAREHOUSE_BOOTSTRAP_SERVERS",
         ) from error
+
+
+def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
+    """Delete the messages of the topic before these offsets, by partition; when their bytes go, in words.
+
+    Nobody can read them from now on. Raises ServerError where the broker refuses it.
+    """
+    from confluent_kafka import KafkaException, TopicPartition
+    from confluent_kafka.admin import AdminClient
+
+    where = f"topic {settings.topic} at {settings.address('bootstrap_servers')}"
+    admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+    try:
+        places = [TopicPartition(settings.topic, partition, end) for partition, end in ends.items() if end]
+        for answer in admin.delete_records(places, request_timeout=SECONDS).values() if places else ():
+            answer.result(SECONDS + 5)
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise ServerError(
+            f"could not delete the landed messages of {where}: {reason}",
+            "the topic must have cleanup.policy delete, and the user the right to delete; then run it again",
+        ) from error
+    config = _config(settings)
+    hours, minutes = int(config["segment.ms"]) / 3_600_000, int(config["file.delete.delay.ms"]) / 60_000
+    return (
+        f"Kafka hides all messages of {settings.topic} that were landed; their bytes leave its disk when the segment "
+        f"ends, at the first message after {hours:,.1f} hours (segment.ms) or {int(config['segment.bytes']):,} bytes "
+        f"(segment.bytes), and at most {minutes:.0f} + 5 minutes later (file.delete.delay.ms, and its check)"
+    )
+
+
+def retention_days(settings: Settings) -> float | None:
+    """How long the broker keeps messages of the topic, None if forever. Raises ServerError where it does not answer."""
+    milliseconds = int(_config(settings)["retention.ms"])
+    return None if milliseconds < 0 else milliseconds / 86_400_000
+
+
+def _config(settings: Settings) -> dict[str, str]:
+    """The settings of the topic. Raises ServerError where the broker does not answer."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+    address = settings.address("bootstrap_servers")
+    try:
+        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+        (answer,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, settings.topic)]).values()
+        return {name: str(entry.value) for name, entry in answer.result(SECONDS + 5).items()}
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise ServerError(
+            f"could not read the settings of topic {settings.topic} at {address}: {reason}", "run ./warehouse status"
+        ) from error

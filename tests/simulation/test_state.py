@@ -71,6 +71,14 @@ def test_a_flat_folder_whose_record_is_lost_counts_as_a_file_that_is_missing() -
         assert lost in recorded(0)
 
 
+def test_a_landing_is_a_partition_of_each_raw_table_when_its_loader_ends() -> None:
+    with simulated():
+        world = at_work("land land")
+        for table in ("raw.assessments_v1", "raw.landings_v1", "raw.rejected_messages_v1"):
+            folders = [folder.partition for folder in landings.current(FakeHdfs(None)).folders]
+            assert len(folders) == 2 and sorted(world.metastore.tables[table][1]) == folders
+
+
 @pytest.mark.parametrize("commands", ["land build land reject", "land land build land compact land reject"])
 def test_repair_registers_every_folder_that_is_filled(commands: str) -> None:
     with simulated():

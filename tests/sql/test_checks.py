@@ -157,7 +157,7 @@ def good() -> Tables:
         "raw.landings": [
             landing(1, 0, 2, 2, 0),
             landing(2, 2, 4, 1, 1),
-            landing(1, 7, 7, 0, 0, kafka_partition=1),
+            landing(1, 5, 7, 0, 0, kafka_partition=1, erased_count=2),
             landing(1, 0, 1, 0, 0, kafka_partition=2, absent_count=1),
         ],
         "raw.rejected_messages": [
@@ -260,6 +260,7 @@ FAULTS = [
     Fault(COUNTED, "a message before the landing", update("flat.messages", 2, kafka_offset=1)),
     Fault(COUNTED, "a message of no landing", add("flat.messages", landing=3, last_landing=3)),
     Fault(LANDINGS + "account", "offsets that do not add up", update("raw.landings", absent_count=1)),
+    Fault(LANDINGS + "account", "erased messages that are still there", update("raw.landings", erased_count=1)),
     Fault(LANDINGS + "account", "a gap", update("raw.landings", 1, start_offset=3, rejected_count=0)),
     Fault(LANDINGS + "account", "an overlap", update("raw.landings", 1, start_offset=1, accepted_count=2)),
     Fault(LANDINGS + "account", "a landing twice", add("raw.landings", 2), 2),
