@@ -70,6 +70,16 @@ def newest(folder: Path = RESULTS) -> dict[str, Any]:
     return measurement
 
 
+def shown(page: Path = PAGE, folder: Path = RESULTS) -> dict[str, Any]:
+    """The saved run that the page names. Raises BenchmarkError where it names none."""
+    text = page.read_text(encoding="utf-8").partition(BEGIN)[2]
+    for path in sorted(folder.glob("*.json"), reverse=True):
+        if f"/{path.name})" in text:
+            measurement: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return measurement
+    raise BenchmarkError(f"{page.name} names no saved run: run python -m benchmarks --write-docs")
+
+
 def sizes_of(measurement: dict[str, Any]) -> list[Size]:
     """The sizes of a saved run."""
     return [Size.of(size) for size in measurement["sizes"]]
@@ -99,8 +109,14 @@ def _where(measurement: dict[str, Any]) -> str:
     return (
         f"Measured {measurement['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
         f"the load of the machine just before was {machine['load_before']}. {versions}. "
-        f"Seed {measurement['seed']}.{note}"
+        f"Seed {measurement['seed']}. Saved as {_link(measurement)}.{note}"
     )
+
+
+def _link(measurement: dict[str, Any]) -> str:
+    """The saved run, as the page names it: another run, such as one of a part, changes nothing there."""
+    name = f"{measurement['date']}.json"
+    return f"[{name}](../benchmarks/results/{name})"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
