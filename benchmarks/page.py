@@ -70,7 +70,7 @@ def newest(folder: Path = RESULTS) -> dict[str, Any]:
     return measurement
 
 
-def shown(page: Path = PAGE, folder: Path = RESULTS) -> dict[str, Any]:
+def named_by(page: Path = PAGE, folder: Path = RESULTS) -> dict[str, Any]:
     """The saved run that the page names. Raises BenchmarkError where it names none."""
     text = page.read_text(encoding="utf-8").partition(BEGIN)[2]
     for path in sorted(folder.glob("*.json"), reverse=True):

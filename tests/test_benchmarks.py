@@ -227,19 +227,19 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
 
 def test_the_page_in_docs_is_what_the_results_that_it_names_say() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
-    assert page.text(page.shown()) == text.partition(page.BEGIN)[2].partition(page.END)[0].strip()
+    assert page.text(page.named_by()) == text.partition(page.BEGIN)[2].partition(page.END)[0].strip()
 
 
 def test_a_later_run_of_a_part_changes_nothing_about_the_page(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text(f"{page.BEGIN}\n{page.END}\n")
     with pytest.raises(BenchmarkError, match="names no saved run"):
-        page.shown(path, tmp_path)
+        page.named_by(path, tmp_path)
     whole = document(measured())
     page.save(whole, tmp_path)
     page.write(whole, path)
     page.save({**document(measured(1000)), "date": "2026-02-01T0000"}, tmp_path)
-    assert page.shown(path, tmp_path) == whole
+    assert page.named_by(path, tmp_path) == whole
 
 
 def test_results_name_no_machine_and_no_path() -> None:
