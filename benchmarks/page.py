@@ -37,12 +37,21 @@ LABELS = {
     "dump": "dump the topic for the next two",
     "duckdb": "DuckDB, to local Parquet",
     "pyspark": "plain PySpark",
+    "dbt": "dbt build, tests included",
+    "dbt.models": "of which its models",
+    "dbt.tests": "of which its tests",
     "more.land": "land 1 % more",
     "more.build": "build with 1 % more",
     "more.build.validation": "of which validation",
+    "more.dbt": "dbt build with 1 % more",
+    "more.dbt.models": "of which its models",
+    "more.dbt.tests": "of which its tests",
     "few.land": "land 10 more",
     "few.build": "build with 10 more",
     "few.build.validation": "of which validation",
+    "few.dbt": "dbt build with 10 more",
+    "few.dbt.models": "of which its models",
+    "few.dbt.tests": "of which its tests",
 }
 INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the file of results alone
 MB = 1e6
@@ -193,7 +202,9 @@ def _steps(size: Size) -> Iterable[tuple[str, Step]]:
 
 
 def _parts(size: Size, build: str) -> list[str]:
-    return [name for name in size.steps if name.startswith(f"{build}.") and name.count(".") == build.count(".") + 2]
+    """The steps inside a build that made a table; a view takes no time."""
+    inside = [name for name in size.steps if name.startswith(f"{build}.") and name.count(".") == build.count(".") + 2]
+    return [name for name in inside if size.steps[name].median]
 
 
 def _whole(size: Size) -> Step:
