@@ -13,19 +13,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import answers, dbt, layouts, machine, messages, others, ours, page, plot
+from benchmarks import answers, dbt, follow, layouts, machine, messages, others, ours, page, plot
 from benchmarks import stack as stacks
 from benchmarks.measure import BenchmarkError
-from benchmarks.messages import Expected
+from benchmarks.messages import Expected, Parts
 from benchmarks.stack import Stack
 from benchmarks.steps import Size
 from etl.errors import WarehouseError
 from etl.terminal import say
 
 ATTEMPTS = [10_000, 100_000, 1_000_000]
-CONTESTANTS = ("ours", "hive", "answers", "layouts", "script", "scalars", "copy", "duckdb", "pyspark", "dbt", "later")
+CONTESTANTS = (
+    "ours",
+    "hive",
+    "answers",
+    "layouts",
+    "script",
+    "scalars",
+    "copy",
+    "duckdb",
+    "pyspark",
+    "dbt",
+    "later",
+    "follow",
+)
 DUMPED = ("duckdb", "pyspark")  # contestants that read the dump of the topic
-BEHIND = ("hive", "answers", "layouts", "dbt", "later")  # steps that need the tables of `ours`
+BEHIND = ("hive", "answers", "layouts", "dbt", "later", "follow")  # steps that need the tables of `ours`
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,6 +50,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--home", type=Path, help="an empty folder for servers and files; else a temporary one")
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS, help="these contestants")
     parser.add_argument("--hive-up-to", type=int, default=100_000, help="the largest size that HiveServer2 builds")
+    parser.add_argument("--follow-rate", type=float, default=100, help="messages a second while `follow` runs")
+    parser.add_argument("--follow-minutes", type=float, default=10, help="how long they are published")
     parser.add_argument(
         "--write-docs", action="store_true", help="write docs/performance.md, without --attempts of the last run saved"
     )
@@ -93,10 +108,11 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
     with_hive = "hive" in given.only and attempts <= given.hive_up_to
     with stacks.running(folder / "home", "all" if with_hive or is_asked else "spark") as stack:
         say(f"{attempts:,} attempts: generating and publishing")
-        first, later = prepared(stack, size, given.seed, folder)
-        expected = Expected().add_file(first)
+        followed = int(given.follow_rate * given.follow_minutes * 60) if "follow" in given.only else 0
+        parts = prepared(stack, size, given.seed, folder, followed)
+        expected = Expected().add_file(parts.first)
         size.expected = {"messages": expected.messages, **expected.counts}
-        ours.publish(stack, size, first)
+        ours.publish(stack, size, parts.first)
         for repeat in range(repeats if "ours" in given.only else 0):
             say(f"{attempts:,} attempts: the warehouse, {repeat + 1} of {repeats}")
             ours.full(stack, size, expected)
@@ -119,22 +135,25 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
             if "dbt" in given.only:
                 dbt.build(stack, size, f"{name}.dbt", count, folder)
 
-        for number, (hundredth, few) in enumerate(later if "later" in given.only else [], 1):
+        for number, (hundredth, few) in enumerate(parts.later if "later" in given.only else [], 1):
             say(f"{attempts:,} attempts: a little more, {number} of {repeats}")
             ours.later(stack, size, expected, hundredth, few, follow_up)
+        if "follow" in given.only:
+            say(f"{attempts:,} attempts: {followed:,} more while land --follow runs")
+            follow.run(stack, size, expected, parts.followed, given.follow_rate)
     return size
 
 
-def prepared(stack: Stack, size: Size, seed: int, folder: Path) -> tuple[Path, list[tuple[Path, Path]]]:
-    """Generate the messages of a size and those of the later rounds, by ./warehouse generate."""
+def prepared(stack: Stack, size: Size, seed: int, folder: Path, followed: int) -> Parts:
+    """Generate the messages of a size and those of later steps, by ./warehouse generate."""
     whole = folder / "generated.json"
-    count = messages.needed(size.attempts, size.repeats)
+    count = messages.needed(size.attempts, size.repeats, followed)
     done = stack.warehouse("generate", "--attempts", f"{count}", "--seed", f"{seed}", engine="", into=whole)
     size.add("generate", done, messages=count)
-    first, later = messages.cut(whole, size.attempts, size.repeats, folder)
+    parts = messages.cut(whole, size.attempts, size.repeats, folder, followed)
     whole.unlink()
-    size.bytes = first.stat().st_size
-    return first, later
+    size.bytes = parts.first.stat().st_size
+    return parts
 
 
 def compete(stack: Stack, size: Size, expected: Expected, names: Sequence[str], folder: Path) -> None:

@@ -19,18 +19,27 @@ FEW = 10  # messages of the run that shows the fixed cost
 ANSWER_SECONDS, SILENCE_SECONDS = 20, 60
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Files of messages: the first part, a hundredth and a few per round, and those published during `follow`."""
+
+    first: Path
+    later: list[tuple[Path, Path]]
+    followed: Path
+
+
 def more(attempts: int) -> int:
     """How many messages come later in one round: a hundredth."""
     return max(attempts // 100, 1)
 
 
-def needed(attempts: int, rounds: int) -> int:
-    """How many messages are generated: the first part, and for each round a hundredth and a few."""
-    return attempts + rounds * (more(attempts) + FEW)
+def needed(attempts: int, rounds: int, followed: int = 0) -> int:
+    """How many messages are generated: the first part, for each round a hundredth and a few, those of `follow`."""
+    return attempts + rounds * (more(attempts) + FEW) + followed
 
 
-def cut(source: Path, attempts: int, rounds: int, folder: Path) -> tuple[Path, list[tuple[Path, Path]]]:
-    """Cut the generated file in its order, which is that of time: (first part, [(a hundredth, a few) per round])."""
+def cut(source: Path, attempts: int, rounds: int, folder: Path, followed: int = 0) -> Parts:
+    """Cut the generated file in its order, which is that of time."""
     with source.open("rb") as lines:
         first = _part(lines, attempts, folder / "first.json")
         later = [
@@ -40,7 +49,7 @@ def cut(source: Path, attempts: int, rounds: int, folder: Path) -> tuple[Path, l
             )
             for number in range(rounds)
         ]
-    return first, later
+        return Parts(first, later, _part(lines, followed, folder / "followed.json"))
 
 
 def _part(lines: BinaryIO, count: int, path: Path) -> Path:

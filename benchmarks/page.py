@@ -53,6 +53,14 @@ LABELS = {
     "few.dbt.models": "of which its models",
     "few.dbt.tests": "of which its tests",
 }
+FOLLOW = {
+    "median": "from publication to a query of `flat.attempts` that shows it, median",
+    "p95": "95th percentile",
+    "slowest": "slowest",
+    "land": "a step: landing",
+    "tables": "its flat tables and marts",
+    "validation": "its validation, until it is published",
+}
 INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the file of results alone
 MB = 1e6
 
@@ -157,7 +165,7 @@ def _size(size: Size) -> str:
     fixed = size.median("few.land", "few.build")
     fixed_cost = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
     parts = [f"### {size.attempts:,} attempts", f"{contents}. Each step ran {times}.{fixed_cost}", table(head, rows)]
-    return "\n\n".join([*parts, *_answers(size), *_layouts(size)])
+    return "\n\n".join([*parts, *_answers(size), *_follow(size), *_layouts(size)])
 
 
 def _answers(size: Size) -> list[str]:
@@ -172,6 +180,14 @@ def _answers(size: Size) -> list[str]:
         if times := [f"{step.median:.2f}" for step in steps if step]:
             rows.append([f"`marts.{name}`, on Spark and on HiveServer2", " and ".join(times)])
     return [table(["What a person waits for", "Seconds"], rows)] if rows else []
+
+
+def _follow(size: Size) -> list[str]:
+    """Seconds of messages and steps while `land --follow` ran."""
+    rows = [
+        [label, f"{step.median:.1f}"] for name, label in FOLLOW.items() if (step := size.steps.get(f"follow.{name}"))
+    ]
+    return [table([f"`land --follow`, {size.follow_rate:g} messages a second", "Seconds"], rows)] if rows else []
 
 
 def _layouts(size: Size) -> list[str]:

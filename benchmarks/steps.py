@@ -50,6 +50,7 @@ class Size:
     heap: str = ""
     folders: dict[str, int] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
+    follow_rate: float = 0.0  # messages a second that were published while `land --follow` ran
 
     def add(
         self,
