@@ -30,9 +30,10 @@ from etl.terminal import progress
 
 if TYPE_CHECKING:
     from etl.servers.hive_session import Watch
+    from etl.terminal import Bar
     from etl.validate.validate import Validated
 
-AT_ONCE = 3  # flat tables that do not read each other
+AT_ONCE = 3  # tables that do not read each other
 
 
 def build(
@@ -75,13 +76,7 @@ def build(
         schema.point("candidate", release, todo.landing)
         schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
         schema.save()
-        versions: list[dict[str, Any]] = []
-        for file in bar.each(todo.files, lambda file: file.name):
-            if file.stage.startswith("3"):
-                versions.append(run_file.compute(settings, hive, hdfs, file, release))
-                say(f"{file.table:32} {versions[-1]['seconds']:6.1f} s  {todo.reason(file)}")
-            else:
-                versions.append(run_file.version(file))
+        versions = compute(settings, hdfs, todo, release, bar, say, watch)
         before = todo.published
         since = before.landing if before and not todo.changed and not todo.holds_erased else 0
         _refuse_disturbed(hive, hdfs, release, todo)
@@ -132,6 +127,33 @@ def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, s
                     if text:
                         say(text)
     hdfs.remove(flat_folders.STAGING, run)
+
+
+def compute(
+    settings: Settings,
+    hdfs: Hdfs,
+    todo: Plan,
+    release: int,
+    bar: Bar,
+    say: Callable[[str], None],
+    watch: Watch | None,
+) -> list[dict[str, Any]]:
+    """Compute the marts, which do not read each other, at the same time; the entries of all files in the log."""
+
+    def run(file: SqlFile) -> dict[str, Any]:
+        if not file.stage.startswith("3"):
+            return run_file.version(file)
+        with Hive(settings, watch) as hive:
+            return run_file.compute(settings, hive, hdfs, file, release)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        versions = pool.map(run, todo.files)
+        entries = []
+        for file, entry in zip(bar.each(todo.files, lambda file: file.name), versions, strict=True):
+            entries.append(entry)
+            if file.stage.startswith("3"):
+                say(f"{file.table:32} {entry['seconds']:6.1f} s  {todo.reason(file)}")
+    return entries
 
 
 def refill(settings: Settings, say: Callable[[str], None]) -> None:
