@@ -107,7 +107,7 @@ def add_steps(stack: Stack, size: Size, before: int) -> None:
 
 
 def read(stack: Stack, publisher: Publisher, process: subprocess.Popen[bytes], messages: int) -> list[float]:
-    """Query like a reader until so many messages are visible; the seconds that each took since its publication.
+    """Query like a reader until all `messages` are visible; the seconds that each took since its publication.
 
     A message that a newer one of its attempt replaced counts as visible with those after it.
     """
