@@ -41,6 +41,8 @@ __all__ = [
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
 KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
+CUSTOMERS = "5_customers"  # part of a build where there are customers
+COMPUTED = ("3_marts", CUSTOMERS)
 VIEW = re.compile(r"CREATE OR REPLACE VIEW\s+")
 # Created twice by a build: for readers, and in the database candidate, which shows the release being built.
 POINTERS = {"ops.published": "ops.candidate"}
@@ -184,6 +186,11 @@ class SqlFile:
         """Whether builds fill its table folder by folder."""
         return self.stage.startswith("2") and bool(self.columns)
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether builds compute its table as a whole, into a partition of the release: marts and customers' tables."""
+        return self.stage in COMPUTED
+
     @cached_property
     def _definitions(self) -> list[exp.ColumnDef]:
         """The columns of the CREATE TABLE with those that partition it last; none for a file that has only a view."""
@@ -230,7 +237,7 @@ def files(stages: str = "[0-9]_*") -> list[SqlFile]:
 
 def _readers_names() -> Mapping[str, str]:
     """The name in candidate of each view of flat and marts, by the readers' name."""
-    return _names(tuple(sorted(SQL.glob("[23]_*/*.sql"))))
+    return _names(tuple(sorted(SQL.glob("[235]_*/*.sql"))))
 
 
 @cache

@@ -10,6 +10,7 @@ from etl.errors import UsageError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings
+from etl.store.customers import Customer, Customers, Period
 from etl.store.landings import Folder, FolderSet
 from etl.store.ledger import Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
@@ -23,6 +24,9 @@ class Plan:
     seen: FolderSet
     published: Event | None
     fills: Mapping[str, Sequence[Folder]] = field(default_factory=dict)
+    customers: Sequence[Customer] = ()
+    periods: Sequence[Period] = ()  # in which these customers own exams
+    is_ownership_changed: bool = False  # since the published release
 
     @property
     def landing(self) -> int:
@@ -50,6 +54,7 @@ class Plan:
             or published.hashes.keys() != self.hashes.keys()
             or bool(self.changed)
             or any(self.fills.values())
+            or self.is_ownership_changed
         )
 
     def reason(self, file: SqlFile) -> str:
@@ -58,7 +63,7 @@ class Plan:
             return "new version" if self.published else "first build"
         if self.fills.get(file.table):
             return f"{len(self.fills[file.table])} new folders"
-        return "new data" if self.is_due and file.stage.startswith("3") else ""
+        return "new data" if self.is_due and file.is_computed else ""
 
 
 def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
@@ -67,10 +72,16 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     Raises UsageError for a published file that was changed or is gone, and for two files of one version.
     """
     state = ledger.state()
-    files = build_files(sqlfile.files("[23]_*"), state)
+    owners = Customers(hdfs)
+    customers = owners.current()
+    files = build_files(sqlfile.files("[235]_*" if customers else "[23]_*"), state)
     seen = landings.current(hdfs)
     fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
-    return Plan(files, seen, state.published, fills)
+    if not customers:
+        return Plan(files, seen, state.published, fills)
+    periods = owners.periods()
+    is_changed = state.published is not None and owners.released(state.published.release) != periods
+    return Plan(files, seen, state.published, fills, customers, periods, is_changed)
 
 
 def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:
