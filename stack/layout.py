@@ -28,6 +28,8 @@ PORTS = {
     "spark-connect": 15002,
     "spark-web": 4040,
     "hiveserver2": 10001,
+    "customers": 10002,
+    "logins": 10389,
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 
@@ -92,6 +94,7 @@ class Layout:
             "spark_web": f"http://{self.address('spark-web')}",
             "spark_token_file": str(self.token_file),
             "hiveserver2": self.address("hiveserver2"),
+            "customers_door": self.address("customers"),
         }
 
     @property
@@ -120,13 +123,17 @@ def java(options: list[str], classes: list[str | Path], main: str, *arguments: s
     return [str(parts.java()), *options, *utc, "-cp", path, main, *map(str, arguments)]
 
 
-def write_xml(path: Path, properties: Mapping[str, Any]) -> None:
-    """Write a settings file in Hadoop's form."""
+def write_xml(path: Path, properties: Mapping[str, Any], is_secret: bool = False) -> None:
+    """Write a settings file in Hadoop's form; one with a secret can be read by its user alone."""
     rows = "".join(
         f"  <property><name>{escape(name)}</name><value>{escape(str(value))}</value></property>\n"
         for name, value in properties.items()
     )
-    path.write_text(f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n')
+    text = f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n'
+    if is_secret:
+        write_secret(path, text)
+    else:
+        path.write_text(text)
 
 
 def write_properties(path: Path, properties: Mapping[str, Any], is_secret: bool = False) -> None:
@@ -159,3 +166,34 @@ def write_log4j(folder: Path) -> None:
             "appender.stderr.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c: %m%n",
         },
     )
+
+
+def write_statement_log(folder: Path, log: Path) -> None:
+    """As `write_log4j`; and HiveServer2's own account of sessions and statements as JSON lines, which no text can fake.
+
+    Each line has the id of its session and of its statement.
+    """
+    write_log4j(folder)
+    loggers = {
+        "session": "org.apache.hadoop.hive.ql.session.SessionState",
+        "service": "org.apache.hive.service.cli",
+        "driver": "org.apache.hadoop.hive.ql.Driver",
+        "compiler": "org.apache.hadoop.hive.ql.Compiler",
+        "executor": "org.apache.hadoop.hive.ql.Executor",
+    }
+    log.touch(mode=0o600)
+    properties = {
+        "appender.json.type": "File",
+        "appender.json.name": "json",
+        "appender.json.fileName": log,
+        "appender.json.layout.type": "JsonLayout",
+        "appender.json.layout.compact": "true",
+        "appender.json.layout.eventEol": "true",
+        "appender.json.layout.properties": "true",
+        "appender.json.layout.stacktraceAsString": "true",
+    }
+    for name, package in loggers.items():
+        properties |= {f"logger.{name}.name": package, f"logger.{name}.level": "info"}
+        properties |= {f"logger.{name}.appenderRef.json.ref": "json"}
+    with (folder / "log4j2.properties").open("a", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in properties.items())

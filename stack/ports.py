@@ -9,7 +9,7 @@ from etl.errors import UsageError
 from etl.settings import Settings, near
 from stack.layout import HOST, PORTS
 
-LEAVES = ("spark", "hiveserver2")  # no other server of the stack connects to them
+LEAVES = ("spark", "hiveserver2", "customers", "logins")  # no other server of the stack connects to them
 
 
 def is_free(port: int) -> bool:

@@ -10,7 +10,7 @@ from etl.settings import PROJECT
 LAYERS = [  # each may import those below it
     {"etl.__main__"},
     {"etl.cli"},
-    {"etl.build", "etl.catalog", "etl.report", "etl.serve", "etl.query", "etl.publish", "stack"},
+    {"etl.build", "etl.catalog", "etl.customers", "etl.report", "etl.serve", "etl.query", "etl.publish", "stack"},
     {"etl.validate", "etl.land"},
     {"etl.store", "etl.pages"},
     {"etl.servers"},

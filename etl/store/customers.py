@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,15 +77,17 @@ class Customers:
             raise UsageError(f"there is no customer {name}", "see ./warehouse customers list")
         return customers[name]
 
-    def add(self, name: str, database: str | None = None) -> Customer:
+    def add(self, name: str, database: str | None = None, taken: Collection[str] = ()) -> Customer:
         """Add a customer, with an opaque database where none is chosen; its key is generated.
+
+        `taken` are the databases that exist.
 
         Raises UsageError where a name cannot be used or is taken: a database also by a customer that was removed.
         """
         if not NAME.fullmatch(name) or name.lower() in RESERVED:
             raise UsageError(f"a customer cannot be named {name!r}", "use a letter, then letters, digits and _.-")
         added = Customer(name, database or f"c_{secrets.token_hex(6)}")
-        if not DATABASE.fullmatch(added.database) or added.database in RESERVED:
+        if not DATABASE.fullmatch(added.database) or added.database in {*RESERVED, *taken}:
             raise UsageError(f"a database cannot be named {database!r}", "use a letter, then a-z, digits and _")
 
         def check() -> None:

@@ -1,0 +1,193 @@
+"""customers list, add, remove, assign, users, check, audit: whose exams they are, and who may query them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.cli.shared import Json, app, conf, write, writing
+from etl.errors import UsageError
+from etl.terminal import progress, say
+
+if TYPE_CHECKING:
+    from etl.store.customers import Period
+
+customers = typer.Typer(
+    no_args_is_help=True,
+    help="Customers: which exams they own, and who may query them (docs/customers.md).",
+    epilog="Example: ./warehouse customers add acme",
+)
+app.add_typer(customers, name="customers")
+COLUMNS = ("exam_id", "customer", "valid_from", "valid_to")
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+@customers.command("list", epilog="Example: ./warehouse customers list")
+def list_(as_json: Json = False) -> None:
+    """Show every customer, its database and how many exams it owns."""
+    from etl import query
+    from etl.servers.hdfs import Hdfs
+    from etl.servers.hive import Result
+    from etl.store.customers import Customers
+
+    owners = Customers(Hdfs(conf()))
+    exams: dict[str, set[str]] = {}
+    for period in owners.periods():
+        exams.setdefault(period.customer, set()).add(period.exam_id)
+    rows = [(customer.name, customer.database, len(exams.get(customer.database, ()))) for customer in owners.current()]
+    result = Result(["customer", "database_name", "exams"], [*rows])
+    print(query.formatted(result, "json" if as_json else "table"))
+
+
+@customers.command(epilog="Example: ./warehouse customers add acme")
+def add(
+    name: Name,
+    database: Annotated[str | None, typer.Option(help="Its database; others may see this name.")] = None,
+) -> None:
+    """Add a customer, with a database of an opaque name."""
+    from etl.build.customers import add as run
+    from etl.customers import door
+    from etl.servers import logins
+
+    given = writing()
+    with progress("customers add"):
+        customer = run(given, name, database)
+        if not given.customers_ldap:
+            door.prepare(given)
+            password = logins.add(door.password_file(given), customer.database)
+            path = door.reader_file(given, customer)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            logins.write_secret(path, password)
+        if not given.customers_door:
+            say(f"added {name}; run ./warehouse up --customers, which also grants its rights")
+            return
+        with door.administrator(given) as hive:
+            door.grant(hive, customer)
+            if not given.customers_ldap:
+                door.add_member(hive, customer, customer.database)
+    say(f"added {name}, whose database is {customer.database}; assign exams to it and run ./warehouse build")
+
+
+@customers.command(epilog="Example: ./warehouse customers remove acme")
+def remove(name: Name) -> None:
+    """Remove a customer with its database, rights and logins.
+
+    Its attempts belong to nobody from the next build on.
+    """
+    from etl.build.customers import remove as run
+    from etl.customers import door
+    from etl.servers import logins
+    from etl.servers.hdfs import Hdfs
+    from etl.store.customers import Customers
+
+    given = writing()
+    customer = Customers(Hdfs(given)).get(name)
+    with progress("customers remove"):
+        with door.administrator(given) as hive:
+            for user in door.members(hive, customer):
+                logins.remove(door.password_file(given), user)
+            door.revoke(hive, customer)
+        door.reader_file(given, customer).unlink(missing_ok=True)
+        run(given, name)
+    say(f"removed {name}; run ./warehouse build, and clean --yes later, to remove its rows")
+
+
+@customers.command(epilog="Example: ./warehouse customers assign owners.csv")
+def assign(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"CSV with {', '.join(COLUMNS)}.")] = None,
+    exam: Annotated[list[str], typer.Option(help="An exam id (repeatable).")] = [],  # noqa: B006
+    customer: Annotated[str | None, typer.Option(help="Its owner, or nobody with --transfer.")] = None,
+    valid_from: Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first UTC day.")] = None,
+    valid_to: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The UTC day after the last.")] = None,
+    is_transfer: Annotated[bool, typer.Option("--transfer", help="Take the exams from their owners.")] = False,
+) -> None:
+    """Assign exams to customers, from a CSV file or by options.
+
+    Empty days mean no limit. Periods that overlap are refused; with --transfer they take over.
+    """
+    from etl.servers.hdfs import Hdfs
+    from etl.store.customers import Customers
+
+    if (file is None) == (not exam or customer is None):
+        raise UsageError("customers assign requires a CSV file, or --exam and --customer", "give one of them")
+    if file is not None:
+        periods = _periods(file)
+    else:
+        periods = [_period(name, str(customer), valid_from or "", valid_to or "", "--from and --to") for name in exam]
+    Customers(Hdfs(writing())).assign(periods, is_transfer)
+    say(
+        f"assigned {len(periods)} periods of {len({period.exam_id for period in periods})} exams; run ./warehouse build"
+    )
+
+
+def _periods(file: Path) -> list[Period]:
+    """The rows of a CSV file. Raises UsageError naming the line that cannot be used."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise UsageError(f"{file} begins with {reader.fieldnames}", f"let it begin with {','.join(COLUMNS)}")
+            return [
+                _period(*(str(row[name] or "") for name in COLUMNS), f"line {reader.line_num} of {file}")
+                for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{file} cannot be read: {error}", "give a CSV file in UTF-8") from error
+
+
+def _period(exam: str, customer: str, valid_from: str, valid_to: str, place: str) -> Period:
+    import datetime
+
+    from etl.store.customers import Period
+
+    for day in filter(None, (valid_from, valid_to)):
+        try:
+            is_day = datetime.date.fromisoformat(day).isoformat() == day
+        except ValueError:
+            is_day = False
+        if not is_day:
+            raise UsageError(f"{day!r} in {place} is no day", "write it as 2018-01-31")
+    if not exam or not customer:
+        raise UsageError(f"{place} has no exam or no customer", "give both")
+    return Period(exam, customer, valid_from or None, valid_to or None)
+
+
+@customers.command(epilog="Example: ./warehouse customers users acme --add alice")
+def users(
+    name: Name,
+    added: Annotated[list[str], typer.Option("--add", metavar="USER", help="A login to add (repeatable).")] = [],  # noqa: B006
+    removed: Annotated[list[str], typer.Option("--remove", metavar="USER", help="One to remove (repeatable).")] = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Show, add and remove the logins of a customer.
+
+    The password of a login that is added goes to standard output once; with customers_ldap the
+    directory has it.
+    """
+    from etl.customers import door
+    from etl.servers import logins
+    from etl.servers.hdfs import Hdfs
+    from etl.store.customers import Customers
+
+    given = writing() if added or removed else conf()
+    customer = Customers(Hdfs(given)).get(name)
+    with door.administrator(given) as hive:
+        door.grant(hive, customer)
+        for user in added:
+            door.add_member(hive, customer, user)
+            if not given.customers_ldap:
+                print(f"{user} {logins.add(door.password_file(given), user)}")
+        for user in removed:
+            if user not in door.members(hive, customer):
+                raise UsageError(f"{user} is no user of {name}", f"see ./warehouse customers users {name}")
+            door.remove_member(hive, customer, user)
+            logins.remove(door.password_file(given), user)
+        members = door.members(hive, customer)
+    if as_json:
+        write({"customer": name, "users": members})
+    elif not added:
+        print("\n".join(members))
+    say(f"{name} has {len(members)} users")
