@@ -33,6 +33,7 @@ __all__ = [
     "candidate_text",
     "files",
     "published_text",
+    "renamed",
     "split",
     "statements",
     "versions",
@@ -248,15 +249,16 @@ def _names(paths: tuple[Path, ...]) -> Mapping[str, str]:
 
 def candidate_text(text: str) -> str:
     """SQL that names what readers see, as SQL that names the release being built."""
-    return _renamed(text, _readers_names())
+    return renamed(text, _readers_names())
 
 
 def published_text(text: str) -> str:
     """SQL that names the release being built, as SQL that names what readers see."""
-    return _renamed(text, {candidate: name for name, candidate in _readers_names().items()})
+    return renamed(text, {candidate: name for name, candidate in _readers_names().items()})
 
 
-def _renamed(text: str, names: Mapping[str, str]) -> str:
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """SQL with each of these tables and views under another name."""
     pattern = rf"(?<![\w.])({'|'.join(map(re.escape, names))})(?!\w)"
     return re.sub(pattern, lambda match: names[match[0]], text)
 

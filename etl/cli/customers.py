@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.shared import Json, app, conf, write, writing
-from etl.errors import UsageError
+from etl.errors import EXIT_FAILED, UsageError
 from etl.terminal import progress, say
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def assign(
     if file is not None:
         periods = _periods(file)
     else:
-        periods = [_period(name, str(customer), valid_from or "", valid_to or "", "--from and --to") for name in exam]
+        row = {"customer": str(customer), "valid_from": valid_from or "", "valid_to": valid_to or ""}
+        periods = [_period({"exam_id": name, **row}, "the options") for name in exam]
     Customers(Hdfs(writing())).assign(periods, is_transfer)
     say(
         f"assigned {len(periods)} periods of {len({period.exam_id for period in periods})} exams; run ./warehouse build"
@@ -130,19 +132,17 @@ def _periods(file: Path) -> list[Period]:
             reader = csv.DictReader(lines)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise UsageError(f"{file} begins with {reader.fieldnames}", f"let it begin with {','.join(COLUMNS)}")
-            return [
-                _period(*(str(row[name] or "") for name in COLUMNS), f"line {reader.line_num} of {file}")
-                for row in reader
-            ]
+            return [_period(row, f"line {reader.line_num} of {file}") for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{file} cannot be read: {error}", "give a CSV file in UTF-8") from error
 
 
-def _period(exam: str, customer: str, valid_from: str, valid_to: str, place: str) -> Period:
+def _period(row: Mapping[str, str | None], place: str) -> Period:
     import datetime
 
     from etl.store.customers import Period
 
+    exam, customer, valid_from, valid_to = (row[name] or "" for name in COLUMNS)
     for day in filter(None, (valid_from, valid_to)):
         try:
             is_day = datetime.date.fromisoformat(day).isoformat() == day
@@ -191,3 +191,26 @@ def users(
     elif not added:
         print("\n".join(members))
     say(f"{name} has {len(members)} users")
+
+
+@customers.command(epilog="Example: ./warehouse customers check")
+def check(as_json: Json = False) -> None:
+    """Log in as each customer and try to get out, against every other.
+
+    Exit code 1 where an attempt got something.
+    """
+    from etl.customers.check import check as run
+
+    pairs, escapes = [], 0
+    for pair in run(conf()):
+        tried = sum(pair.tried.values())
+        escapes += len(pair.escapes)
+        pairs.append({"customer": pair.own.name, "other": pair.other.name, "attempts": tried})
+        say(f"{pair.own.name} against {pair.other.name}: {tried} attempts, {len(pair.escapes)} got something")
+        for escape in pair.escapes:
+            say(f"  {escape.attempt.kind}: {escape.attempt.statement}: {escape.gain}")
+    if as_json:
+        write({"pairs": pairs, "escapes": escapes})
+    if escapes:
+        raise typer.Exit(EXIT_FAILED)
+    say(f"{len(pairs)} pairs, no attempt got anything")

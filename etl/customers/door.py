@@ -14,10 +14,11 @@ from pydantic import SecretStr
 from etl import sqlfile
 from etl.errors import UsageError
 from etl.servers import logins
+from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import CUSTOMERS, Settings
 from etl.store.customer_schema import shared, view_of
-from etl.store.customers import Customer
+from etl.store.customers import Customer, Customers
 from etl.store.release_files import newest_versions
 
 
@@ -33,7 +34,7 @@ def admin_file(settings: Settings) -> Path:
 
 def reader_file(settings: Settings, customer: Customer) -> Path:
     """The password by which `query --customer` and `report --customer` log in."""
-    return settings.home / "customers" / customer.database
+    return settings.home / "customers.logins" / customer.database
 
 
 def prepare(settings: Settings) -> None:
@@ -42,6 +43,11 @@ def prepare(settings: Settings) -> None:
     path = admin_file(settings)
     if not path.exists() or (not settings.customers_ldap and logins.ADMIN not in logins.users(password_file(settings))):
         logins.write_secret(path, logins.add(password_file(settings), logins.ADMIN))
+
+
+def customer(settings: Settings, name: str) -> Customer:
+    """A customer by name; where the warehouse itself is out of reach, as for its analysts, by its database."""
+    return Customers(Hdfs(settings)).get(name) if settings.webhdfs else Customer(name, name)
 
 
 def at_door(settings: Settings, user: str, password: str, database: str = "default") -> Settings:

@@ -11,7 +11,7 @@ import logging
 import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import thrift_sasl
@@ -112,15 +112,16 @@ class Connection(hive.Connection):  # type: ignore[misc]
     something.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, configuration: Mapping[str, str] | None = None) -> None:
+        """Open it; `configuration` goes to the server with the request to open the session."""
         self.settings = settings
         self.socket, transport = _transport(settings)
         self.socket.allow(settings.hive_connect_seconds)
         self.limit = settings.hive_connect_seconds  # of a statement; PyHive runs one to open the session
         # Without this prefix Spark ignores what a session is opened with.
         pinned = {f"set:hiveconf:{name}": value for name, value in SESSION[settings.engine].items()}
-        session = {"username": settings.hive_user, "database": settings.hive_database, "configuration": pinned}
-        super().__init__(**session, thrift_transport=transport)
+        session = {"username": settings.hive_user, "database": settings.hive_database}
+        super().__init__(**session, configuration={**pinned, **(configuration or {})}, thrift_transport=transport)
         self.client._iprot.string_length_limit = None  # thrift ends at 16,384,000, a landed message may be longer
         self.limit = settings.hive_query_seconds
 
