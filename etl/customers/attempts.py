@@ -242,7 +242,15 @@ SESSIONS = (
     {"set:system:user.name": "customers_admin"},
     {"set:metaconf:hive.metastore.try.direct.sql": "false"},
 )
-CALLS = ("GetCatalogs", "GetSchemas", "GetTables", "GetColumns", "GetFunctions", "GetTypeInfo", "GetTableTypes")
+CALLS: tuple[str, ...] = (
+    "GetCatalogs",
+    "GetSchemas",
+    "GetTables",
+    "GetColumns",
+    "GetFunctions",
+    "GetTypeInfo",
+    "GetTableTypes",
+)
 CALLS += ("GetPrimaryKeys", "GetCrossReference", "GetInfo")
 
 
