@@ -5,8 +5,8 @@
 -- Parameters: warehouse_root text
 -- Usage: ./warehouse beeline -f sql/0_ops/exam_owners_v1.sql
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
--- Transfers: rows are only added. A transfer takes its period from whoever owned the exam before;
---     without one, a period that overlaps another is refused.
+-- Transfers: rows are only added. A transfer takes its period from the owner before. Without one,
+--     a period that overlaps another is refused.
 
 CREATE DATABASE IF NOT EXISTS ops;
 
