@@ -24,8 +24,8 @@ from etl.terminal import say
 
 ATTEMPTS = [10_000, 100_000, 1_000_000]
 CONTESTANTS = ("ours", "hive", "answers", "layouts", "script", "scalars", "copy", "duckdb", "pyspark", "later")
-DUMPED = ("duckdb", "pyspark")  # who reads the dump of the topic
-BEHIND = ("hive", "answers", "layouts", "later")  # what stands on the tables of `ours`
+DUMPED = ("duckdb", "pyspark")  # contestants that read the dump of the topic
+BEHIND = ("hive", "answers", "layouts", "later")  # steps that need the tables of `ours`
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -117,7 +117,7 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
 
 
 def prepared(stack: Stack, size: Size, seed: int, folder: Path) -> tuple[Path, list[tuple[Path, Path]]]:
-    """Generate the messages of a size and what comes later, by ./warehouse generate."""
+    """Generate the messages of a size and those of the later rounds, by ./warehouse generate."""
     whole = folder / "generated.json"
     count = messages.needed(size.attempts, size.repeats)
     done = stack.warehouse("generate", "--attempts", f"{count}", "--seed", f"{seed}", engine="", into=whole)
@@ -129,7 +129,7 @@ def prepared(stack: Stack, size: Size, seed: int, folder: Path) -> tuple[Path, l
 
 
 def compete(stack: Stack, size: Size, expected: Expected, names: Sequence[str], folder: Path) -> None:
-    """Let the other contestants do their work, each as often as the warehouse did."""
+    """Run the other contestants, each as often as the warehouse."""
     dump = folder / "dump.json"
     if any(name in DUMPED for name in names):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the project wants of its speed, mostly as ratios within one run, and what a run shows of each."""
+"""The performance targets, mostly ratios within one run, and how a run meets each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 
 @dataclass(frozen=True)
 class Aim:
-    """A number that shall not be above a limit; `of` computes it from a size, None where it was not measured."""
+    """A number with an upper limit; `of` computes it from a size, None where it was not measured."""
 
     text: str
     limit: float
@@ -27,7 +27,7 @@ class Aim:
         return "-" if value is None else self.form.format(value)
 
     def verdict(self, sizes: Sequence[Size]) -> str:
-        """Whether it is met at the size at which it is meant."""
+        """Whether it is met at the size that it is meant for."""
         values = [self.of(size) for size in sizes if size.attempts == AT]
         if not values or values[0] is None:
             return "not measured"
@@ -35,7 +35,7 @@ class Aim:
 
 
 def ratio(numerator: float | None, denominator: float | None) -> float | None:
-    """One to the other, None where either is missing."""
+    """The ratio of two numbers, None where either is missing."""
     return None if numerator is None or not denominator else numerator / denominator
 
 

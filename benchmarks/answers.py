@@ -1,4 +1,4 @@
-"""What a person waits for: the fixed cost of commands, and the answers of the marts in a session that is open."""
+"""Latency: the fixed cost of commands, and queries of the marts in an open session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPEATS = 5
 
 
 def commands(stack: Stack, size: Size) -> None:
-    """Commands that have nothing to do, on a stack that runs: what each costs at least."""
+    """Commands that have nothing to do, on a running stack: the fixed cost of each."""
     for _ in range(REPEATS):
         for name, words in COMMANDS.items():
             size.add(f"command.{name}", stack.warehouse(*words, engine=""), messages=0)

@@ -18,7 +18,7 @@ COUNTED = "SELECT COUNT(*), COUNT(DISTINCT option_id), SUM(CASE WHEN is_checked 
 
 
 def compare(stack: Stack, size: Size) -> None:
-    """Write a copy of the options in each layout, then ask all of it and one week of it, in one session of Spark."""
+    """Write a copy of the options in each layout, then query all of it and one week of it, in one session of Spark."""
     hdfs = Hdfs(stack.settings)
     with Hive(stack.settings) as hive:
         days = hive.query(f"SELECT MIN(started_date), MAX(started_date) FROM {SOURCE}").rows[0]  # noqa: S608
@@ -41,7 +41,7 @@ def compare(stack: Stack, size: Size) -> None:
 
 
 def _copied(stack: Stack, name: str, length: int) -> str:
-    """The statement that copies the options into a table that is partitioned so; nothing is sorted before."""
+    """The statement that copies the options into a table with this partitioning; nothing is sorted before."""
     partitioned = "PARTITIONED BY (started_in)" if length else ""
     started_in = f", SUBSTR(CAST(started_date AS STRING), 1, {length}) AS started_in" if length else ""
     return f"""CREATE TABLE scratch.options_{name} USING PARQUET {partitioned}
@@ -50,7 +50,7 @@ def _copied(stack: Stack, name: str, length: int) -> str:
 
 
 def _within(first: datetime.date, length: int) -> str:
-    """The condition of one week, as somebody writes it who knows the partitions."""
+    """The condition of one week, as a user who knows the partitions would write it."""
     last = first + datetime.timedelta(6)
     clause = f" WHERE started_date BETWEEN '{first}' AND '{last}'"
     return clause + (f" AND started_in BETWEEN '{str(first)[:length]}' AND '{str(last)[:length]}'" if length else "")

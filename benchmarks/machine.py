@@ -20,7 +20,7 @@ JARS = {
 
 
 def described() -> dict[str, Any]:
-    """Cores, memory, system and versions; and how busy the machine was before, and how patient this run is."""
+    """Cores, memory, system and versions; the load before the run, and its niceness."""
     jars = {(jar.part, jar.artifact): jar.version for jar in parts.locked()}
     servers = {name: jars[place] for name, place in JARS.items() if place in jars}
     packages = {name: _version(name) for name in PACKAGES}

@@ -1,4 +1,4 @@
-"""Runs a command and measures it: seconds by the wall clock, and the peak memory of whatever worked for it."""
+"""Runs a command and measures it: seconds by the wall clock, and the peak memory of all processes involved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = 400  # of what a failed command said
 
 
 class BenchmarkError(Exception):
-    """A contestant failed, or its result is not the expected one: then nothing that was measured counts."""
+    """A contestant failed, or its result is not the expected one; the measurement is void."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Memory:
     python: int = 0
 
     def widen(self, other: Memory) -> None:
-        """Take over what is larger in the other."""
+        """Keep the larger of each value."""
         for name, value in vars(other).items():
             setattr(self, name, max(getattr(self, name), value))
 

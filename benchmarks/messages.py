@@ -1,4 +1,4 @@
-"""The messages of a size: one generated file cut into the first part and later ones, and what is to come out of it."""
+"""The messages of a size: one generated file cut into the first part and later ones, and the expected counts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _part(lines: BinaryIO, count: int, path: Path) -> Path:
 
 @dataclass
 class Expected:
-    """What is to come out, counted in plain Python; of the messages with one keen_id the last one counts."""
+    """The expected counts, computed in plain Python; of the messages with one keen_id the last one counts."""
 
     messages: int = 0
     events: dict[Any, tuple[int, int]] = field(default_factory=dict)

@@ -13,9 +13,9 @@ from benchmarks.messages import Expected, check
 from benchmarks.stack import Stack
 from benchmarks.steps import Size
 
-THREADS = os.cpu_count() or 2  # as the stack's Spark server has
+THREADS = os.cpu_count() or 2  # the same as the stack's Spark server
 SPARK = {"script": "script", "scalars": "script", "copy": "plain_copy", "pyspark": "plain_pyspark"}
-COUNTS_ALL = ("script", "scalars", "copy")  # what keeps every message, duplicates too
+COUNTS_ALL = ("script", "scalars", "copy")  # contestants that keep every message, duplicates included
 
 
 def spark(name: str, stack: Stack, size: Size, expected: Expected, dump: Path) -> None:
@@ -45,6 +45,6 @@ def _contestant(name: str, module: str, stack: Stack, size: Size, expected: Expe
     wanted = {"messages": expected.messages} if name in COUNTS_ALL else expected.counts
     check(name, document["counts"], wanted)
     worked = document["work_seconds"]
-    # What comes behind the work, counting the result, is no part of it.
+    # Counting the result afterwards is not part of the work.
     whole = measure.Measured(document.get("start_seconds", 0) + worked, done.memory, "")
     size.add(name, whole, size=document["bytes"], start=document.get("start_seconds"))

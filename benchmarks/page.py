@@ -136,7 +136,7 @@ def _size(size: Size) -> str:
 
 
 def _answers(size: Size) -> list[str]:
-    """What a person waits for, in seconds: commands that have nothing to do, and marts on both engines."""
+    """Latency in seconds: commands that have nothing to do, and marts on both engines."""
     rows = [
         [f"`{shlex.join(words)}`", f"{step.median:.2f}"]
         for name, words in answers.COMMANDS.items()

@@ -46,7 +46,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What leads a command of this project here, and nowhere else."""
+        """The environment that points a command of this project to this stack alone."""
         return {
             "WAREHOUSE_HOME": str(self.settings.home),
             "WAREHOUSE_VENV": sys.prefix,

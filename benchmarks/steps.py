@@ -1,4 +1,4 @@
-"""What was measured of a size, step by step: seconds of every repeat, the peak of the memory, the bytes left behind."""
+"""The measurements of a size by step: seconds of every repeat, peak memory, bytes written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass
 class Size:
-    """All steps of a number of attempts, with what every contestant's result was checked against."""
+    """All steps of a number of attempts, with the counts that every contestant's result was compared with."""
 
     attempts: int
     repeats: int

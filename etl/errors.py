@@ -3,6 +3,7 @@
 WarehouseError              exit 1   a step failed
 ├── UsageError              exit 2   the command line, a settings value or a SQL file is wrong
 ├── ServerError             exit 1   a server did not answer, or answered with an error
+│   └── GoneError           exit 1   a file or folder is not on HDFS (a FileNotFoundError as well)
 ├── BusyError               exit 1   another process holds the lock
 └── ExpectationError        exit 3   expectations failed, or data is missing
 """
@@ -39,6 +40,10 @@ class UsageError(WarehouseError):
 
 class ServerError(WarehouseError):
     """A server did not answer, or answered with an error."""
+
+
+class GoneError(ServerError, FileNotFoundError):
+    """A file or folder is not on HDFS; where one was there, another command has removed it."""
 
 
 class BusyError(WarehouseError):

@@ -6,14 +6,9 @@ There is no other default: a command never acts on a server that neither its hom
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import json
-import os
-import re
 import tempfile
-import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +23,11 @@ from pydantic_settings import (
 
 from etl import local_stack
 from etl.errors import UsageError, WarehouseError
+from etl.setting_sources import PREFIX, refusal, refuse_unknown_variables, unreadable
 
 PROJECT = Path(__file__).resolve().parent.parent
 ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
 CUSTOMERS = "customers"  # as the engine of a session: the customers' door
-PREFIX = "WAREHOUSE_"
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -47,7 +42,7 @@ class Settings(BaseSettings):
         toml_file=[PROJECT / "warehouse.toml", PROJECT / "warehouse.local.toml"],
     )
 
-    home: Path = Field(PROJECT / ".warehouse", description="where the local stack and the reports live")
+    home: Path = Field(PROJECT / ".warehouse", description="where the local stack and the reports are kept")
     topic: str = Field("assessments", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="the Kafka topic")
     key_field: str = Field("", description="the member of a message that becomes its Kafka key")
     genuine_bytes: int = Field(0, description="length of the published file")
@@ -59,7 +54,7 @@ class Settings(BaseSettings):
     warehouse_root: str = Field("hdfs://warehouse/warehouse", description="HDFS folder of all tables")
     webhdfs: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="the NameNode's web address")
     hdfs_user: str = Field(
-        default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="acts on HDFS"
+        default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="the user on HDFS"
     )
     metastore: str = Field("", min_length=1, description="the Hive metastore (`status` only)")
     spark: str = Field("", min_length=1, description="what lands: a Spark Connect address, or a Spark master")
@@ -78,8 +73,8 @@ class Settings(BaseSettings):
     hive_password_file: Path | None = Field(None, description="a file that holds the password instead")
     hive_kerberos_service: str = Field("hive", pattern=USER, description="first part of the server's principal")
     hive_tls: bool = Field(False, description="whether the SQL session is encrypted by TLS")
-    hive_tls_ca: Path | None = Field(None, description="PEM file of who signs the server's certificate")
-    hive_tls_verify: bool = Field(True, description="whether the server's certificate must be good")
+    hive_tls_ca: Path | None = Field(None, description="PEM file of the authority that signs the server's certificate")
+    hive_tls_verify: bool = Field(True, description="whether the server's certificate must be valid")
     customers_door: str = Field("", pattern=rf"^{ADDRESS}$", description="HiveServer2 of the customers")
     customers_ldap: str = Field("", pattern=r"^ldaps?://\S+$", description="directory of customers' logins")
     customers_ldap_dn: str = Field(
@@ -87,7 +82,6 @@ class Settings(BaseSettings):
     )
     customers_keystore: Path | None = Field(None, description="PKCS12 file by which the customers' door encrypts")
     customers_keystore_password_file: Path | None = Field(None, description="a file that holds its password")
-
     hive_connect_seconds: float = Field(30, gt=0, description="how long a SQL session may take to open")
     hive_silence_seconds: float = Field(120, gt=0, description="how long the SQL server may leave a call unanswered")
     hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
@@ -187,83 +181,24 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
 
-def near(name: str, names: Iterable[str], instead: str = "docs/settings.md lists them") -> str:
-    """The next step after a name that does not exist: `did you mean ...?`, or `instead` where no name is like it."""
-    matches = difflib.get_close_matches(name, list(names), 1)
-    return f"did you mean {matches[0]}?" if matches else instead
-
-
 def load(**flags: Any) -> Settings:
     """Read the settings; `flags` that are None count as not given.
 
     Raises UsageError naming the setting that cannot be used and the flag, variable or file that gives it.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    _refuse_unknown_variables()
+    refuse_unknown_variables([*Settings.model_fields, *BEFORE_PYTHON])
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        raise _refusal(error, given) from error
+        raise refusal(Settings, error, given) from error
     except (SettingsError, ValueError, OSError) as error:
         cause = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
         raise UsageError(
-            f"the settings cannot be read: {cause}", f"correct {_unreadable(str(error), given)}"
+            f"the settings cannot be read: {cause}", f"correct {unreadable(Settings, str(error), given)}"
         ) from error
     reachable = local_stack.read(settings.home).reachable()
     values: dict[str, Any] = {name: value for name, value in reachable.items() if name not in settings.model_fields_set}
     if file := values.get("spark_token_file"):
         values["spark_token_file"] = Path(file)
     return settings.model_copy(update=values)
-
-
-def origin(name: str, flags: Iterable[str]) -> str:
-    """Which place gives a setting: its flag, its variable, the path of a file, or else the running local stack."""
-    variable = f"{PREFIX}{name.upper()}"
-    if name in flags:
-        return f"--set {name}"
-    if variable in {key.upper() for key in os.environ}:
-        return variable
-    for path in reversed(_files()):
-        if path.exists() and name in tomllib.loads(path.read_text(encoding="utf-8")):
-            return str(path)
-    return "the local stack"
-
-
-def _files() -> list[Path]:
-    return [Path(str(path)) for path in Settings.model_config.get("toml_file") or ()]  # type: ignore[union-attr]
-
-
-def _refuse_unknown_variables() -> None:
-    names = [*Settings.model_fields, *BEFORE_PYTHON]
-    for variable in map(str.upper, os.environ):
-        name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and name not in names:
-            raise UsageError(f"there is no setting {name}, which {variable} gives", near(name, names))
-
-
-def _unreadable(message: str, flags: Iterable[str]) -> str:
-    """The flag, variable or file that cannot be parsed."""
-    for path in _files():
-        try:
-            if path.exists():
-                tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return str(path)
-    name = re.search(r'field "(\w+)"', message)
-    return origin(name[1], flags) if name else "the WAREHOUSE_ variables"
-
-
-def _refusal(error: ValidationError, flags: Iterable[str]) -> UsageError:
-    """The first fault in words; the value is shown where it cannot be a secret."""
-    first = error.errors(include_url=False)[0]
-    where = [str(part) for part in first["loc"]]
-    place = origin(where[0], flags)
-    if where[0] not in Settings.model_fields:
-        return UsageError(f"there is no setting {where[0]}, which {place} gives", near(where[0], Settings.model_fields))
-    value = "what it is" if SecretStr in _types(where[0]) else repr(first["input"])
-    return UsageError(f"setting {'.'.join(where)} cannot be {value}: {first['msg']}", f"correct it in {place}")
-
-
-def _types(name: str) -> tuple[Any, ...]:
-    annotation: Any = Settings.model_fields[name].annotation
-    return getattr(annotation, "__args__", (annotation,))

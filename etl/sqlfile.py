@@ -5,9 +5,7 @@
     -- Parameters: warehouse_root text, release integer
 
 The first line names the table and says what it holds. `Key: value` lines follow; a line without a key continues
-the one above. Parameters are written as `${name}`, and given to beeline as `--hivevar name=value`. Here they
-are substituted by the client, each checked by its type and escaped for its quotes; no other `${...}`
-reaches a server, which would substitute its own variables, such as `${env:...}`.
+the one above. Parameters are written as `${name}` and substituted by etl/sqltext.py.
 """
 
 from __future__ import annotations
@@ -25,19 +23,6 @@ from sqlglot import exp
 from etl.errors import UsageError
 from etl.settings import PROJECT
 from etl.sqltext import TYPES, VARIABLE, split, statements, tokens
-
-__all__ = [
-    "TYPES",
-    "VARIABLE",
-    "SqlFile",
-    "candidate_text",
-    "files",
-    "published_text",
-    "renamed",
-    "split",
-    "statements",
-    "versions",
-]
 
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
@@ -76,7 +61,7 @@ class SqlFile:
 
     @property
     def title(self) -> str:
-        """What the title says behind the name."""
+        """What the title says after the name."""
         return self._title["title"]
 
     @cached_property
@@ -93,7 +78,7 @@ class SqlFile:
 
     @property
     def version(self) -> int:
-        """The number behind `_v` in the file's name, 0 where it has none."""
+        """The number after `_v` in the file's name, 0 where it has none."""
         match = re.search(r"_v([0-9]+)$", self.path.stem)
         return int(match[1]) if match else 0
 

@@ -34,7 +34,7 @@ def pause(rng: Random) -> float:
 
 
 def clicks(answered: Sequence[int], first_total: int, span_total: int, rng: Random) -> list[Clicks]:
-    """The clicks of attempts with so many answered questions; both totals are seconds over all attempts.
+    """The clicks of attempts with these numbers of answered questions; both totals are seconds over all attempts.
 
     Only attempts with two answers or more are sure to have two clicks, so only these have a span.
     """

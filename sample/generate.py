@@ -1,6 +1,6 @@
 """A plan to messages: synthetic exam attempts that reproduce the published figures of the genuine file.
 
-Nobody's attempt is in here. Each message says so: its keen_id is 8 hex digits of the unix second, then the
+It holds no real attempt. Each message says so: its keen_id is 8 hex digits of the unix second, then the
 mark `5e17ec71c0`, then 6 counting digits. SQL finds them by `keen_id LIKE '________5e17ec71c0______'`.
 
 The plan has 3,280 slots; with as many messages each slot gets one, and every published figure holds exactly. With
@@ -25,7 +25,7 @@ ATTEMPTS, SEED = 3280, 1
 def messages(attempts: int = ATTEMPTS, seed: int = SEED) -> Iterator[bytes]:
     """Yield `attempts` messages as compact JSON, roughly in order of time."""
     if attempts < 0:
-        raise UsageError(f"cannot generate {attempts} messages", "ask for 0 or more")
+        raise UsageError(f"cannot generate {attempts} messages", "give 0 or more")
     return _stream(attempts, Random(seed))  # noqa: S311 - invented data, and the same for a seed
 
 
@@ -39,7 +39,7 @@ def _stream(attempts: int, rng: Random) -> Iterator[bytes]:
         copies = (place + 1) * attempts // len(plan) - place * attempts // len(plan)
         key = id(slot.attempt)
         if slot.is_duplicate:
-            # Where a small sample left the attempt out, what was sent last stands in for it.
+            # Where a small sample left the attempt out, the one sent last takes its place.
             repeated = sent.get(key) or latest or [writer.write(slot.attempt, slot.attempt.started, None)]
             yield from (repeated[copy % len(repeated)] for copy in range(copies))
             left[key] -= 1

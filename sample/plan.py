@@ -65,7 +65,7 @@ def _add_clicks(attempts: list[Attempt], rng: Random) -> None:
 
 
 def _schedule(attempts: list[Attempt], rng: Random) -> None:
-    """Give every attempt its time: first those that are choosy, then by the last day of the exam."""
+    """Give every attempt its time: first those with constraints, then by the last day of the exam."""
     free = _moments(len(attempts), rng)
     rng.shuffle(free)
     busy_hours = {int(row["day_or_hour"]) for row in facts("busy_times") if row["day_or_hour"].isdigit()}

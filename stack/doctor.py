@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import psutil
 
 from etl.errors import UsageError
-from etl.settings import PROJECT, Settings, origin
+from etl.setting_sources import origin
+from etl.settings import PROJECT, Settings
 from etl.terminal import Bar
 from stack import health, parts, ports, probes, processes
 from stack.layout import PORTS
@@ -58,7 +59,8 @@ def _machine(settings: Settings) -> Iterator[Check]:
     )
     settings.require_home()
     free = shutil.disk_usage(settings.home).free
-    yield _check(free >= processes.FREE_BYTES, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "make room")
+    is_roomy = free >= processes.FREE_BYTES
+    yield _check(is_roomy, f"{free / 1e9:.0f} GB of disk are free at {settings.home}", "free some space")
     skew = probes.clock_skew(settings.webhdfs)
     if skew is not None:
         text = f"the clocks of this machine and the NameNode differ by {abs(skew):.0f} s"
@@ -146,7 +148,7 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
         default = getpass.getuser() if name.endswith("_user") else field.get_default(call_default_factory=True)
         if value != default:
             displayed = "(not shown)" if name in SECRETS else value
-            yield Check(True, f"setting {name} = {displayed}, from {origin(name, flags)}")
+            yield Check(True, f"setting {name} = {displayed}, from {origin(Settings, name, flags)}")
     if settings.hive_auth == "LDAP":
         try:
             settings.password()

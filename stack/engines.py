@@ -166,7 +166,7 @@ def spark(layout: Layout) -> Server:
             [
                 "-Xmx2g",
                 "-XX:+UseParallelGC",
-                # A statement that fills the heap fails after seconds; else nobody gets an answer for minutes.
+                # A statement that fills the heap fails after seconds; else no query gets an answer for minutes.
                 "-XX:GCTimeLimit=50",
                 "-XX:GCHeapFreeLimit=20",
                 *OPENED,
@@ -208,7 +208,7 @@ def _page(layout: Layout) -> dict[str, str]:
 
 
 def _limits(layout: Layout) -> dict[str, str]:
-    """What keeps a statement of one reader from ending or holding up the server of all."""
+    """Limits that keep one statement from ending or blocking the server for everybody."""
     return {
         "spark.driver.maxResultSize": f"{layout.settings.result_megabytes}m",
         "spark.sql.thriftServer.incrementalCollect": "false",

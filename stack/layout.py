@@ -1,4 +1,4 @@
-"""Where the embedded stack lives: its ports, its folders, and the form of a server and of its settings files."""
+"""Where the embedded stack is: its ports, its folders, and the form of a server and of its settings files."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ class Server:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the stack lives: the settings it is made from and its ports by name."""
+    """Where the stack is: the settings it is made from and its ports by name."""
 
     settings: Settings
     ports: Mapping[str, int]
 
     @property
     def user(self) -> str:
-        """Who the servers are on HDFS: its superuser, and the owner of the warehouse."""
+        """The user that the servers are on HDFS: its superuser, and the owner of the warehouse."""
         return self.settings.hdfs_user
 
     @property
     def identity(self) -> dict[str, str]:
-        """What makes a Java program be that user, on an HDFS that requires no password."""
+        """The variables that make a Java program that user, on an HDFS that requires no password."""
         return {"HADOOP_USER_NAME": self.user}
 
     @property

@@ -6,7 +6,8 @@ import socket
 from collections.abc import Collection, Mapping
 
 from etl.errors import UsageError
-from etl.settings import Settings, near
+from etl.setting_sources import near
+from etl.settings import Settings
 from stack.layout import HOST, PORTS
 
 LEAVES = ("spark", "hiveserver2", "customers", "logins")  # no other server of the stack connects to them

@@ -90,9 +90,7 @@ def up(
     not start.
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
-        raise UsageError(
-            f"HDFS cannot live in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#"
-        )
+        raise UsageError(f"HDFS cannot run in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#")
     with _alone(settings):
         try:
             with progress("start"):
@@ -112,7 +110,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str, has_custome
     before = read(settings)["ports"]
     if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
         raise WarehouseError(
-            f"less than 2 GB are free at {settings.home}", "make room or set WAREHOUSE_HOME to another disk"
+            f"less than 2 GB are free at {settings.home}", "free some space or set WAREHOUSE_HOME to another disk"
         )
     ports = choose_ports(settings, before, running)  # what was typed wrong ends here, before minutes of fetching
     parts.ensure_jars(say)
@@ -130,7 +128,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str, has_custome
         moved = [f"{name} {port}" for name, port in layout.ports.items() if port != PORTS[name]]
         say(f"starting {', '.join(server.name for server in missing)}")
         if moved:
-            say(f"other ports than the well-known ones: {', '.join(moved)}")
+            say(f"ports other than the defaults: {', '.join(moved)}")
     _wait(layout, wanted, running)
     return read(settings)
 
@@ -199,7 +197,7 @@ def _last_words(log: Path) -> str:
     """The last line of a log that reports an error."""
     lines = _tail(log)
     telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
-    return (telling or lines or ["no word in its log"])[-1].strip()[:300]
+    return (telling or lines or ["no error in its log"])[-1].strip()[:300]
 
 
 def _tail(log: Path) -> list[str]:

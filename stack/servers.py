@@ -15,7 +15,7 @@ from stack.probes import datanode_answers, hdfs_answers, kafka_answers
 def all_servers(layout: Layout, engine: str, has_customers: bool = False) -> list[Server]:
     """The stack for an engine (spark, hive or all), in the order in which it is stopped backwards.
 
-    Spark is part of each: it is what lands the messages. The door of the customers is part of it where they are.
+    Spark is part of each: it lands the messages. The door of the customers is part of it where they are.
     """
     answering = [spark(layout)] if engine == "spark" else [spark(layout), hiveserver2(layout)]
     if has_customers:

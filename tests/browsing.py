@@ -1,4 +1,4 @@
-"""A real Chromium, headless: what it complains of, what it asks for beyond this machine, and what axe finds."""
+"""A real Chromium, headless: its errors, its requests to other machines, and the findings of axe."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def browsing() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def opened(browser: Browser, address: str | Path, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
-    """A page, opened; behind it stands that it logged no error and asked no other machine for anything."""
+    """An open page; fails at the end if it logged an error or sent a request to another machine."""
     problems: list[str] = []
 
     def logged(message: ConsoleMessage) -> None:
@@ -48,8 +48,8 @@ def opened(browser: Browser, address: str | Path, width: int = 1280, scheme: Sch
             problems.append(f"console: {message.text}")
 
     def requested(request: Request) -> None:
-        found = urlsplit(request.url)
-        if found.scheme in ("http", "https", "ws", "wss") and found.hostname != "127.0.0.1":
+        url = urlsplit(request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
             problems.append(f"asked for {request.url}")
 
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -68,12 +68,12 @@ def opened(browser: Browser, address: str | Path, width: int = 1280, scheme: Sch
 
 def faults(page: Page) -> list[str]:
     """What axe finds serious or critical on the page, a line each."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
-        f"{one['id']}: {one['help']}: {node['html'][:200]} {node.get('failureSummary', '')}"
-        for one in found
-        if one["impact"] in SERIOUS
-        for node in one["nodes"]
+        f"{violation['id']}: {violation['help']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
     ]
 
 
@@ -103,7 +103,7 @@ def firsts(pages: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     seen = set()
     for path in pages:
         kind = (path.parent.name == "data_docs", path.name.partition("v1")[2] or path.name)
-        if found := re.search(r"\.rows|\.suite|index|validation", path.name):
-            kind = (kind[0], found[0])
+        if match := re.search(r"\.rows|\.suite|index|validation", path.name):
+            kind = (kind[0], match[0])
         yield path, kind not in seen
         seen.add(kind)

@@ -1,4 +1,4 @@
-"""Commands as a user types them: what runs ./warehouse, and what beeline is given to run a file of SQL."""
+"""Commands as a user types them: ./warehouse, and the arguments of beeline for a file of SQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def runner(variables: dict[str, str]) -> Run:
-    """What runs ./warehouse as a user with these variables would; `code` is the exit code to expect."""
+    """A function that runs ./warehouse with these variables; `code` is the expected exit code."""
 
     def call(*words: str, code: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **variables, "NO_COLOR": "1"}
@@ -31,7 +31,7 @@ def runner(variables: dict[str, str]) -> Run:
 
 
 def beeline_words(settings: Settings, file: SqlFile) -> list[str]:
-    """How beeline is given a file with its declared variables: of the newest landing, and of what is published."""
+    """The arguments of beeline for a file with its declared variables: newest landing, published release."""
     hdfs = Hdfs(settings)
     seen, published = landings.current(hdfs), Ledger(hdfs).state().published
     assert published

@@ -1,4 +1,4 @@
-"""What the tables hold, beside the independent computation over the same messages."""
+"""The tables compared with an independent computation over the same messages."""
 
 from __future__ import annotations
 
@@ -32,27 +32,28 @@ def consumed(settings: Settings) -> list[Message]:
     try:
         topic = consumer.list_topics(settings.topic, 10).topics[settings.topic]
         ends = {
-            one: consumer.get_watermark_offsets(TopicPartition(settings.topic, one), 10) for one in topic.partitions
+            number: consumer.get_watermark_offsets(TopicPartition(settings.topic, number), 10)
+            for number in topic.partitions
         }
-        consumer.assign([TopicPartition(settings.topic, one, ends[one][0]) for one in ends])
+        consumer.assign([TopicPartition(settings.topic, number, ends[number][0]) for number in ends])
         expected = sum(end - first for first, end in ends.values())
-        found: list[Message] = []
+        messages: list[Message] = []
         deadline = time.monotonic() + 30
-        while len(found) < expected and time.monotonic() < deadline:
-            for one in consumer.consume(2000, 0.5):
-                partition, offset = one.partition(), one.offset()
-                assert one.error() is None and partition is not None and offset is not None
-                found.append(Message(settings.topic, partition, offset, one.timestamp()[1], one.value()))
-        assert len(found) == expected
-        return found
+        while len(messages) < expected and time.monotonic() < deadline:
+            for message in consumer.consume(2000, 0.5):
+                partition, offset = message.partition(), message.offset()
+                assert message.error() is None and partition is not None and offset is not None
+                messages.append(Message(settings.topic, partition, offset, message.timestamp()[1], message.value()))
+        assert len(messages) == expected
+        return messages
     finally:
         consumer.close()
 
 
 def rows(hive: Hive, table: str) -> list[dict[str, Any]]:
-    """The rows that readers see, without what tells when and how they came there, and what is told in words."""
-    found = hive.query(f"SELECT * FROM {table}").dictionaries()
-    return [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in found]
+    """The rows that readers see, without the columns about their landing and without free text."""
+    stored = hive.query(f"SELECT * FROM {table}").dictionaries()
+    return [{name: value for name, value in row.items() if name not in LEFT_OUT} for row in stored]
 
 
 def plain(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -71,10 +72,10 @@ def in_order(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(some, key=key)
 
 
-def is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return bool(one == other) and type(one) is type(other)
+def is_same(first: Any, other: Any) -> bool:
+    if isinstance(first, float) and isinstance(other, float):
+        return math.isclose(first, other, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(first == other) and type(first) is type(other)
 
 
 def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
@@ -87,7 +88,7 @@ def assert_same(actual: list[dict[str, Any]], expected: list[dict[str, Any]]) ->
         }
         for row, other in zip(in_order(actual), in_order(plain(expected)), strict=False)
     ]
-    different = [one for one in differences if one]
+    different = [difference for difference in differences if difference]
     assert not different, f"{len(different)} rows differ (actual, expected), as {different[:3]}"
     assert len(actual) == len(expected)
 

@@ -33,7 +33,7 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
-    """No test sees the settings of whoever runs it."""
+    """Hide the settings of the user who runs the tests."""
     for name in [name for name in os.environ if name.startswith("WAREHOUSE_") and name != "WAREHOUSE_VENV"]:
         del os.environ[name]
 
@@ -52,8 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     chosen, parts = config.getoption("--long"), {item: part_of(item) for item in items}
     if chosen not in (None, "all", *parts.values()):
-        known = ", ".join(sorted({part for part in parts.values() if part}))
-        raise pytest.UsageError(f"--long has no part {chosen!r}: it may be {known}")
+        named = ", ".join(sorted({part for part in parts.values() if part}))
+        raise pytest.UsageError(f"--long has no part {chosen!r}: it may be {named}")
     left = [item for item, part in parts.items() if chosen != "all" and part != chosen]
     config.stash[LEFT] = Counter(part for part in map(part_of, left) if part)
     config.hook.pytest_deselected(items=left)
@@ -117,7 +117,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the page, where that was asked for."""
+    """Write the page if --write-docs was given."""
     session.config.stash[FAILED] = exitstatus != 0
     if session.config.getoption("--write-docs"):
         CASES.write()
@@ -135,8 +135,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, one for all tests."""
-    with browsing() as found:
-        yield found
+    with browsing() as chromium:
+        yield chromium
 
 
 @pytest.fixture

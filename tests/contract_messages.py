@@ -50,7 +50,10 @@ CONTRACT = _kind(exp.DataType.build(dict(FILE.columns)["payload"], dialect="hive
 def _spark_type(kind: Kind) -> Any:
     """A type as Spark writes it in `StructType.json()`."""
     if isinstance(kind, dict):
-        return {"type": "struct", "fields": [{"name": name, "type": _spark_type(one)} for name, one in kind.items()]}
+        return {
+            "type": "struct",
+            "fields": [{"name": name, "type": _spark_type(member)} for name, member in kind.items()],
+        }
     scalars = {"string": "string", "bigint": "long", "boolean": "boolean"}
     return {"type": "array", "elementType": _spark_type(kind[0])} if isinstance(kind, list) else scalars[kind]
 
@@ -143,8 +146,8 @@ def _absent_ids() -> Rejected:
 def _wrong() -> Rejected:
     for path, (got, literal) in itertools.product(PATHS, LITERALS.items()):
         if got != (expected := word(path)):
-            found = changed("wrong", path, literal)
-            yield f"{got} at {written(path)}", found, f"expected {expected}, got {got} at {written(path)}"
+            message = changed("wrong", path, literal)
+            yield f"{got} at {written(path)}", message, f"expected {expected}, got {got} at {written(path)}"
     yield "null at $", b"null", "expected object, got null at $"
 
 
@@ -159,18 +162,18 @@ UNKNOWN = {
 
 
 def _unknown() -> Accepted:
-    for (path, known), (what, literal) in itertools.product(OBJECTS.items(), UNKNOWN.items()):
-        elsewhere = sorted({str(key[-1]) for key in KEYS} - set(known))
+    for (path, fields), (case, literal) in itertools.product(OBJECTS.items(), UNKNOWN.items()):
+        elsewhere = sorted({str(key[-1]) for key in KEYS} - set(fields))
         names = [f'"{name}":{literal}' for name in ("unknown", "", "99", "é", *elsewhere)]
-        name = f"unknown {what} in {written(path)}"
+        name = f"unknown {case} in {written(path)}"
         yield name, changed(name, path, within(path, ",".join(names)))
 
 
 def _positions() -> Rejected:
     for path, name in itertools.product(OBJECTS, ("0", "+1", "_col0", "_col99")):
         text = within(path, f'"{name}":1')
-        shown = f'"{name}"' if name.startswith("+") else name
-        yield f"{name} in {written(path)}", changed("wrong", path, text), f"key {shown} at {written(path)} is how Hive"
+        quoted = f'"{name}"' if name.startswith("+") else name
+        yield f"{name} in {written(path)}", changed("wrong", path, text), f"key {quoted} at {written(path)} is how Hive"
 
 
 CASES: dict[str, Callable[[str], str]] = {
@@ -198,8 +201,8 @@ def _twice() -> Accepted:
     """Of a key given twice the last counts, for a whole object or array too."""
     for path in KEYS:
         first, again = original(path), AGAIN[word(path)]
-        for what, pair in {"again": (first, again), "at last": (again, first), "then null": (first, "null")}.items():
-            name = f"{written(path)} {what}"
+        for case, pair in {"again": (first, again), "at last": (again, first), "then null": (first, "null")}.items():
+            name = f"{written(path)} {case}"
             if "null" in pair and path in IDS:
                 continue
             yield name, replaced(name, path, ",".join(member(path, literal) for literal in pair))
@@ -208,9 +211,9 @@ def _twice() -> Accepted:
 def _twice_wrong() -> Rejected:
     for path in KEYS:
         wrong = LITERALS["integer" if word(path) != "integer" else "string"]
-        for what, pair in {"first": (wrong, original(path)), "last": (original(path), wrong)}.items():
-            found = replaced("wrong", path, ",".join(member(path, literal) for literal in pair))
-            yield f"{written(path)}, wrong at {what}", found, f"expected {word(path)}, got"
+        for case, pair in {"first": (wrong, original(path)), "last": (original(path), wrong)}.items():
+            message = replaced("wrong", path, ",".join(member(path, literal) for literal in pair))
+            yield f"{written(path)}, wrong at {case}", message, f"expected {word(path)}, got"
 
 
 def _integers() -> Accepted:
@@ -236,10 +239,10 @@ TEXTS = {
 
 
 def _texts() -> Accepted:
-    for path, (what, literal) in itertools.product(STRINGS, TEXTS.items()):
-        if path in IDS and what == "empty":
+    for path, (case, literal) in itertools.product(STRINGS, TEXTS.items()):
+        if path in IDS and case == "empty":
             continue
-        yield f"{what} at {written(path)}", changed(f"{what} at {written(path)}", path, literal)
+        yield f"{case} at {written(path)}", changed(f"{case} at {written(path)}", path, literal)
 
 
 def _long(characters: str) -> Iterator[tuple[str, bytes]]:
@@ -272,8 +275,8 @@ NO_TEXTS = {
 
 
 def _no_texts() -> Rejected:
-    for path, (what, (literal, words)) in itertools.product(STRINGS, NO_TEXTS.items()):
-        yield f"{what} at {written(path)}", changed("wrong", path, literal), words
+    for path, (case, (literal, words)) in itertools.product(STRINGS, NO_TEXTS.items()):
+        yield f"{case} at {written(path)}", changed("wrong", path, literal), words
 
 
 ACCEPTED = {

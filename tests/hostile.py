@@ -1,4 +1,4 @@
-"""Texts that have broken one system or another: quotes, escapes, comments, variables, control and odd characters."""
+"""Texts that have broken other systems: quotes, escapes, comments, variables, control and odd characters."""
 
 from __future__ import annotations
 

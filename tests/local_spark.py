@@ -92,7 +92,7 @@ class Warehouse:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a query, sorted; times, dates and decimals are text."""
-        kinds = [(one.name(), one.dataType().typeName()) for one in self._sql(statement).schema().fields()]
+        kinds = [(field.name(), field.dataType().typeName()) for field in self._sql(statement).schema().fields()]
         assert len({name for name, _ in kinds}) == len(kinds), f"two columns have one name: {kinds}"
         columns = ", ".join(
             f"CAST(`{name}` AS STRING) AS `{name}`" if kind.startswith(AS_TEXT) else f"`{name}`" for name, kind in kinds
@@ -108,8 +108,8 @@ class Warehouse:
 
 def parameters(file: SqlFile, root: Path, values: Mapping[str, Any]) -> dict[str, str]:
     """The parameters that the file declares: those given, the others as in a first build."""
-    known = {"warehouse_root": f"file://{root}", **FIRST, **values}
-    return {name: str(known[name]) for name in file.parameters}
+    own_parameters = {"warehouse_root": f"file://{root}", **FIRST, **values}
+    return {name: str(own_parameters[name]) for name in file.parameters}
 
 
 def execute(session: Any, statement: str) -> Any:

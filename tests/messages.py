@@ -29,13 +29,13 @@ def attempt(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def counts(**changes: Any) -> dict[str, Any]:
-    found = {"total": 3, "correct": 1, "incorrect": 1, "incomplete": 0, "submitted": 2, "unanswered": 1}
-    return {**found, "all_correct": False, **changes}
+    sums = {"total": 3, "correct": 1, "incorrect": 1, "incomplete": 0, "submitted": 2, "unanswered": 1}
+    return {**sums, "all_correct": False, **changes}
 
 
 def question(**changes: Any) -> dict[str, Any]:
-    found = {"id": "question", "user_result": "correct", "user_correct": True, "user_incomplete": False}
-    return {**found, "user_submitted": True, "options": [option()], **changes}
+    fields = {"id": "question", "user_result": "correct", "user_correct": True, "user_incomplete": False}
+    return {**fields, "user_submitted": True, "options": [option()], **changes}
 
 
 def option(**changes: Any) -> dict[str, Any]:
@@ -200,6 +200,6 @@ def publish(settings: Settings, *values: bytes | None) -> None:
     """Publish bytes as they are, as no user of ./warehouse publish could."""
     servers = {"bootstrap.servers": settings.bootstrap_servers, "message.max.bytes": MESSAGE_BYTES}
     producer = Producer({**servers, "enable.idempotence": True})
-    for number, one in enumerate(values):
-        producer.produce(settings.topic, value=one, key=b"\xff key %d" % number, partition=0)
+    for number, value in enumerate(values):
+        producer.produce(settings.topic, value=value, key=b"\xff key %d" % number, partition=0)
     assert producer.flush(30) == 0

@@ -1,6 +1,6 @@
 """The tables, computed once more in plain Python from the messages in Kafka, as the SQL headers define them.
 
-Nothing here comes from the project's own code: where both agree row for row, both read the definitions alike.
+Nothing here uses the project's own code: where both agree row for row, both implement the definition.
 """
 
 from __future__ import annotations
@@ -300,19 +300,19 @@ def _option(attempt: Attempt, place: int, option_place: int, option: Row | None)
 
 
 def _grouped(rows: Iterable[Row], *columns: str) -> Iterable[tuple[tuple[Any, ...], list[Row]]]:
-    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        found[tuple(row[column] for column in columns)].append(row)
-    return found.items()
+        groups[tuple(row[column] for column in columns)].append(row)
+    return groups.items()
 
 
-def _known(rows: list[Row], column: str) -> list[Any]:
+def _present(rows: list[Row], column: str) -> list[Any]:
     return [row[column] for row in rows if row[column] is not None]
 
 
 def _of_known(compute: Callable[[list[Any]], Any], rows: list[Row], column: str, least: int = 1) -> Any:
     """What is computed of the values that are there, None where there are fewer than needed."""
-    values = _known(rows, column)
+    values = _present(rows, column)
     return compute(values) if len(values) >= least else None
 
 
@@ -321,7 +321,7 @@ def _measures(rows: list[Row], *counts: str) -> Row:
     return {
         "message_count": sum(row["messages"] for row in rows),
         "attempt_count": len(rows),
-        "scored_attempt_count": len(_known(rows, "score")),
+        "scored_attempt_count": len(_present(rows, "score")),
         "perfect_attempt_count": sum(row["is_all_correct"] is True and row["score"] is not None for row in rows),
         **{count: _of_known(sum, rows, count) for count in counts},
         "score_sum": _of_known(sum, rows, "score"),
@@ -331,14 +331,14 @@ def _measures(rows: list[Row], *counts: str) -> Row:
 
 def _exam(exam: str | None, rows: list[Row]) -> Row:
     counts = ("question_count", "correct_count", "incorrect_count", "incomplete_count", "unanswered_count")
-    found = _measures(rows, *counts)
-    scored = found["scored_attempt_count"]
+    measures = _measures(rows, *counts)
+    scored = measures["scored_attempt_count"]
     return {
         "exam_id": exam,
         "exam_name": _of_known(max, rows, "exam_name"),
-        **found,
+        **measures,
         "score_deviation": _of_known(lambda scores: round(statistics.stdev(scores), 6), rows, "score", least=2),
-        "perfect_share": found["perfect_attempt_count"] / scored if scored else None,
+        "perfect_share": measures["perfect_attempt_count"] / scored if scored else None,
         "first_date": _of_known(min, rows, "started_date"),
         "last_date": _of_known(max, rows, "started_date"),
     }
@@ -358,10 +358,10 @@ def _activity(attempts: list[Row]) -> list[Row]:
 
 def _question_ranks(questions: list[Row], attempts: list[Row]) -> list[Row]:
     names = {exam: _of_known(max, rows, "exam_name") for (exam,), rows in _grouped(attempts, "exam_id")}
-    found = []
+    ranked = []
     for (exam, question), rows in _grouped(questions, "exam_id", "question_id"):
         results = [row["result"] for row in rows]
-        found.append(
+        ranked.append(
             {
                 "exam_id": exam,
                 "exam_name": names[exam],
@@ -374,8 +374,8 @@ def _question_ranks(questions: list[Row], attempts: list[Row]) -> list[Row]:
                 "correct_share": results.count("correct") / len(rows),
             }
         )
-    for _, rows in _grouped(found, "exam_id"):
+    for _, rows in _grouped(ranked, "exam_id"):
         for row in rows:
             harder = sum(other["correct_share"] < row["correct_share"] for other in rows)
             row["difficulty_rank"] = 1 + harder
-    return found
+    return ranked

@@ -55,7 +55,7 @@ class OwnStack:
         raise WarehouseError(f"the servers of the tests did not start: {' '.join(lines[-3:])}", f"see {self.home}/logs")
 
     def close(self, keep: bool) -> None:
-        """End the servers; with `keep` their folder stays, for who wants to read the logs."""
+        """End the servers; with `keep` their folder stays, for its logs."""
         self._keeper.communicate()  # closes its input
         processes.down(settings_module.load(home=self.home))  # in case that someone killed the keeper
         if not keep:

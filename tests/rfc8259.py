@@ -21,8 +21,8 @@ def _named(sections: dict[str, Iterable[bytes]]) -> dict[str, bytes]:
     named = {}
     for section, texts in sections.items():
         for text in texts:
-            shown = ascii(text)[1:]
-            name = f"{section}: {shown if len(shown) <= 60 else f'{shown[:40]}... of {len(text):,} bytes'}"
+            escaped = ascii(text)[1:]
+            name = f"{section}: {escaped if len(escaped) <= 60 else f'{escaped[:40]}... of {len(text):,} bytes'}"
             assert name not in named, f"{name} is there twice"
             named[name] = text
     return named
@@ -141,8 +141,8 @@ INVALID = _named(
             *(b'"a%cb"' % control for control in range(0x20)),
             *(b'"\\%c"' % letter for letter in range(0x41, 0x7B) if letter not in _ESCAPABLE and chr(letter).isalpha()),
         ],
-        "8 no UTF-8": [b'"a' + what + b'b"' for what in _NO_UTF8],
-        "8 no UTF-8, as a name": [b'{"' + what + b'":0}' for what in _NO_UTF8],
+        "8 no UTF-8": [b'"a' + wrong + b'b"' for wrong in _NO_UTF8],
+        "8 no UTF-8, as a name": [b'{"' + wrong + b'":0}' for wrong in _NO_UTF8],
         "8 no UTF-8 at the end": [b'"a' + cut for cut in (b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98")],
         "8 another encoding": [
             text.encode(code)

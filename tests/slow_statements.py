@@ -21,9 +21,9 @@ WHERE CONCAT(chosen.option_id, many.piece) LIKE '%nowhere%'"""
 
 def server(settings: Settings, engine: str) -> psutil.Process:
     """The process that answers for an engine."""
-    found = processes.read(settings)["processes"]["hiveserver2" if engine == "hive" else "spark"].handle()
-    assert found is not None
-    return found
+    process = processes.read(settings)["processes"]["hiveserver2" if engine == "hive" else "spark"].handle()
+    assert process is not None
+    return process
 
 
 def busy(process: psutil.Process) -> float:
@@ -36,6 +36,6 @@ def busy(process: psutil.Process) -> float:
 
 def wait_until(is_so: Any, seconds: float = 30) -> bool:
     end = time.monotonic() + seconds
-    while not (found := bool(is_so())) and time.monotonic() < end:
+    while not (is_seen := bool(is_so())) and time.monotonic() < end:
         time.sleep(0.2)
-    return found
+    return is_seen

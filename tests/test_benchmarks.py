@@ -44,8 +44,8 @@ def measured(attempts: int = aims.AT, slower: float = 1.0) -> Size:
     for engine, seconds in {"spark": 0.3, "hive": 2.0}.items():
         size.add(f"answer.{engine}.exams", seconds / 2)
         size.add(f"answer.{engine}.questions", seconds)
-    for asked, seconds in {"write": 9, "all": 3, "week": 1}.items():
-        size.add(f"layout.month.{asked}", seconds * slower, size=5_000_000)
+    for step, seconds in {"write": 9, "all": 3, "week": 1}.items():
+        size.add(f"layout.month.{step}", seconds * slower, size=5_000_000)
     size.steps["layout.month.write"].files = 7
     size.add("command.help", 0.25)
     for name, seconds in {"copy": 30, "script": 100}.items():
@@ -66,16 +66,16 @@ def test_the_last_message_of_a_keen_id_counts_and_one_without_is_its_own() -> No
         questions = [None if count is None else {"options": [{}] * count} for count in options]
         return json.dumps({"keen_id": keen_id, "sequences": {"questions": questions}}).encode()
 
-    found = Expected().add([line("a", 2, 3), line(None, 1), line(None, None), line("a", 1), b'{"keen_id":"b"}'])
-    assert found.messages == 5
-    assert found.counts == {"attempts": 4, "questions": 3, "options": 2}
+    expected = Expected().add([line("a", 2, 3), line(None, 1), line(None, None), line("a", 1), b'{"keen_id":"b"}'])
+    assert expected.messages == 5
+    assert expected.counts == {"attempts": 4, "questions": 3, "options": 2}
 
 
 def test_the_counts_of_a_sample_are_those_of_the_independent_computation() -> None:
     texts = list(generate.messages(400, 3))
-    made = tables([Message("t", 0, offset, 0, text) for offset, text in enumerate(texts)])
+    created = tables([Message("t", 0, offset, 0, text) for offset, text in enumerate(texts)])
     assert Expected().add(texts).counts == {
-        name: len(made[f"flat.{table}"]) for name, table in duckdb_flat.TABLES.items()
+        name: len(created[f"flat.{table}"]) for name, table in duckdb_flat.TABLES.items()
     }
 
 
@@ -116,8 +116,8 @@ def test_duckdb_makes_the_same_rows_as_the_independent_computation(tmp_path: Pat
     assert duckdb_flat.counts(tmp_path) == Expected().add(texts).counts
     expected = tables([Message("t", 0, offset, at + offset, text) for offset, text in enumerate(texts)])
     for table in duckdb_flat.TABLES.values():
-        found = duckdb.read_parquet(str(tmp_path / f"{table}.parquet"))
-        rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+        content = duckdb.read_parquet(str(tmp_path / f"{table}.parquet"))
+        rows = [dict(zip(content.columns, row, strict=True)) for row in content.fetchall()]
         dates = [{**row, "started_date": str(row["started_date"])} if "started_date" in row else row for row in rows]
         assert_same(dates, expected[f"flat.{table}"])
 
@@ -127,10 +127,10 @@ def test_duckdb_makes_the_same_rows_as_the_independent_computation(tmp_path: Pat
 
 def test_a_command_is_measured_with_its_memory_and_what_it_printed() -> None:
     code = "import time; held = bytearray(50_000_000); time.sleep(1); print(len(held))"
-    found = measure.run([sys.executable, "-c", code], {})
-    assert found.output == "50000000\n" and found.seconds > 0
-    assert found.memory.process == found.memory.python == found.memory.total > 50_000_000
-    assert found.memory.jvm == found.memory.workers == 0
+    done = measure.run([sys.executable, "-c", code], {})
+    assert done.output == "50000000\n" and done.seconds > 0
+    assert done.memory.process == done.memory.python == done.memory.total > 50_000_000
+    assert done.memory.jvm == done.memory.workers == 0
 
 
 def test_a_command_that_fails_is_an_error_with_its_last_words() -> None:
@@ -156,8 +156,8 @@ def test_a_step_has_the_median_of_its_repeats_and_the_peak_of_its_memory() -> No
 
 
 def test_every_aim_is_a_ratio_of_what_was_measured() -> None:
-    found = {aim.text: aim.of(measured()) for aim in aims.AIMS}
-    assert list(found.values()) == pytest.approx(
+    results = {aim.text: aim.of(measured()) for aim in aims.AIMS}
+    assert list(results.values()) == pytest.approx(
         [20 / 20, 30 / 15, 100 / 100, 0.1, (9 - 6) / 100, 2.0, 250.0, 0.3, 2.0]
     )
     assert [aim.verdict([measured()]) for aim in aims.AIMS] == ["met"] * len(aims.AIMS)
@@ -167,7 +167,7 @@ def test_an_aim_that_is_missed_is_told_and_a_smaller_size_says_nothing() -> None
     slow = measured()
     slow.steps["script"].seconds = [99.0]
     by_text = {aim.text: aim for aim in aims.AIMS}
-    aim = next(one for text, one in by_text.items() if "usual script" in text)
+    aim = next(each for text, each in by_text.items() if "usual script" in text)
     assert aim.verdict([slow]) == "**not met**"
     assert aim.verdict([measured(1000)]) == "not measured" and aim.text_of(Size(1, 1)) == "-"
 
@@ -186,8 +186,8 @@ def test_the_heap_is_read_as_java_writes_it(heap: str, gigabytes: float | None) 
 
 
 def test_a_saved_run_reads_back_as_it_was(tmp_path: Path) -> None:
-    found = document(measured(1000), measured())
-    assert page.save(found, tmp_path).name == "2026-01-02T0304.json"
+    pages = document(measured(1000), measured())
+    assert page.save(pages, tmp_path).name == "2026-01-02T0304.json"
     assert page.sizes_of(page.newest(tmp_path)) == [measured(1000), measured()]
     with pytest.raises(BenchmarkError, match="no run was saved"):
         page.newest(tmp_path / "empty")

@@ -20,10 +20,10 @@ OLD = "#!/bin/sh\nexit 1\n"  # what a Python says that is too old, or has no ven
 def folder(tmp_path: Path) -> Path:
     """A PATH of its own, with the few tools that the script calls and no Python."""
     for tool in TOOLS:
-        found = shutil.which(tool)
-        assert found, tool
+        path = shutil.which(tool)
+        assert path, tool
         (tmp_path / "bin").mkdir(exist_ok=True)
-        (tmp_path / "bin" / tool).symlink_to(found)
+        (tmp_path / "bin" / tool).symlink_to(path)
     return tmp_path
 
 
@@ -41,7 +41,7 @@ def start(folder: Path, *words: str, **environment: str) -> subprocess.Completed
     )
 
 
-def told(done: subprocess.CompletedProcess[str]) -> str:
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
     """The one line of an error, after nothing was printed to standard output."""
     assert done.returncode == 1 and done.stdout == "", (done.stdout, done.stderr)
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("warehouse: installing")]
@@ -50,7 +50,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_no_python_is_told_in_one_line(folder: Path) -> None:
-    line = told(start(folder, "status"))
+    line = error_line(start(folder, "status"))
     assert "no Python 3.11 or newer" in line and "WAREHOUSE_PYTHON" in line
     assert not (folder / "venv").exists()
 
@@ -58,26 +58,26 @@ def test_no_python_is_told_in_one_line(folder: Path) -> None:
 def test_an_old_python_is_as_good_as_none(folder: Path) -> None:
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         script(folder / "bin" / name, OLD)
-    assert "no Python 3.11 or newer" in told(start(folder, "status"))
+    assert "no Python 3.11 or newer" in error_line(start(folder, "status"))
 
 
 def test_a_named_python_that_is_missing_is_told(folder: Path) -> None:
     (folder / "bin" / "python3").symlink_to(sys.executable)
-    assert "WAREHOUSE_PYTHON" in told(start(folder, "status", WAREHOUSE_PYTHON="python-of-nobody"))
+    assert "WAREHOUSE_PYTHON" in error_line(start(folder, "status", WAREHOUSE_PYTHON="python-of-nobody"))
 
 
 def test_the_first_python_that_is_new_enough_is_used(folder: Path) -> None:
     script(folder / "bin" / "python3", OLD)
-    made = '#!/bin/sh\n[ "$1" = -c ] || echo "python3.12 $*" >> "$HOME/calls"\n[ "$1" = -c ]\n'
-    script(folder / "bin" / "python3.12", made)
-    assert "could not make" in told(start(folder, "status"))
+    stub = '#!/bin/sh\n[ "$1" = -c ] || echo "python3.12 $*" >> "$HOME/calls"\n[ "$1" = -c ]\n'
+    script(folder / "bin" / "python3.12", stub)
+    assert "could not make" in error_line(start(folder, "status"))
     assert (folder / "calls").read_text() == f"python3.12 -m venv {folder}/venv\n"
 
 
 def test_a_folder_that_cannot_be_made_is_told(folder: Path) -> None:
     (folder / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
     (folder / "file").touch()
-    line = told(start(folder, "status", WAREHOUSE_VENV=str(folder / "file" / "venv")))
+    line = error_line(start(folder, "status", WAREHOUSE_VENV=str(folder / "file" / "venv")))
     assert f"could not make {folder}/file/venv" in line
 
 
@@ -86,7 +86,7 @@ def test_a_pip_that_fails_names_its_log_and_is_tried_again(folder: Path) -> None
     nowhere = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
     for _ in range(2):
         done = start(folder, "status", **nowhere)
-        assert f"see {folder}/venv/install.log" in told(done) and "check the network" in done.stderr
+        assert f"see {folder}/venv/install.log" in error_line(done) and "check the network" in done.stderr
         assert "warehouse: installing the Python packages" in done.stderr
         assert "No matching distribution" in (folder / "venv" / "install.log").read_text()
     assert not (folder / "venv" / "requirements.lock").exists()
@@ -120,7 +120,7 @@ def test_a_venv_that_is_not_the_locked_one_is_made_anew(installed: Path, change:
         (installed / "venv" / "requirements.lock").write_text("pyspark==1.0\n")
     else:
         (installed / "venv" / "bin" / "python").unlink()
-    assert "no Python 3.11 or newer" in told(start(installed, "status"))
+    assert "no Python 3.11 or newer" in error_line(start(installed, "status"))
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on this machine")

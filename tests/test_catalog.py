@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 
 from etl import sqlfile
 from etl.catalog import catalog_pages as site
-from etl.catalog.catalog import Catalog, Expected, bounded, catalog, described
+from etl.catalog import table_facts
+from etl.catalog.catalog import Catalog, Expected, catalog, described
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage import Lineage
 from etl.catalog.lineage_drawing import BOX, GAP, TALL, picture
@@ -116,7 +117,7 @@ def test_every_column_is_traced_to_columns_that_are_there(file: SqlFile) -> None
     there = {(other.table, column.place) for other in FILES for column in described(other)[0]}
     there |= {(table, column) for table, traced in LINEAGE.traces.items() for column in traced}
     for column, trace in traces.items():
-        assert {(one.table, one.place) for one in trace.sources if one.path} <= there, column
+        assert {(source.table, source.place) for source in trace.sources if source.path} <= there, column
         if file.columns:
             assert trace.sources or trace.parameters, column
         for origin in LINEAGE.origins(Source(file.table, column)):
@@ -152,9 +153,9 @@ def test_a_mart_comes_from_the_message_in_the_end() -> None:
 @pytest.mark.parametrize("name", QUERIES)
 def test_columns_are_traced_through(name: str) -> None:
     query, expected = QUERIES[name]
-    found = Lineage([things(), question(query)])
-    assert not found.untraced
-    assert [paths(trace.sources) for trace in found.traces["reports.asked"].values()] == expected
+    lineage = Lineage([things(), question(query)])
+    assert not lineage.untraced
+    assert [paths(trace.sources) for trace in lineage.traces["reports.asked"].values()] == expected
 
 
 def test_fields_and_comments_are_those_of_the_create() -> None:
@@ -172,17 +173,17 @@ def test_fields_and_comments_are_those_of_the_create() -> None:
 
 def test_a_view_without_a_table_has_the_types_and_comments_of_the_columns_that_it_shows(alone: Settings) -> None:
     tables = {table.file.table: table for table in catalog(alone, ask=False).tables}
-    shown = {column.path: column for column in tables["flat.attempts_v1"].columns}
+    columns = {column.path: column for column in tables["flat.attempts_v1"].columns}
     own = {column.path: column for column in tables["flat.messages_v1"].columns}
-    assert shown["score"] == own["score"] and shown["score"].comment
-    assert list(shown) == list(own)
+    assert columns["score"] == own["score"] and columns["score"].comment
+    assert list(columns) == list(own)
 
 
 def test_a_picture_has_a_box_per_table_and_a_curve_per_read() -> None:
     drawn = picture(FILES, LINEAGE.reads)
     places = [(box.left, box.top) for box in drawn.boxes]
     for left, top in places:
-        near = [one for one in places if abs(one[0] - left) < BOX and abs(one[1] - top) < TALL]
+        near = [place for place in places if abs(place[0] - left) < BOX and abs(place[1] - top) < TALL]
         assert near == [(left, top)], "boxes lie upon each other"
     raw = [file for file in FILES if file.stage == "1_raw"]
     reads = [name for names in LINEAGE.reads.values() for name in names if name not in POINTERS]
@@ -208,8 +209,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def pages(alone: Settings) -> Path:
     """The folder of all pages, made without a server."""
-    path, found = site.docs(alone)
-    assert len(found.notes) == 2
+    path, content = site.docs(alone)
+    assert len(content.notes) == 2
     return path.parent
 
 
@@ -219,18 +220,18 @@ def ids(path: Path) -> set[str]:
 
 
 def test_every_link_leads_to_a_place_that_is_there(pages: Path) -> None:
-    known = {path: ids(path) for path in pages.rglob("*.html")}
-    assert len(known) == len(FILES) + 2
-    for path in known:
+    ids_of = {path: ids(path) for path in pages.rglob("*.html")}
+    assert len(ids_of) == len(FILES) + 2
+    for path in ids_of:
         source = path.read_text(encoding="utf-8")
-        assert len(re.findall(r'\bid="', source)) == len(known[path]), "an id stands twice"
+        assert len(re.findall(r'\bid="', source)) == len(ids_of[path]), "an id stands twice"
         for link in re.findall(r'href="([^"]+)"', source):
             target = urlsplit(link)
             if target.scheme == "data":
                 continue
             other = (path.parent / target.path).resolve() if target.path else path
-            assert other in known, link
-            assert not target.fragment or unquote(target.fragment) in known[other], f"{path.name}: {link}"
+            assert other in ids_of, link
+            assert not target.fragment or unquote(target.fragment) in ids_of[other], f"{path.name}: {link}"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -284,20 +285,36 @@ def test_a_search_finds_tables_questions_and_columns(browser: Browser, pages: Pa
         assert page.locator("tr[data-text]:visible").count() == len(FILES)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        ({"min_value": 0, "max_value": 1}, "from 0 to 1"),
-        ({"min_value": 3, "max_value": 3}, "exactly 3"),
-        ({"min_value": 1}, "at least 1"),
-        ({"max_value": 0, "mostly": 0.99}, "at most 0, in 0.99 of the rows"),
-        ({"value_set": ["a", 2]}, "one of a, 2"),
-        ({"regex": "^x"}, "matching ^x"),
-        ({"column": "a"}, ""),
-    ],
-)
-def test_the_bounds_of_a_rule_are_words(arguments: dict[str, object], text: str) -> None:
-    assert bounded(arguments) == text
+def test_rules_and_checks_of_a_suite_are_listed_with_their_bounds_before_any_validation(alone: Settings) -> None:
+    tables = {table.file.table: table for table in catalog(alone, ask=False).tables}
+    expected = tables["marts.exams_v1"].expected
+    assert ("mean_score", "between 0 and 1", "warning") in {
+        (rule.column, rule.text, rule.severity) for rule in expected
+    }
+    assert all(rule.reason for rule in expected)
+    assert [rule.column for rule in expected].count("") == len(
+        list((PROJECT / "expectations/3_marts/exams_v1").glob("*.sql"))
+    )
+
+
+def test_the_result_of_an_expectation_stands_beside_it(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"table_name": "marts.exams", "severity": "critical", "validated_at": "2026-01-02T03:04:05Z"}
+    results = [
+        row
+        | {
+            "column_name": "mean_score",
+            "expectation": "between 0 and 1",
+            "is_met": False,
+            "observed": "1 of 2 rows fail",
+        }
+    ]
+    monkeypatch.setattr(table_facts, "stored", lambda *_: table_facts.Stored())
+    monkeypatch.setattr(table_facts, "answers", lambda *_: table_facts.Answers(results=results))
+    tables = {table.file.table: table for table in catalog(alone).tables}
+    checked = [rule for rule in tables["marts.exams_v1"].expected if rule.is_met is not None]
+    assert [(rule.column, rule.is_met, rule.observed) for rule in checked] == [
+        ("mean_score", False, "1 of 2 rows fail")
+    ]
 
 
 def test_pages_link_the_other_pages_that_exist(tmp_path: Path) -> None:
@@ -306,6 +323,17 @@ def test_pages_link_the_other_pages_that_exist(tmp_path: Path) -> None:
         (tmp_path / path).touch()
     assert links(tmp_path, "report.html") == [("index.html", "Start"), ("catalog/index.html", "Catalog")]
     assert links(tmp_path, "catalog/x.html")[:2] == [("../index.html", "Start"), ("../report.html", "Report")]
+
+
+def test_pages_written_before_others_link_them_too(tmp_path: Path) -> None:
+    home = load(home=tmp_path)
+    site.write_catalog(home, catalog(home, [things()], ask=False), 0)
+    page = home.reports / "catalog" / "raw.things_v1.html"
+    written_at = page.stat().st_mtime
+    (home.reports / "report.html").write_text("x", encoding="utf-8")
+    site.write_start(home)
+    assert '<a href="../report.html">Report</a>' in page.read_text(encoding="utf-8")
+    assert page.stat().st_mtime == written_at
 
 
 def test_pages_say_that_nobody_answered(pages: Path) -> None:
@@ -321,9 +349,9 @@ def of_all(described: Catalog, **facts: object) -> Catalog:
 
 
 def test_pages_say_what_has_not_been_built(alone: Settings) -> None:
-    found = catalog(alone, ask=False)
-    assert {table.is_there for table in found.tables} == {None}
-    empty = of_all(found, is_there=False)
+    content = catalog(alone, ask=False)
+    assert {table.is_there for table in content.tables} == {None}
+    empty = of_all(content, is_there=False)
     home = site.write_catalog(alone, empty, 0).parent
     assert "Nothing has been built yet" in (home / "index.html").read_text(encoding="utf-8")
     assert "The engine has no flat.attempts" in (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
@@ -332,19 +360,19 @@ def test_pages_say_what_has_not_been_built(alone: Settings) -> None:
 def test_figures_are_for_people(alone: Settings) -> None:
     counted = Counted(20000, {"exam_id": 10000, "exam_name": 1, "started_at": 0, "attempt_id": 20000})
     expected = [
-        Expected(("exam_id",), "is present", "critical", False, "5 rows", "in 0.9 of the rows"),
-        Expected(("",), "x", "info", True),
+        Expected("exam_id", "between 0 and 1", "critical", False, "5 rows"),
+        Expected("", "x", "info", True),
     ]
-    found = of_all(catalog(alone, ask=False), counted=counted, sizes=[1_200_000, 34_000], expected=expected)
-    home = site.write_catalog(alone, found, 0).parent
+    content = of_all(catalog(alone, ask=False), counted=counted, sizes=[1_200_000, 34_000], expected=expected)
+    home = site.write_catalog(alone, content, 0).parent
     source = (home / "flat.attempts_v1.html").read_text(encoding="utf-8")
     top, rows = (
         words(source[: source.index("<tbody>")]),
         dict(re.findall(r'<tr id="(\w+)"(.*?)</tr>', source, re.DOTALL)),
     )
     assert "20,000 " in top and " 1.2 MB " in top and " 1 of 2 not met " in top
-    assert "critical exam_id: is present, in 0.9 of the rows: 5 rows" in top
-    assert " exam_id is present in 0.9 of the rows critical not met " in words(source)
+    assert "critical exam_id: between 0 and 1: 5 rows" in top
+    assert " exam_id between 0 and 1 critical not met " in words(source)
     assert " 50.0% 1 of 1 not met " in words(rows["exam_id"])
     assert " &lt;0.1% " in words(rows["exam_name"])
     assert " 0% " in words(rows["started_at"])
@@ -360,12 +388,12 @@ def test_whatever_a_file_or_a_server_says_is_text(browser: Browser, tmp_path: Pa
     nasty = NASTY.replace("'", "`")
     table = things(THINGS.replace("The thing", nasty).replace("nothing", f"nothing: {nasty}"))
     home = load(home=tmp_path)
-    asked = question(f"-- {nasty}\nSELECT n AS `{nasty.replace('`', '')}` FROM raw.things")
-    found = catalog(home, [table, asked], ask=False)
-    said = [Expected(("id",), NASTY, NASTY, False, NASTY)]
-    found = of_all(found, counted=Counted(fault=NASTY), expected=said)
-    found = replace(found, strangers=[NASTY], notes=[NASTY], validated_at="2026-01-02T03:04:05Z")
-    folder = site.write_catalog(home, found, 0).parent
+    asks = question(f"-- {nasty}\nSELECT n AS `{nasty.replace('`', '')}` FROM raw.things")
+    content = catalog(home, [table, asks], ask=False)
+    rules = [Expected("id", NASTY, NASTY, False, NASTY)]
+    content = of_all(content, counted=Counted(fault=NASTY), expected=rules)
+    content = replace(content, strangers=[NASTY], notes=[NASTY], validated_at="2026-01-02T03:04:05Z")
+    folder = site.write_catalog(home, content, 0).parent
     for path in folder.glob("*.html"):
         assert "<script>document" not in path.read_text(encoding="utf-8")
         with opened(browser, path) as page:
@@ -376,9 +404,9 @@ def test_whatever_a_file_or_a_server_says_is_text(browser: Browser, tmp_path: Pa
 
 def test_a_query_that_cannot_be_traced_is_told_on_its_page(tmp_path: Path) -> None:
     home = load(home=tmp_path)
-    found = catalog(home, [things(), question("SELECT things.nothing AS a FROM raw.things")], ask=False)
-    assert list(found.lineage.untraced) == ["reports.asked"]
-    text = (site.write_catalog(home, found, 0).parent / "reports.asked.html").read_text(encoding="utf-8")
+    content = catalog(home, [things(), question("SELECT things.nothing AS a FROM raw.things")], ask=False)
+    assert list(content.lineage.untraced) == ["reports.asked"]
+    text = (site.write_catalog(home, content, 0).parent / "reports.asked.html").read_text(encoding="utf-8")
     assert "could not be traced" in text
 
 

@@ -64,26 +64,28 @@ RULED = contract(json.dumps(PLAIN), ["s"], LIMIT)
 
 
 def reason(message: bytes | None, checked: Callable[[bytes | None], Accepted | Rejected] = CHECK) -> str:
-    found = checked(message)
-    assert isinstance(found, Rejected), found
-    assert "\n" not in found.reason
-    return found.reason
+    outcome = checked(message)
+    assert isinstance(outcome, Rejected), outcome
+    assert "\n" not in outcome.reason
+    return outcome.reason
 
 
 def accepted(message: bytes, checked: Callable[[bytes | None], Accepted | Rejected] = CHECK) -> Accepted:
     """Check a message that must be accepted, and that nothing of it is lost."""
-    found = checked(message)
-    assert isinstance(found, Accepted), found
+    outcome = checked(message)
+    assert isinstance(outcome, Accepted), outcome
     for envelope in (PLACE, FULL):
-        line = line_accepted(envelope, found)
+        line = line_accepted(envelope, outcome)
         assert "\n" not in line and "\r" not in line
         assert message_of(line) == message
         row = json.loads(line)
         assert row.pop("payload") == json.loads(message)
-        assert row.pop("original") == found.original
-        assert [(one["path"], one["example"]) for one in row.pop("unknown_fields", [])] == list(found.unknown)
+        assert row.pop("original") == outcome.original
+        assert [(unknown["path"], unknown["example"]) for unknown in row.pop("unknown_fields", [])] == list(
+            outcome.unknown
+        )
         assert row == {**PLACE_JSON, **(FULL_JSON if envelope is FULL else {})}
-    return found
+    return outcome
 
 
 # --- what fits ---
@@ -145,9 +147,9 @@ def test_maps_and_doubles_fit_too(message: bytes) -> None:
 
 @pytest.mark.parametrize("message", [b'{"n":1,\n"s":"x"}', b'{\r\n  "n": 1\r\n}\n', b'\n{"z":[1,\r2]}', b"{}\r"])
 def test_line_breaks_leave_the_payload_and_stay_in_the_original(message: bytes) -> None:
-    found = accepted(message)
-    assert found.original == message.decode()
-    assert json.loads(found.payload_text) == json.loads(message)
+    outcome = accepted(message)
+    assert outcome.original == message.decode()
+    assert json.loads(outcome.payload_text) == json.loads(message)
 
 
 def test_a_message_of_20_000_000_bytes_fits_and_no_longer_one() -> None:
@@ -199,9 +201,11 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize(("message", "found"), UNKNOWN.values(), ids=UNKNOWN)
-def test_unknown_fields_are_recorded_once_with_their_first_value(message: bytes, found: tuple[tuple[str, str]]) -> None:
-    assert accepted(message).unknown == found
+@pytest.mark.parametrize(("message", "fields"), UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown_fields_are_recorded_once_with_their_first_value(
+    message: bytes, fields: tuple[tuple[str, str]]
+) -> None:
+    assert accepted(message).unknown == fields
 
 
 def test_of_unknown_fields_are_kept_20_and_of_their_names_and_values_the_beginning() -> None:
@@ -461,11 +465,11 @@ MATCHING = st.fixed_dictionaries(
 @given(OBJECTS | MATCHING, st.booleans(), st.sampled_from([None, 0, 2]))
 def test_any_object_is_accepted_whole_or_rejected(value: dict[str, Any], is_ascii: bool, indent: int | None) -> None:
     message = json.dumps(value, ensure_ascii=is_ascii, indent=indent).encode()
-    if isinstance(found := CHECK(message), Accepted):
-        assert json.loads(found.payload_text) == value
+    if isinstance(outcome := CHECK(message), Accepted):
+        assert json.loads(outcome.payload_text) == value
         accepted(message)
     else:
-        assert found.reason
+        assert outcome.reason
 
 
 @given(OBJECTS | MATCHING, st.booleans(), st.sampled_from(["", "x", "x" * 101, "é" * 201]))
@@ -611,9 +615,9 @@ def test_both_engines_read_what_fits(reader: Reader, struct_type: Any, cases: di
     read = reader.table(f"{ENVELOPE},payload,original", f"{ENVELOPE_TYPES}:{hive_type(struct_type)}:string")
     checked = contract(json.dumps(struct_type)).check
     for message in [*cases.values(), b'{\n"n":\r\n1}']:
-        row = read(line_accepted(PLACE, found := accepted(message, checked)))
+        row = read(line_accepted(PLACE, outcome := accepted(message, checked)))
         assert row["payload"] == projected(json.loads(message), struct_type), message[:100]
-        assert row["original"] == found.original
+        assert row["original"] == outcome.original
         assert (row["kafka_topic"], row["kafka_offset"]) == ("topic", 7)
 
 
@@ -630,9 +634,9 @@ def test_both_engines_read_any_object_that_is_accepted(reader: Reader) -> None:
     @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
     @given(OBJECTS | MATCHING, st.booleans())
     def compare(value: dict[str, Any], is_ascii: bool) -> None:
-        found = CHECK(json.dumps(value, ensure_ascii=is_ascii).encode())
-        if isinstance(found, Accepted):
-            assert read(line_accepted(PLACE, found))["payload"] == projected(value, PLAIN)
+        outcome = CHECK(json.dumps(value, ensure_ascii=is_ascii).encode())
+        if isinstance(outcome, Accepted):
+            assert read(line_accepted(PLACE, outcome))["payload"] == projected(value, PLAIN)
 
     compare()
 

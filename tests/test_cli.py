@@ -48,7 +48,7 @@ def start(home: Path, *words: str, stdin: str = "", **variables: str) -> subproc
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
-def told(done: subprocess.CompletedProcess[str], code: int) -> str:
+def error_line(done: subprocess.CompletedProcess[str], code: int) -> str:
     """The one line of an error."""
     assert done.returncode == code and done.stdout == "", (done.returncode, done.stdout, done.stderr)
     (line,) = done.stderr.splitlines()
@@ -93,7 +93,7 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
 @pytest.mark.parametrize("typed", WRONG)
 def test_what_is_typed_wrong_ends_with_code_2(typed: str, tmp_path: Path) -> None:
     named, step = WRONG[typed]
-    line = told(start(tmp_path, *shlex.split(typed)), 2)
+    line = error_line(start(tmp_path, *shlex.split(typed)), 2)
     assert named in line and step in line, line
 
 
@@ -119,7 +119,7 @@ AWAY = {
 
 @pytest.mark.parametrize("typed", AWAY)
 def test_a_server_that_is_away_is_named_with_what_starts_it(typed: str, tmp_path: Path) -> None:
-    line = told(start(tmp_path, *shlex.split(typed), stdin="{}\n"), 1)
+    line = error_line(start(tmp_path, *shlex.split(typed), stdin="{}\n"), 1)
     assert "127.0.0.1:1" in line and AWAY[typed] in line and "./warehouse up" in line, line
 
 
@@ -137,10 +137,10 @@ def test_status_and_doctor_write_one_json_document(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr == ""
     assert [row["health"] for row in json.loads(done.stdout)] == ["does not answer"] * 6
     done = start(tmp_path, "doctor", "--json")
-    found = json.loads(done.stdout)
-    faults = [one for one in found["checks"] if not one["is_good"]]
-    assert found["faults"] == len(faults) >= 6 and all(one["step"] for one in faults)
-    assert not any(one["step"] for one in found["checks"] if one["is_good"])
+    document = json.loads(done.stdout)
+    faults = [check for check in document["checks"] if not check["is_good"]]
+    assert document["faults"] == len(faults) >= 6 and all(check["step"] for check in faults)
+    assert not any(check["step"] for check in document["checks"] if check["is_good"])
 
 
 def test_doctor_says_where_each_setting_comes_from_and_shows_no_password(tmp_path: Path) -> None:
@@ -223,15 +223,15 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status running doctor generate publish land rejected replay build plan rollback repair retire"
-    words += " clean compact validate report docs query export connect serve beeline run demo test"
+    words += " clean compact validate report docs query export connect serve beeline customers run demo test"
     assert " ".join(COMMANDS) == words
 
 
 def example(name: str) -> str:
     """The example in a command's help."""
-    found = re.fullmatch(r"Example: (\./warehouse .+)", COMMANDS[name].epilog or "")
-    assert found, name
-    return found[1]
+    match = re.fullmatch(r"Example: (\./warehouse .+)", COMMANDS[name].epilog or "")
+    assert match, name
+    return match[1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -168,8 +168,8 @@ def test_the_versions_are_those_of_the_local_stack() -> None:
 def test_env_holds_versions_and_ports_alone_and_secrets_come_from_the_shell() -> None:
     assert all(re.fullmatch(r"\w+_(VERSION|PORT|SHA256)", key) for key in ENV)
     assert set(re.findall(r"\$\{(\w+)\}", COMPOSE.read_text())) == set(ENV), "unused, or not in .env"
-    asked = re.findall(r"(\w+): \$\{(\w+):\?set (\w+) in the shell", COMPOSE.read_text())
-    assert {key for row in asked for key in row} - {"SPARK_CONNECT_AUTHENTICATE_TOKEN"} == set(SECRETS)
+    required = re.findall(r"(\w+): \$\{(\w+):\?set (\w+) in the shell", COMPOSE.read_text())
+    assert {key for row in required for key in row} - {"SPARK_CONNECT_AUTHENTICATE_TOKEN"} == set(SECRETS)
 
 
 def test_every_lasting_service_has_a_health_check_and_every_other_waits_for_it() -> None:
@@ -221,7 +221,7 @@ def test_the_settings_are_the_local_stacks(tmp_path: Path, monkeypatch: pytest.M
     user, root = given["WAREHOUSE_HDFS_USER"], given["WAREHOUSE_WAREHOUSE_ROOT"]
     servers.all_servers(Layout(settings.load(home=tmp_path, hdfs_user=user, warehouse_root=root), PORTS), "all")
     kafka = {name[6:].replace("_", ".").lower(): value for name, value in SERVICES["kafka"]["environment"].items()}
-    assert set(EXPECTED["local"]) == {"kafka", *(f"{one.parent.name}/{one.name}" for one in SETTINGS)}
+    assert set(EXPECTED["local"]) == {"kafka", *(f"{path.parent.name}/{path.name}" for path in SETTINGS)}
     for name, file in EXPECTED["local"].items():
         ours = kafka if name == "kafka" else properties(DOCKER / name)
         local = properties(tmp_path / "conf" / file)
@@ -298,7 +298,7 @@ def test_shellcheck_finds_nothing_in_scripts_health_checks_images_and_the_guide(
         re.findall(r"^RUN ((?:.*\\\n)*.*)", file.read_text(), re.MULTILINE) for file in DOCKER.glob("*/Dockerfile")
     ]
     assert all(steps) and SNIPPETS
-    texts += [("sh", step) for found in steps for step in found] + [("sh", snippet) for snippet in SNIPPETS]
+    texts += [("sh", step) for group in steps for step in group] + [("sh", snippet) for snippet in SNIPPETS]
     for shell, text in texts:
         # 1091: a file of settings that is not here. 2154: what an image's ARG and ENV have set.
         command = ["shellcheck", "-s", shell, "--exclude", "1091,2154", "-"]
@@ -318,8 +318,8 @@ def test_the_guide_names_settings_commands_files_and_packages_that_exist() -> No
     assert named <= set(Settings.model_fields) | before_python
     assert {name for name in Settings.model_fields if name.startswith("hive")} <= named | {"hive_password"}
     commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    asked = set(re.findall(r"(?:\./warehouse|__main__\.py) ([a-z]+)", GUIDE))
-    assert {"run", "land", "status"} <= asked <= commands
+    typed = set(re.findall(r"(?:\./warehouse|__main__\.py) ([a-z]+)", GUIDE))
+    assert {"run", "land", "status"} <= typed <= commands
     files = set(re.findall(r"`((?:docs|docker|etl|tests)/[\w./]+|[\w-]+\.(?:yml|lock))`", GUIDE))
     assert len(files) > 5 and not [file for file in files if not (PROJECT / file).exists()]
     assert set(SECRETS) <= set(re.findall(r"\w+", GUIDE))
@@ -327,8 +327,8 @@ def test_the_guide_names_settings_commands_files_and_packages_that_exist() -> No
     spark = {f"{jar.group}:{jar.artifact}:{jar.version}" for jar in parts.locked() if jar.part == "spark"}
     assert len(packages) == 2 and packages <= spark
     lock = (PROJECT / "requirements.lock").read_text()
-    found = re.search(r"/\^\(([\w|]+)\)==/", GUIDE)
-    assert found and all(re.search(rf"^{name}==", lock, re.MULTILINE) for name in found[1].split("|"))
+    match = re.search(r"/\^\(([\w|]+)\)==/", GUIDE)
+    assert match and all(re.search(rf"^{name}==", lock, re.MULTILINE) for name in match[1].split("|"))
 
 
 @contextlib.contextmanager
@@ -389,13 +389,13 @@ SUBMITS = [snippet for snippet in SNIPPETS if "spark-submit" in snippet]
 @pytest.mark.parametrize("snippet", SUBMITS, ids=["server", "loader"])
 def test_spark_understands_the_lines_of_the_guide(snippet: str, spark: Any, tmp_path: Path) -> None:
     words, environment = submitted(snippet, tmp_path)
-    known = understood(spark, words, environment)
-    assert (known.master(), known.deployMode(), environment["PYSPARK_PYTHON"]) == ("yarn", "client", "python3.11")
-    assert len(known.packages().split(",")) == 2 and known.packagesExclusions() and known.archives()
-    if known.isPython():
+    options = understood(spark, words, environment)
+    assert (options.master(), options.deployMode(), environment["PYSPARK_PYTHON"]) == ("yarn", "client", "python3.11")
+    assert len(options.packages().split(",")) == 2 and options.packagesExclusions() and options.archives()
+    if options.isPython():
         assert (PROJECT / words[-2]).exists() and environment["WAREHOUSE_SPARK"] == "yarn"
     else:
-        spark.java.lang.Class.forName(known.mainClass(), False, spark.java.lang.ClassLoader.getSystemClassLoader())
+        spark.java.lang.Class.forName(options.mainClass(), False, spark.java.lang.ClassLoader.getSystemClassLoader())
     given = dict(word.split("=", 1) for option, word in itertools.pairwise(words) if option == "--conf")
     local = properties(DOCKER / "spark/spark.properties")
     more = {"spark.executorEnv.PYTHONPATH", "spark.yarn.isPython", "spark.executor.extraJavaOptions"}  # for its nodes

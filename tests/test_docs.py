@@ -25,14 +25,14 @@ def without_code(text: str) -> str:
 def places(text: str) -> set[str]:
     """The names by which the headings of a page are reached, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     dead = []
-    for found in LINK.finditer(without_code(page.read_text(encoding="utf-8"))):
-        link = found[1] or found[2]
+    for match in LINK.finditer(without_code(page.read_text(encoding="utf-8"))):
+        link = match[1] or match[2]
         if "://" in link:
             continue
         path, _, place = link.partition("#")
@@ -49,7 +49,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_only_commands_and_settings_that_exist(page: Path) -> None:
-    commands = {one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands}
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"\./warehouse (?:--debug |--set \S+ )*([a-z]+)\b", text)) - {"COMMAND"}
     assert named <= commands, named - commands
@@ -74,8 +74,8 @@ def test_the_page_on_the_data_tells_the_published_figures_and_how_many_tell_them
     page = (PROJECT / "docs/data.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\d+) \|", page, re.MULTILINE)
     with (PROJECT / "sample/published_figures.csv").open(encoding="utf-8", newline="") as file:
-        known = {row["figure"]: row["value"] for row in csv.DictReader(file)}
-    assert len(rows) > 20 and {name: value for name, value, _ in rows}.items() <= known.items()
+        figures = {row["figure"]: row["value"] for row in csv.DictReader(file)}
+    assert len(rows) > 20 and {name: value for name, value, _ in rows}.items() <= figures.items()
     source = PROJECT.parent / "shared/dataset/published_figures.csv"
     if not source.exists():
         pytest.skip("the reports were counted in ../shared/dataset, which is not here")

@@ -29,15 +29,15 @@ def test_a_server_that_fails_is_asked_again_and_an_unmet_expectation_ends_it(
     settings_of_nothing: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = [ServerError("no broker at 127.0.0.1:9"), BusyError("another land"), ExpectationError("not published")]
-    came, said = iter(faults), list[str]()
+    came, messages = iter(faults), list[str]()
 
     def land(*_: object) -> object:
         raise next(came)
 
     monkeypatch.setattr(follow, "land", land)
     with follow.stopped_by_signals() as stop, pytest.raises(ExpectationError):
-        follow.follow(settings_of_nothing, said.append, stop)
-    assert said == ["no broker at 127.0.0.1:9; retrying in 0 s", "another land; retrying in 0 s"]
+        follow.follow(settings_of_nothing, messages.append, stop)
+    assert messages == ["no broker at 127.0.0.1:9; retrying in 0 s", "another land; retrying in 0 s"]
 
 
 def test_what_keeps_house_waits_for_a_step_to_end(tmp_path: Path) -> None:

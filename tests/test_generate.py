@@ -230,14 +230,14 @@ def test_a_message_is_an_attempt_by_either_id_and_names_its_exam() -> None:
 
 def test_each_exam_has_its_number_of_questions_with_several_right_answers() -> None:
     several: dict[str, set[str]] = defaultdict(set)
-    shown: dict[str, set[str]] = defaultdict(set)
+    texts: dict[str, set[str]] = defaultdict(set)
     for record in records():
         for question in questions(record):
-            shown[record["base_exam_id"]].add(question["id"])
+            texts[record["base_exam_id"]].add(question["id"])
             if sum(option.get("correct", False) for option in question["options"]) > 1:
                 several[record["base_exam_id"]].add(question["id"])
     for exam in facts("exams"):
-        replaced = len(shown[exam["base_exam_id"]]) - (len(exam["correct_histogram"].split()) - 1)
+        replaced = len(texts[exam["base_exam_id"]]) - (len(exam["correct_histogram"].split()) - 1)
         surplus = len(several[exam["base_exam_id"]]) - int(exam["multi_answer_questions"])
         assert 0 <= surplus <= replaced <= 1
 
@@ -287,11 +287,11 @@ def test_every_record_has_the_shape_and_the_invariants_of_the_genuine_ones(attem
             assert counts(record) == recounted(questions(record))
 
 
-def recounted(shown: list[Record]) -> Record:
+def recounted(questions_shown: list[Record]) -> Record:
     result: Record = dict.fromkeys(RESULTS.values(), 0)
-    for question in shown:
+    for question in questions_shown:
         result[RESULTS[question["user_result"]]] += 1
-    total = len(shown)
+    total = len(questions_shown)
     result |= {"total": total, "submitted": total - result["unanswered"]}
     return result | {"all_correct": result["correct"] == total}
 
@@ -343,10 +343,10 @@ def test_questions_keep_their_options_and_are_shuffled() -> None:
     for record in records():
         orders[record["base_exam_id"]].add(tuple(question["id"] for question in questions(record)))
         for question in questions(record):
-            shown = tuple(option["id"] for option in question["options"])
+            option_ids = tuple(option["id"] for option in question["options"])
             exams[question["id"]].add(record["base_exam_id"])
-            options[question["id"]].add(frozenset(shown))
-            orders[question["id"]].add(shown)
+            options[question["id"]].add(frozenset(option_ids))
+            orders[question["id"]].add(option_ids)
     assert {len(sets) for sets in options.values()} == {1} == {len(ids) for ids in exams.values()}
     assert len(orders["8b4488de-43a5-4ffa-bf82-af1e19ee1b64"]) > 60
 
@@ -384,8 +384,8 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
 def test_another_seed_gives_other_attempts_of_the_same_exams() -> None:
     first, second = records(seed=1), records(seed=2)
     assert not {record["keen_id"] for record in first} & {record["keen_id"] for record in second}
-    shown = [{question["id"] for record in every for question in questions(record)} for every in (first, second)]
-    assert shown[0] == shown[1]
+    ids = [{question["id"] for record in every for question in questions(record)} for every in (first, second)]
+    assert ids[0] == ids[1]
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 2, 5, 100, 3279, 3281, 5000])

@@ -45,8 +45,13 @@ def test_a_server_that_speaks_otherwise_or_not_at_all_is_told_in_time(auth: str,
         with pytest.raises(ServerError) as caught:
             Hive(given)
         assert time.monotonic() - began < 5
-        said = str(caught.value)
-        assert f"hive at 127.0.0.1:{port}" in said and "--engine hive" in said and "\n" not in said and len(said) < 600
+        message = str(caught.value)
+        assert (
+            f"hive at 127.0.0.1:{port}" in message
+            and "--engine hive" in message
+            and "\n" not in message
+            and len(message) < 600
+        )
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a;b", "a'b", "-a", "a\nb", "a" * 300, "ünï"])

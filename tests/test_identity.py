@@ -73,9 +73,9 @@ class Machine:
     def check(self) -> None:
         """Every address of a home is one on which a server of that home listens; there is one for each of them."""
         for home in self.homes:
-            found = settings_module.load(home=home)
+            loaded = settings_module.load(home=home)
             for name, server in SERVERS.items():
-                address = getattr(found, name)
+                address = getattr(loaded, name)
                 owners = [owner for owner in self.alive.values() if owner == (home, server)]
                 assert bool(address) == bool(owners), (home, name)
                 if address:
@@ -83,7 +83,7 @@ class Machine:
                     assert self.alive[pid][0] == home
                 else:
                     with pytest.raises(WarehouseError):
-                        found.address(name)
+                        loaded.address(name)
 
 
 def test_no_order_of_up_down_and_kill_makes_a_home_use_a_server_of_another(
@@ -135,10 +135,10 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    found = World(FakeHdfs())
-    monkeypatch.setattr(identity, "Hdfs", lambda _: found.hdfs)
-    monkeypatch.setattr(identity.kafka, "cluster_id", lambda _: found.kafka)
-    return found
+    other = World(FakeHdfs())
+    monkeypatch.setattr(identity, "Hdfs", lambda _: other.hdfs)
+    monkeypatch.setattr(identity.kafka, "cluster_id", lambda _: other.kafka)
+    return other
 
 
 def home(folder: Path, **settings: Any) -> Settings:

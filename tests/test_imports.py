@@ -16,6 +16,7 @@ LAYERS = [  # each may import those below it
     {"etl.servers"},
     {"etl.sqlfile"},
     {"etl.settings", "etl.sqltext"},
+    {"etl.setting_sources"},
     {"etl.local_stack", "etl.terminal"},
     {"etl.errors"},
 ]

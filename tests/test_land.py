@@ -21,9 +21,9 @@ def row(partition: int, end: int, topic_id: str = "id one") -> dict[str, Any]:
     return {"kafka_partition": partition, "end_offset": end, "topic_id": topic_id}
 
 
-def spans(found: list[dict[str, Any]]) -> list[tuple[int, int, int, int]]:
+def spans(rows: list[dict[str, Any]]) -> list[tuple[int, int, int, int]]:
     names = ("kafka_partition", "start_offset", "end_offset", "lost_count")
-    return [tuple(one[name] for name in names) for one in found]  # type: ignore[misc]
+    return [tuple(row[name] for name in names) for row in rows]  # type: ignore[misc]
 
 
 def test_the_first_landing_starts_where_kafka_does() -> None:
@@ -46,8 +46,8 @@ def test_offsets_that_kafka_lost_end_the_landing_and_are_named(named: str) -> No
 
 @pytest.mark.parametrize("named", [["1:0-2,2:2-7"], ["2:2-7", "1:0-2"], ["1:0-2, 2:2-7"]])
 def test_losses_that_are_all_named_are_accepted_and_counted(named: list[str]) -> None:
-    found = offsets.ranges(*LOST, offsets.gaps_of(named))
-    assert spans(found) == [(0, 5, 9, 0), (1, 3, 4, 3), (2, 8, 8, 6)]
+    ranges = offsets.ranges(*LOST, offsets.gaps_of(named))
+    assert spans(ranges) == [(0, 5, 9, 0), (1, 3, 4, 3), (2, 8, 8, 6)]
 
 
 @pytest.mark.parametrize(("named", "words"), [("0:0-4", "did not lose 0:0-4"), ("1:0-1", "did not lose 1:0-1")])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from contract_messages import CONTRACT, FILE, RULES_OF_CONTRACT
 from corpus import CASES, GROUPS, Case
-from oracle import CONTRACT as TOLD
+from oracle import CONTRACT as REASONS
 from oracle import REQUIRED, TEXT_BYTES, is_accepted
 from rfc8259 import INVALID, VALID, VALID_BUT_REFUSED
 
@@ -37,8 +37,8 @@ def is_right(case: Case, reason: str | None) -> bool:
 
 def is_told(reason: str, rules: list[tuple[str, str]]) -> bool:
     """Whether one of these rules of the page gives a reason; … on the page stands for anything."""
-    said = [re.escape(one).replace("…", ".*") for _, cell in rules for one in re.findall("`([^`]+)`", cell)]
-    return any(re.fullmatch(one, reason, re.DOTALL) for one in said)
+    quoted = [re.escape(example).replace("…", ".*") for _, cell in rules for example in re.findall("`([^`]+)`", cell)]
+    return any(re.fullmatch(example, reason, re.DOTALL) for example in quoted)
 
 
 def test_the_cases_are_as_many_as_they_should_be() -> None:
@@ -51,10 +51,10 @@ def test_the_contract_of_the_cases_is_the_one_of_the_independent_computation() -
 
     def named(kind: Any) -> Any:
         if isinstance(kind, dict):
-            return {name: named(one) for name, one in kind.items()}
+            return {name: named(member) for name, member in kind.items()}
         return [named(kind[0])] if isinstance(kind, list) else words[kind]
 
-    assert named(TOLD) == CONTRACT
+    assert named(REASONS) == CONTRACT
     assert limits(FILE) == (list(REQUIRED), TEXT_BYTES)
 
 
@@ -68,30 +68,30 @@ def test_invalid_json_is_what_another_strict_parser_refuses(text: bytes) -> None
     def refuse(constant: str) -> None:
         raise ValueError(constant)
 
-    for one in (text, b'{"unknown":' + text + b"}"):
+    for value in (text, b'{"unknown":' + text + b"}"):
         with pytest.raises(ValueError):
-            json.loads(one.decode(), parse_constant=refuse)
+            json.loads(value.decode(), parse_constant=refuse)
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_each_is_accepted_whole_or_rejected_by_a_rule_of_the_page(group: str) -> None:
     wrong = {}
     for name, case in GROUPS[group].items():
-        found = FITS.check(case.value)
-        if isinstance(found, check.Accepted):
-            text = found.payload_text if found.original is None else found.original
+        outcome = FITS.check(case.value)
+        if isinstance(outcome, check.Accepted):
+            text = outcome.payload_text if outcome.original is None else outcome.original
             is_good = is_right(case, None) and sha256(text.encode()) == sha256(case.value)
         else:
-            is_good = is_right(case, found.reason) and is_told(found.reason, RULES)
+            is_good = is_right(case, outcome.reason) and is_told(outcome.reason, RULES)
         if not (is_good and is_accepted(case.value) == (case.words is None)):
-            wrong[name] = found if isinstance(found, check.Rejected) else "accepted"
+            wrong[name] = outcome if isinstance(outcome, check.Rejected) else "accepted"
     assert wrong == {}
 
 
 @pytest.mark.parametrize("rule", VALID_BUT_REFUSED)
 def test_what_the_grammar_allows_is_refused_by_a_rule_of_its_own(rule: str) -> None:
-    own = [one for one in RULES if rule in one[0]]
+    own = [row for row in RULES if rule in row[0]]
     assert len(own) == 1
     for name, case in GROUPS[f"RFC 8259, {rule}"].items():
-        found = FITS.check(case.value)
-        assert isinstance(found, check.Rejected) and is_told(found.reason, own), name
+        outcome = FITS.check(case.value)
+        assert isinstance(outcome, check.Rejected) and is_told(outcome.reason, own), name

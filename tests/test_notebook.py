@@ -60,15 +60,15 @@ def test_the_notebook_has_every_question_with_its_sql_and_its_answer(tmp_path: P
 
 def test_running_its_cells_shows_what_the_notebook_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = written(tmp_path, Warehouse())
-    shown: list[Any] = []
+    displayed: list[Any] = []
     monkeypatch.setattr(hive, "Hive", Warehouse)
     monkeypatch.setattr(settings, "load", lambda: load(home=tmp_path))
-    names: dict[str, Any] = {"display": lambda *values: shown.extend(values)}
+    names: dict[str, Any] = {"display": lambda *values: displayed.extend(values)}
     for cell in notebook.cells:
         if cell.cell_type == "code":
             exec(cell.source, names)  # noqa: S102 (the project's own cells)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert [repr(value) for value in shown] == [output.data["text/plain"] for output in outputs]
+    assert [repr(value) for value in displayed] == [output.data["text/plain"] for output in outputs]
     assert list(names["headline"].columns) == RESULTS[file_of("headline").statements()[0]].columns
 
 

@@ -74,12 +74,12 @@ def read(content: bytes, size: int = 1 << 20) -> list[bytes]:
 
 
 def failing(content: bytes) -> tuple[list[bytes], str]:
-    found: list[bytes] = []
+    values: list[bytes] = []
     with pytest.raises(WarehouseError) as caught:
         for record in records(io.BytesIO(content), "x.json"):
-            found.append(record)
+            values.append(record)
     assert "\n" not in str(caught.value)
-    return found, str(caught.value)
+    return values, str(caught.value)
 
 
 @pytest.mark.parametrize("element", ELEMENTS.values(), ids=ELEMENTS)
@@ -138,16 +138,16 @@ def test_an_input_without_a_record_is_an_error(content: bytes) -> None:
 MALFORMED = {
     "cut off in an object": (b'[{"a":1}, {"a":', 1, "record 2 of x.json, at byte 10,"),
     "cut off in a string": (b'[1,2,"abc', 2, "record 3 of x.json, at byte 5,"),
-    "cut off behind a record": (b'[{"a":1}', 0, "record 1 of x.json, at byte 1,"),
-    "cut off behind a comma": (b"[1,", 1, "record 2 of x.json, at byte 3,"),
-    "cut off behind the bracket": (b"[", 0, "record 1 of x.json, at byte 1,"),
+    "cut off after a record": (b'[{"a":1}', 0, "record 1 of x.json, at byte 1,"),
+    "cut off after a comma": (b"[1,", 1, "record 2 of x.json, at byte 3,"),
+    "cut off after the bracket": (b"[", 0, "record 1 of x.json, at byte 1,"),
     "a comma before the end": (b"[1,]", 1, "record 2 of x.json, at byte 3,"),
     "two commas": (b"[1,,2]", 1, "record 2 of x.json, at byte 3,"),
     "no comma": (b"[1 2]", 0, "record 1 of x.json, at byte 1,"),
     "a name without quotes": (b"[1,{a:1}]", 1, "record 2 of x.json, at byte 3,"),
     "a bracket of the wrong kind": (b"[1,[2}]", 1, "record 2 of x.json, at byte 3,"),
     "half a number": (b"[1,2.,3]", 1, "record 2 of x.json, at byte 3,"),
-    "something behind the array": (b"[1,2] x", 2, "ends before byte 6 of x.json, but the file continues"),
+    "something after the array": (b"[1,2] x", 2, "ends before byte 6 of x.json, but the file continues"),
     "a second array": (b"[1][2]", 1, "ends before byte 3 of x.json, but the file continues"),
     "nested 100,000 deep": (b"[1," + b"[" * 100_000, 1, "record 2 of x.json, at byte 3, is nested too deep"),
 }
@@ -157,15 +157,15 @@ MALFORMED = {
 def test_a_malformed_array_gives_the_records_before_and_names_the_record_and_the_byte(
     content: bytes, good: int, words: str
 ) -> None:
-    found, message = failing(content)
-    assert (len(found), words in message) == (good, True), message
+    records, message = failing(content)
+    assert (len(records), words in message) == (good, True), message
 
 
 def test_a_truncated_gzip_file_gives_what_it_holds_and_a_clear_error() -> None:
     lines = [json.dumps({"id": str(uuid.uuid4())}).encode() for _ in range(20_000)]
-    found, message = failing(gzip.compress(b"\n".join(lines))[:-5000])
-    assert found == lines[: len(found)] and len(found) > 10_000
-    assert message.startswith("x.json is damaged or cut off behind byte ")
+    records, message = failing(gzip.compress(b"\n".join(lines))[:-5000])
+    assert records == lines[: len(records)] and len(records) > 10_000
+    assert message.startswith("x.json is damaged or cut off after byte ")
 
 
 def test_a_damaged_gzip_file_is_a_clear_error() -> None:
@@ -183,8 +183,8 @@ def test_a_record_of_many_megabytes_passes_and_one_beyond_the_limit_is_named(mon
     assert read(b"[{}," + huge + b",2]") == read(b"{}\n" + huge + b"\n2") == [b"{}", huge, b"2"]
     monkeypatch.setattr(module, "RECORD_BYTES", 4 << 20)
     for content in (b"[{}," + huge + b"]", b"{}\n" + huge, b"{\n}\n" + huge):
-        found, message = failing(content)
-        assert len(found) == 1 and message.startswith("record 2 of x.json, at byte ") and "longer than" in message
+        records, message = failing(content)
+        assert len(records) == 1 and message.startswith("record 2 of x.json, at byte ") and "longer than" in message
 
 
 @pytest.mark.parametrize("shape", ["array", "array in one line", "lines", "objects", "objects in one line"])
@@ -230,7 +230,7 @@ def test_any_array_is_cut_into_its_elements(values: list[object], data: st.DataO
 MESSAGE = b'{"id": "x", "list": [{"a": 1}]}'
 NO_MESSAGES = {
     "a web page": (b"<!DOCTYPE html>\n<html><title>404</title></html>\n", "a web page; get the file itself again"),
-    "a web page in capitals, behind blank lines": (b"\n\n<HTML>\n", "a web page"),
+    "a web page in capitals, after blank lines": (b"\n\n<HTML>\n", "a web page"),
     "XML": (b'<?xml version="1.0"?>\n<a/>\n', "XML; convert it to JSON lines"),
     "a zip archive": (b"PK\x03\x04\x14\0" + b"\0" * 20 + MESSAGE, "a zip archive; unpack it"),
     "bzip2": (bz2.compress(MESSAGE), "a bzip2 file; unpack it"),
@@ -267,8 +267,8 @@ NO_MESSAGES = {
 
 @pytest.mark.parametrize(("content", "look"), NO_MESSAGES.values(), ids=NO_MESSAGES)
 def test_input_that_holds_no_messages_is_named_before_a_record_is_read(content: bytes, look: str) -> None:
-    found, message = failing(content)
-    assert not found
+    records, message = failing(content)
+    assert not records
     assert message.startswith(f"nothing was published: x.json looks like {look}")
     assert message.endswith("; --force publishes its lines as they are")
 
@@ -291,15 +291,15 @@ NOT_WHOLE = {
     "a first line with single quotes": (b"{'a': 1}\n{'a': 2}\n", "record 1 of x.json, at byte 0, is not JSON"),
     "a first line with a comma too many": (b'\n{"a":1,}\n{"a":2}\n', "record 1 of x.json, at byte 1, is not JSON"),
     "a pretty-printed object that is cut off": (b'{\n  "a": 1,\n', "record 1 of x.json, at byte 0, is not JSON or not"),
-    "commas between lines": (b'{"a":1},\n{"a":2}\n', "has ',' behind it on its line"),
-    "a word behind the object": (b'{"a":1} x\n', "has 'x' behind it on its line"),
+    "commas between lines": (b'{"a":1},\n{"a":2}\n', "has ',' after it on its line"),
+    "a word after the object": (b'{"a":1} x\n', "has 'x' after it on its line"),
 }
 
 
 @pytest.mark.parametrize(("content", "words"), NOT_WHOLE.values(), ids=NOT_WHOLE)
 def test_a_first_record_that_is_not_whole_is_refused_before_anything_is_sent(content: bytes, words: str) -> None:
-    found, message = failing(content)
-    assert not found and words in message and "nothing was published" in message and "--force" in message
+    records, message = failing(content)
+    assert not records and words in message and "nothing was published" in message and "--force" in message
 
 
 def test_commas_between_objects_are_an_array_without_its_brackets() -> None:
@@ -318,11 +318,11 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize(("before", "behind"), LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize(("before", "after"), LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("size", [1, 2, 7, 1 << 20])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\n \n"])
-def test_objects_in_any_layout_are_cut_out_of_the_text(before: bytes, behind: bytes, size: int, mark: bytes) -> None:
-    content = mark + b"".join(before + each + behind for each in OBJECTS)
+def test_objects_in_any_layout_are_cut_out_of_the_text(before: bytes, after: bytes, size: int, mark: bytes) -> None:
+    content = mark + b"".join(before + each + after for each in OBJECTS)
     assert read(content, size) == OBJECTS
     if size > 1:
         assert read(gzip.compress(content), size) == OBJECTS
@@ -340,8 +340,8 @@ def test_a_single_object_may_be_pretty_printed_and_needs_no_line_end() -> None:
 
 def test_a_fault_behind_the_first_object_gives_the_objects_before_and_names_the_record() -> None:
     for rest in (b'{\n"a": x}', b'{\n"a": 1', b"[1]", b"x"):
-        found, message = failing(b'{\n"a": 0}\n' + rest)
-        assert found == [b'{\n"a": 0}'] and message.startswith("record 2 of x.json, at byte 10, ")
+        records, message = failing(b'{\n"a": 0}\n' + rest)
+        assert records == [b'{\n"a": 0}'] and message.startswith("record 2 of x.json, at byte 10, ")
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
 
     with pytest.raises(WarehouseError) as caught:
         list(records(cast(BinaryIO, Failing(b'{"a":1}\n' * 10, 1 << 20)), "x.json"))
-    assert str(caught.value).startswith("cannot read x.json behind byte ")
+    assert str(caught.value).startswith("cannot read x.json after byte ")
 
 
 # --- Kafka ---

@@ -101,12 +101,12 @@ NASTY = {
 }
 
 
-@pytest.mark.parametrize(("value", "shown"), NASTY.items())
-def test_a_terminal_gets_no_character_that_it_would_obey(value: str, shown: str) -> None:
+@pytest.mark.parametrize(("value", "displayed"), NASTY.items())
+def test_a_terminal_gets_no_character_that_it_would_obey(value: str, displayed: str) -> None:
     result = Result([value], [(value,)])
     head, _, cell, count = query.formatted(result, "table", terminal=True).split("\n")
-    assert head == cell == shown and count == "(1 row)"
-    assert list(csv.reader([query.formatted(result, "csv", terminal=True).split("\n")[1]])) == [[shown]]
+    assert head == cell == displayed and count == "(1 row)"
+    assert list(csv.reader([query.formatted(result, "csv", terminal=True).split("\n")[1]])) == [[displayed]]
     text = query.formatted(result, "json", terminal=True)
     assert json.loads(text) == [{value: value}] and not CONTROL.search(text.replace("\n ", ""))
 
@@ -114,8 +114,8 @@ def test_a_terminal_gets_no_character_that_it_would_obey(value: str, shown: str)
 @pytest.mark.parametrize("value", NASTY)
 def test_a_pipe_and_a_file_get_the_very_text(value: str) -> None:
     result = Result(["text", "other"], [(value, 'a "b", c')])
-    found = list(csv.reader(io.StringIO(query.formatted(result, "csv"), newline="")))
-    assert found == [["text", "other"], [value, 'a "b", c']]
+    rows = list(csv.reader(io.StringIO(query.formatted(result, "csv"), newline="")))
+    assert rows == [["text", "other"], [value, 'a "b", c']]
     assert json.loads(query.formatted(result, "json")) == [{"text": value, "other": 'a "b", c'}]
     assert "\x1b" not in query.formatted(result, "json")
 

@@ -20,8 +20,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from etl.errors import ServerError, UsageError
-from etl.pages import display, fence, markdown
-from etl.pages.words import age
+from etl.pages.words import age, display, fence, markdown
 from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
 from etl.report.question import EQUATION, PLACE, filled
@@ -67,15 +66,15 @@ def question(name: str, chart: str = "none", answer: str = "{thing}.", position:
     return SqlFile(PROJECT / "sql" / "4_reports" / f"{name}.sql", text)
 
 
-def made(tmp_path: Path, results: dict[str, Rows], questions: Sequence[SqlFile]) -> Reported:
+def reported(tmp_path: Path, results: dict[str, Rows], questions: Sequence[SqlFile]) -> Reported:
     def query(statement: str) -> Rows:
         return next(rows for name, rows in results.items() if f"'{name}'" in statement)
 
     return report(load(home=tmp_path), [query], questions)
 
 
-def one(tmp_path: Path, rows: Rows, chart: str = "none", answer: str = "{thing}.") -> Reported:
-    return made(tmp_path, {"it": rows}, [question("it", chart, answer)])
+def answered(tmp_path: Path, rows: Rows, chart: str = "none", answer: str = "{thing}.") -> Reported:
+    return reported(tmp_path, {"it": rows}, [question("it", chart, answer)])
 
 
 class Page(HTMLParser):
@@ -117,7 +116,7 @@ def visible(text: str) -> str:
 
 @pytest.mark.parametrize("name", NASTY)
 def test_whatever_the_data_holds_is_text_in_the_page(tmp_path: Path, name: str) -> None:
-    done = one(tmp_path, Rows(["thing", "count"], [(NASTY[name], 2), ("plain", 1)]), "bar x=count y=thing")
+    done = answered(tmp_path, Rows(["thing", "count"], [(NASTY[name], 2), ("plain", 1)]), "bar x=count y=thing")
     page = Page(done.html)
     assert not page.open
     assert page.all("script") == [{}] and not page.all("img")
@@ -127,7 +126,7 @@ def test_whatever_the_data_holds_is_text_in_the_page(tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize("name", NASTY)
 def test_whatever_the_data_holds_is_one_cell_of_text_in_markdown(tmp_path: Path, name: str) -> None:
-    done = one(tmp_path, Rows(["thing", "count"], [(NASTY[name], 2), ("plain", 1)]))
+    done = answered(tmp_path, Rows(["thing", "count"], [(NASTY[name], 2), ("plain", 1)]))
     tokens = MarkdownIt("commonmark", {"linkify": False}).enable("table").parse(done.markdown.read_text())
     cells = [tokens[place + 1] for place, token in enumerate(tokens) if token.type == "td_open"]
     assert [cell.content for cell in cells[1:]] == ["2", "plain", "1"]
@@ -151,7 +150,7 @@ def test_a_fence_is_longer_than_what_it_holds(text: str, expected: str) -> None:
 
 def test_the_page_asks_for_nothing_else(tmp_path: Path) -> None:
     rows = Rows(["thing", "count"], [("a", 2), ("b", 1)])
-    page = Page(one(tmp_path, rows, "bar x=count y=thing").html)
+    page = Page(answered(tmp_path, rows, "bar x=count y=thing").html)
     addresses = [
         value for _, all_ in page.elements for name, value in all_.items() if name in ("src", "href", "action")
     ]
@@ -166,7 +165,7 @@ def test_the_page_asks_for_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_page_says_nothing_of_the_machine(tmp_path: Path) -> None:
-    done = one(tmp_path, Rows(["thing"], [("a",), ("b",)]))
+    done = answered(tmp_path, Rows(["thing"], [("a",), ("b",)]))
     for text in (done.html.read_text(), done.markdown.read_text()):
         assert "sql/4_reports/it.sql" in text
         assert str(PROJECT) not in text
@@ -175,7 +174,7 @@ def test_the_page_says_nothing_of_the_machine(tmp_path: Path) -> None:
 
 def test_every_link_of_the_contents_has_its_section(tmp_path: Path) -> None:
     rows = Rows(["thing"], [("a",)])
-    page = Page(made(tmp_path, {"it": rows, "that": rows}, [question("it"), question("that")]).html)
+    page = Page(reported(tmp_path, {"it": rows, "that": rows}, [question("it"), question("that")]).html)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     targets = {link["href"].removeprefix("#") for link in page.all("a") if link["href"].startswith("#")}
@@ -184,17 +183,17 @@ def test_every_link_of_the_contents_has_its_section(tmp_path: Path) -> None:
 
 def test_questions_stand_in_the_order_of_their_positions_those_about_the_data_last(tmp_path: Path) -> None:
     rows = Rows(["thing"], [("a",)])
-    asked = {"zebra": 10, "source": 20, "whole": 30, "ant": 100, "bee": 9}
+    positions = {"zebra": 10, "source": 20, "whole": 30, "ant": 100, "bee": 9}
     front = "-- Front: answer\n"
-    files_ = [question(name, position=at, more=front if at in (20, 30) else "") for name, at in asked.items()]
-    done = made(tmp_path, dict.fromkeys(asked, rows), files_)
+    files_ = [question(name, position=at, more=front if at in (20, 30) else "") for name, at in positions.items()]
+    done = reported(tmp_path, dict.fromkeys(positions, rows), files_)
     assert [section.name for section in done.sections] == ["bee", "zebra", "ant", "source", "whole"]
     assert done.answers[0] == "Which bee is it? a."
 
 
 def at_the_top(tmp_path: Path, rows: Rows, more: str) -> tuple[str, str]:
     """What stands above the contents of the page, and in Markdown above the first question."""
-    done = made(tmp_path, {"it": rows}, [question("it", more=more)])
+    done = reported(tmp_path, {"it": rows}, [question("it", more=more)])
     return done.html.read_text().partition('<nav aria-label="Contents"')[0], done.markdown.read_text().partition("## ")[
         0
     ]
@@ -209,16 +208,16 @@ def test_the_top_gives_the_answer_in_the_colour_of_its_standing(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("holds", "sign", "said"), [(True, "=", "holds"), (False, "\u2260", "does not hold"), (None, "?", "unknown")]
+    ("holds", "sign", "state"), [(True, "=", "holds"), (False, "\u2260", "does not hold"), (None, "?", "unknown")]
 )
 def test_the_top_shows_an_equation_and_whether_it_holds(
-    tmp_path: Path, holds: bool | None, sign: str, said: str
+    tmp_path: Path, holds: bool | None, sign: str, state: str
 ) -> None:
     rows = Rows(["thing", "whole", "part", "rest", "is_so"], [("x", 3280, 3242, 38, holds)])
     page, text = at_the_top(tmp_path, rows, "-- Front: whole = part + rest if is_so\n")
     words = " ".join(re.sub(r"<[^>]+>", " ", page.partition('<p class="equation')[2]).partition(">")[2].split())
-    assert words.startswith(f"3,280 whole {sign} 3,242 part + 38 rest {said}")
-    assert f"> 3,280 whole {sign} 3,242 part + 38 rest (" in text and said in text
+    assert words.startswith(f"3,280 whole {sign} 3,242 part + 38 rest {state}")
+    assert f"> 3,280 whole {sign} 3,242 part + 38 rest (" in text and state in text
 
 
 def test_the_top_shows_figures_and_how_old_they_are(tmp_path: Path) -> None:
@@ -242,7 +241,7 @@ def test_without_a_row_the_header_says_what_that_means(tmp_path: Path) -> None:
 
 def test_a_table_leaves_out_what_the_answer_says_already(tmp_path: Path) -> None:
     rows = Rows(["thing", "total", "standing"], [("a", 7, "good"), ("b", 7, "good")])
-    done = made(tmp_path, {"it": rows}, [question("it", answer="{total} in all.", more="-- Hides: total\n")])
+    done = reported(tmp_path, {"it": rows}, [question("it", answer="{total} in all.", more="-- Hides: total\n")])
     assert done.answers == ["Which it is it? 7 in all."]
     assert done.sections[0].columns == ["thing"] and done.sections[0].rows == [["a"], ["b"]]
 
@@ -289,12 +288,12 @@ def test_values_are_written_for_people(column: str, value: Any, text: str) -> No
 
 
 def test_null_is_a_dash_that_says_what_it_is(tmp_path: Path) -> None:
-    page = Page(one(tmp_path, Rows(["thing", "count"], [("a", None), ("b", 1)])).html)
+    page = Page(answered(tmp_path, Rows(["thing", "count"], [("a", None), ("b", 1)])).html)
     assert {"title": "NULL: there is no value"} in page.all("span")
 
 
 def test_numbers_stand_to_the_right(tmp_path: Path) -> None:
-    done = one(tmp_path, Rows(["thing", "count"], [("a", 1000), ("b", None)]))
+    done = answered(tmp_path, Rows(["thing", "count"], [("a", 1000), ("b", None)]))
     assert [cell["class"] for cell in Page(done.html).all("td")] == [
         "short",
         "number",
@@ -305,37 +304,37 @@ def test_numbers_stand_to_the_right(tmp_path: Path) -> None:
 
 
 def test_no_rows_are_told_and_drawn_nowhere(tmp_path: Path) -> None:
-    done = one(tmp_path, Rows(["thing", "count"], []), "bar x=count y=thing")
+    done = answered(tmp_path, Rows(["thing", "count"], []), "bar x=count y=thing")
     assert done.answers == ["Which it is it? No rows."]
     assert not Page(done.html).all("svg")
     assert "|" not in done.markdown.read_text()
 
 
 def test_a_long_table_says_what_it_leaves_out(tmp_path: Path) -> None:
-    done = one(tmp_path, Rows(["thing"], [(f"t{n}",) for n in range(1500)]))
+    done = answered(tmp_path, Rows(["thing"], [(f"t{n}",) for n in range(1500)]))
     assert "1,500 rows, of which the first 1,000 are here" in Page(done.html).text
     assert len(Page(done.html).all("td")) == 1000
     assert "The first 20 of 1,500 rows" in done.markdown.read_text()
 
 
-def test_an_answer_that_writes_the_percent_sign_itself_has_one() -> None:
-    parts = filled("{mean_percent} % of {n}, {mean_percent}.", Rows(["mean_percent", "n"], [(62.66, 5)]), "x.sql")
+def test_a_column_of_per_cent_brings_its_sign_into_the_answer() -> None:
+    parts = filled("{mean_percent} of {n}, {mean_percent}.", Rows(["mean_percent", "n"], [(62.66, 5)]), "x.sql")
     assert "".join(part.text for part in parts) == "62.7% of 5, 62.7%."
 
 
 def test_an_answer_with_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"sql/4_reports/it\.sql answers with the column nothing"):
-        one(tmp_path, Rows(["thing"], [("a",)]), answer="{nothing}")
+        answered(tmp_path, Rows(["thing"], [("a",)]), answer="{nothing}")
 
 
 def test_a_chart_with_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"sql/4_reports/it\.sql draws the column counts.*it has thing, count"):
-        one(tmp_path, Rows(["thing", "count"], [("a", 1)]), "bar x=counts y=thing")
+        answered(tmp_path, Rows(["thing", "count"], [("a", 1)]), "bar x=counts y=thing")
 
 
 def test_a_measure_that_is_no_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"it\.sql measures by thing, which is not a number"):
-        one(tmp_path, Rows(["thing", "count"], [("a", 1)]), "bar x=thing y=count")
+        answered(tmp_path, Rows(["thing", "count"], [("a", 1)]), "bar x=thing y=count")
 
 
 @pytest.mark.parametrize(
@@ -389,7 +388,7 @@ KINDS: dict[str, tuple[str, list[str], list[tuple[Any, ...]]]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_chart_is_drawn_for_wide_and_narrow_pages_and_as_a_file(tmp_path: Path, kind: str) -> None:
     chart, columns, rows = KINDS[kind]
-    done = one(tmp_path, Rows(columns, rows), chart)
+    done = answered(tmp_path, Rows(columns, rows), chart)
     pictures = Page(done.html).all("svg")
     assert [picture["role"] for picture in pictures] == ["img", "img"]
     assert all(picture["aria-label"].startswith("Which it is it? A ") for picture in pictures)
@@ -427,15 +426,15 @@ def test_a_measure_without_any_value_is_not_drawn() -> None:
 
 
 def test_a_plot_brings_its_colours_for_the_dark(tmp_path: Path) -> None:
-    done = one(tmp_path, Rows(["thing", "n"], [("a", 1)]), "bar x=n y=thing")
+    done = answered(tmp_path, Rows(["thing", "n"], [("a", 1)]), "bar x=n y=thing")
     assert "prefers-color-scheme:dark" in (done.html.parent / "plots" / "it.svg").read_text()
     assert "svg.chart [fill=" in done.html.read_text()
 
 
 def test_a_plot_of_a_question_that_is_gone_goes_too(tmp_path: Path) -> None:
     rows = Rows(["thing", "n"], [("a", 1)])
-    made(tmp_path, {"old": rows}, [question("old", "bar x=n y=thing")])
-    done = made(tmp_path, {"new": rows}, [question("new", "bar x=n y=thing")])
+    reported(tmp_path, {"old": rows}, [question("old", "bar x=n y=thing")])
+    done = reported(tmp_path, {"new": rows}, [question("new", "bar x=n y=thing")])
     assert sorted(path.name for path in done.html.parent.rglob("*")) == [
         "new.svg",
         "plots",
@@ -480,7 +479,7 @@ def test_the_header_of_every_question_can_be_used(file: SqlFile) -> None:
     names = [*chart.channels.values(), *PLACE.findall(file.header["Answer"])]
     names += re.findall(r"\w+", file.header.get("Hides", ""))
     if (front := file.header.get("Front", "answer")) != "answer":
-        equations = [EQUATION.fullmatch(one.strip()) for one in front.split(",")]
+        equations = [EQUATION.fullmatch(equation.strip()) for equation in front.split(",")]
         assert all(equations) or not any(equations)
         names += [word for word in re.findall(r"\w+", front) if word != "if"]
     assert all(column in file.text.partition("\nSELECT")[2] for column in names)

@@ -98,8 +98,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(reports: Path) -> Iterator[Served]:
-    with serving(reports) as found:
-        yield found
+    with serving(reports) as site:
+        yield site
 
 
 # Pages
@@ -130,13 +130,13 @@ def test_a_missing_start_page_names_the_command_that_writes_it(tmp_path: Path) -
     [("/report.html", "GET"), ("/report.html", "HEAD"), ("/data_docs", "GET"), ("/missing", "GET"), ("/", "POST")],
 )
 def test_every_answer_keeps_the_browser_in_bounds(served: Served, path: str, method: str) -> None:
-    found = served.get(path, method).headers
-    policy = found["content-security-policy"]
+    headers = served.get(path, method).headers
+    policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "http:" not in policy
     script = re.search(r"script-src ([^;]+)", policy)
     assert script and "unsafe" not in script[1]
-    assert found["x-content-type-options"] == "nosniff" and found["cross-origin-resource-policy"] == "same-origin"
-    assert found["referrer-policy"] == "no-referrer" and "access-control-allow-origin" not in found
+    assert headers["x-content-type-options"] == "nosniff" and headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "no-referrer" and "access-control-allow-origin" not in headers
 
 
 def test_headers_come_with_the_refusal_of_a_foreign_host_too(served: Served) -> None:

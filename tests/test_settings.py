@@ -50,18 +50,18 @@ def refused(**flags: object) -> str:
 
 
 def test_the_first_place_that_gives_a_setting_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def found() -> str:
+    def address() -> str:
         return settings.load().hiveserver2
 
-    assert found() == ""
+    assert address() == ""
     running(folder, hiveserver2="stack:1")
-    assert found() == "stack:1"
+    assert address() == "stack:1"
     (folder / "warehouse.toml").write_text('hiveserver2 = "project:2"\n')
-    assert found() == "project:2"
+    assert address() == "project:2"
     (folder / "warehouse.local.toml").write_text('hiveserver2 = "machine:3"\n')
-    assert found() == "machine:3"
+    assert address() == "machine:3"
     monkeypatch.setenv("WAREHOUSE_HIVESERVER2", "variable:4")
-    assert found() == "variable:4"
+    assert address() == "variable:4"
     assert settings.load(hiveserver2="flag:5").hiveserver2 == "flag:5"
     assert settings.load(hiveserver2=None).hiveserver2 == "variable:4"
 
@@ -69,14 +69,14 @@ def test_the_first_place_that_gives_a_setting_wins(folder: Path, monkeypatch: py
 def test_files_of_both_kinds_add_up(folder: Path) -> None:
     (folder / "warehouse.toml").write_text('topic = "a"\nkey_field = "id"\n')
     (folder / "warehouse.local.toml").write_text('topic = "b"\n')
-    found = settings.load()
-    assert (found.topic, found.key_field) == ("b", "id")
+    loaded = settings.load()
+    assert (loaded.topic, loaded.key_field) == ("b", "id")
 
 
 def test_only_the_addresses_that_are_not_set_come_from_the_stack(folder: Path) -> None:
     running(folder, hiveserver2="stack:1", webhdfs="http://stack:2")
-    found = settings.load(hiveserver2="cluster:1")
-    assert (found.hiveserver2, found.webhdfs) == ("cluster:1", "http://stack:2")
+    loaded = settings.load(hiveserver2="cluster:1")
+    assert (loaded.hiveserver2, loaded.webhdfs) == ("cluster:1", "http://stack:2")
 
 
 def test_without_a_stack_and_a_setting_there_is_no_address_and_the_next_step_is_named(folder: Path) -> None:
@@ -91,24 +91,24 @@ def test_without_a_stack_and_a_setting_there_is_no_address_and_the_next_step_is_
 @pytest.mark.parametrize("name", SERVERS)
 def test_the_address_of_a_server_that_has_ended_is_not_used(folder: Path, name: str) -> None:
     """Its port may belong to another home's server by now."""
-    running(folder, ended=(SERVERS[name],), **{one: f"http://stack:{n}" for n, one in enumerate(SERVERS)})
-    found = settings.load()
-    gone = [one for one in SERVERS if SERVERS[one] == SERVERS[name]]
-    assert [one for one in SERVERS if not getattr(found, one)] == gone
+    running(folder, ended=(SERVERS[name],), **{server: f"http://stack:{n}" for n, server in enumerate(SERVERS)})
+    loaded = settings.load()
+    gone = [server for server in SERVERS if SERVERS[server] == SERVERS[name]]
+    assert [server for server in SERVERS if not getattr(loaded, server)] == gone
     with pytest.raises(WarehouseError, match=r"run \./warehouse up"):
-        found.address(name)
+        loaded.address(name)
 
 
 def test_a_stack_whose_servers_have_all_ended_gives_nothing(folder: Path) -> None:
     running(folder, ended=tuple(SERVERS.values()), engine="hive", webhdfs="http://stack:2", hdfs_user="other")
-    found = settings.load()
-    assert (found.engine, found.webhdfs) == ("spark", "") and found.hdfs_user != "other"
+    loaded = settings.load()
+    assert (loaded.engine, loaded.webhdfs) == ("spark", "") and loaded.hdfs_user != "other"
 
 
 def test_the_projects_own_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(Settings.model_config, "toml_file", [PROJECT / "warehouse.toml"])
-    found = settings.load()
-    assert found.topic == "assessments" and found.genuine_blob
+    loaded = settings.load()
+    assert loaded.topic == "assessments" and loaded.genuine_blob
 
 
 def test_a_home_is_absolute_whatever_was_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,10 +230,10 @@ def test_a_password_comes_from_its_setting_or_its_file(folder: Path) -> None:
 
 def test_no_secret_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAREHOUSE_HIVE_PASSWORD", "s3cret")
-    found = settings.load()
-    assert found.hive_password and found.hive_password.get_secret_value() == "s3cret"
-    shown = [repr(found), str(found), found.model_dump_json(), repr(found.model_dump())]
-    assert not any("s3cret" in text for text in shown)
+    loaded = settings.load()
+    assert loaded.hive_password and loaded.hive_password.get_secret_value() == "s3cret"
+    texts = [repr(loaded), str(loaded), loaded.model_dump_json(), repr(loaded.model_dump())]
+    assert not any("s3cret" in text for text in texts)
     monkeypatch.delenv("WAREHOUSE_HIVE_PASSWORD")
     (folder / "warehouse.local.toml").write_text("hive_password = 53223\n")  # the quotes were forgotten
     assert "53223" not in refused() and "hive_password" in refused()
@@ -248,9 +248,9 @@ def test_no_secret_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def rows(head: str) -> list[list[str]]:
     """The rows of the page's table that begins with this head."""
     table = PAGE.partition(f"| {head} |")[2].partition("\n\n")[0]
-    found = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-    assert found
-    return found
+    cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert cells
+    return cells
 
 
 def test_the_page_lists_every_setting_with_its_default_and_meaning() -> None:

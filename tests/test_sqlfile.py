@@ -14,8 +14,8 @@ from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from etl import sqlfile
 from etl.errors import UsageError
-from etl.sqlfile import TYPES, SqlFile, split, statements
-from etl.sqltext import checked, substitute
+from etl.sqlfile import SqlFile
+from etl.sqltext import TYPES, checked, split, statements, substitute
 
 TEXT = """\
 -- flat.visits: one row per visit: the last one wins.
@@ -99,10 +99,10 @@ def test_columns_are_those_of_the_table_then_its_partitions() -> None:
 
 
 def test_statements_come_with_their_values() -> None:
-    made, table, asked = FILE.statements(VALUES)
-    assert made == "CREATE DATABASE IF NOT EXISTS flat"
+    create, table, query = FILE.statements(VALUES)
+    assert create == "CREATE DATABASE IF NOT EXISTS flat"
     assert table.startswith("CREATE EXTERNAL TABLE") and table.endswith("LOCATION 'hdfs://here/w/flat'")
-    assert asked.endswith("SELECT '2026-02-28' AS day, 7 AS landing FROM flat.visits_v2 WHERE build_id = 'b1'")
+    assert query.endswith("SELECT '2026-02-28' AS day, 7 AS landing FROM flat.visits_v2 WHERE build_id = 'b1'")
 
 
 @pytest.mark.parametrize("missing", VALUES)
@@ -239,7 +239,7 @@ def test_no_text_ends_the_quotes_it_stands_in(value: str) -> None:
         assert second == "SELECT 2"
         (string,) = [token for token in sqlglot.tokenize(first, read="hive") if token.token_type == TokenType.STRING]
         assert first == f"SELECT {first[string.start : string.end + 1]} AS a"
-        escaped = re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), first[string.start + 1 : string.end])
+        escaped = re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), first[string.start + 1 : string.end])
         assert escaped == value
 
 
@@ -270,9 +270,9 @@ def test_statements_are_those_that_were_joined(parts: list[list[str]]) -> None:
         code = [number for number, piece in enumerate(pieces) if not _is_comment(piece)]
         if code:
             expected.append(" ".join(pieces[code[0] : code[-1] + 1]))
-    found = split(" ; ".join(" ".join(pieces) for pieces in parts))
-    assert found == expected
-    for statement, whole in zip(found, expected, strict=True):
+    statements = split(" ; ".join(" ".join(pieces) for pieces in parts))
+    assert statements == expected
+    for statement, whole in zip(statements, expected, strict=True):
         tokens = sqlglot.tokenize(statement, read="hive")
         assert [token.text for token in tokens] == [token.text for token in sqlglot.tokenize(whole, read="hive")]
         assert all(token.token_type != TokenType.SEMICOLON for token in tokens)
@@ -322,8 +322,8 @@ def test_a_quote_that_is_not_closed_is_told(text: str) -> None:
 
 def test_every_file_of_the_project_is_read_with_its_columns() -> None:
     values = {"identifier": "b1", "integer": "1", "date": "2026-01-01", "text": "hdfs://here/w"}
-    found = sqlfile.files()
-    assert len({file.name for file in found}) == len(found) > 20
-    for file in found:
+    listed = sqlfile.files()
+    assert len({file.name for file in listed}) == len(listed) > 20
+    for file in listed:
         assert file.statements({name: values[kind] for name, kind in file.parameters.items()})
         assert bool(file.columns) == (file.version > 0 and file.name != "flat.attempts"), file.path

@@ -156,22 +156,22 @@ def fetches(share: Path, monkeypatch: pytest.MonkeyPatch, **contents: str) -> Ca
 
 
 def test_jars_are_fetched_once(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     calls = fetches(share, monkeypatch, one="one", two="two")
-    parts.ensure_jars(said.append)
-    assert len(said) == 1 and "fetching 2 jars" in said[0]
+    parts.ensure_jars(messages.append)
+    assert len(messages) == 1 and "fetching 2 jars" in messages[0]
     before = calls()
-    parts.ensure_jars(said.append)
-    assert len(said) == 1 and calls() == before > 0
+    parts.ensure_jars(messages.append)
+    assert len(messages) == 1 and calls() == before > 0
 
 
 def test_a_jar_that_went_missing_is_fetched_again(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetches(share, monkeypatch, one="one", two="two")
     parts.ensure_jars(print)
     (share / "kafka" / "two-1.0.jar").unlink()
-    said: list[str] = []
-    parts.ensure_jars(said.append)
-    assert "fetching 1 jars" in said[0] and (share / "kafka" / "two-1.0.jar").read_text() == "two"
+    messages: list[str] = []
+    parts.ensure_jars(messages.append)
+    assert "fetching 1 jars" in messages[0] and (share / "kafka" / "two-1.0.jar").read_text() == "two"
 
 
 def test_a_jar_with_wrong_bytes_is_fetched_again(share: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,21 +424,21 @@ def test_too_little_disk_is_told_before_anything_starts(
 ) -> None:
     given = small(SLEEPER)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
-    with pytest.raises(WarehouseError, match=r"less than 2 GB are free at .*; make room or set WAREHOUSE_HOME"):
+    with pytest.raises(WarehouseError, match=r"less than 2 GB are free at .*; free some space or set WAREHOUSE_HOME"):
         processes.up(given, print)
     assert not given.stack_file.exists()
 
 
 def test_a_home_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for verb in (lambda one: processes.up(one, print), processes.down):
+    for verb in (lambda settings: processes.up(settings, print), processes.down):
         with pytest.raises(WarehouseError, match=r"the folder .*file/home cannot be used.*WAREHOUSE_HOME"):
             verb(settings_module.load(home=tmp_path / "file" / "home"))
 
 
 @pytest.mark.parametrize("name", ["a home", "100%", "a:b"])
 def test_a_home_in_which_hdfs_cannot_live_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"HDFS cannot live in .*; set WAREHOUSE_HOME to a path without blanks"):
+    with pytest.raises(UsageError, match=r"HDFS cannot run in .*; set WAREHOUSE_HOME to a path without blanks"):
         processes.up(settings_module.load(home=tmp_path / name), print)
     assert not (tmp_path / name).exists()
 
@@ -456,7 +456,9 @@ def test_the_engine_that_was_started_is_the_default_of_the_stack(
 
 def test_only_hive_and_all_start_hiveserver2(tmp_path: Path) -> None:
     layout = Layout(settings_module.load(home=tmp_path), PORTS)
-    started = {engine: [one.name for one in servers.all_servers(layout, engine)] for engine in ("spark", "hive", "all")}
+    started = {
+        engine: [server.name for server in servers.all_servers(layout, engine)] for engine in ("spark", "hive", "all")
+    }
     assert started["hive"] == started["all"] == [*started["spark"], "hiveserver2"]
 
 
@@ -471,8 +473,10 @@ def test_a_server_is_not_led_elsewhere_by_the_users_variables(monkeypatch: pytes
     for name in ("SPARK_HOME", "HADOOP_CONF_DIR", "JAVA_TOOL_OPTIONS", "CLASSPATH", "WAREHOUSE_HIVE_PASSWORD"):
         monkeypatch.setenv(name, "elsewhere")
     server = Server("only", (), [], lambda: True, environment={"SPARK_HOME": "here"})
-    found = processes._environment(server)
-    assert "elsewhere" not in found.values() and found["SPARK_HOME"] == "here" and found["TZ"] == "UTC"
+    environment = processes._environment(server)
+    assert (
+        "elsewhere" not in environment.values() and environment["SPARK_HOME"] == "here" and environment["TZ"] == "UTC"
+    )
 
 
 @pytest.mark.parametrize("address", ["", "nowhere", "a:b", "127.0.0.1:99999", ":", "127.0.0.1:1"])
@@ -499,8 +503,8 @@ def test_a_machine_without_java_or_maven_gets_all_it_needs(tmp_path: Path) -> No
     (tools / "python3").symlink_to(Path(sys.executable).resolve())
     needed = ["sh", "bash", "dirname", "cmp", "cp", "chmod", "rm", "ls", "stat", "readlink", "id", "whoami", "df", "du"]
     for name in needed:
-        if found := shutil.which(name):
-            (tools / name).symlink_to(found)
+        if path := shutil.which(name):
+            (tools / name).symlink_to(path)
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME", "LANG"))}
     kept |= {"PATH": str(tools), "WAREHOUSE_VENV": str(tmp_path / "venv"), "WAREHOUSE_HOME": str(tmp_path / "home")}
     kept["WAREHOUSE_PORTS"] = json.dumps({name: 0 for name in PORTS})

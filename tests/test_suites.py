@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlglot
 
-from etl import sqlfile
+from etl import sqlfile, sqltext
 from etl.errors import ServerError, UsageError
 from etl.servers.hive import Result, StatementError
 from etl.sqlfile import SqlFile
@@ -22,7 +22,7 @@ from etl.validate.validate import compared, folders_of, sentence
 
 FILES = sqlfile.files("[0-3]_*")
 ALL = suites.load(Scope(2, 5), "r1")
-WITH_RULES = [one for one in ALL if any(rule["type"] != QUERY for rule in one.expectations)]
+WITH_RULES = [suite for suite in ALL if any(rule["type"] != QUERY for rule in suite.expectations)]
 ROW_COUNT = "expect_table_row_count_to_be_between"
 MOST_STATEMENTS = 40  # of all suites together
 
@@ -185,8 +185,8 @@ def test_only_the_tables_of_a_release_are_checked() -> None:
 
 def test_every_suite_and_check_belongs_to_a_table() -> None:
     tables = {(file.stage, file.path.stem) for file in sqlfile.files("[0-35]_*")}
-    found = {(path.parent.name, path.stem) for path in EXPECTATIONS.glob("*/*")}
-    assert found <= tables
+    stems = {(path.parent.name, path.stem) for path in EXPECTATIONS.glob("*/*")}
+    assert stems <= tables
     for path in EXPECTATIONS.glob("*/*/*"):
         assert path.suffix == ".sql", path
         assert path.parent.with_suffix(".json").exists(), path
@@ -202,8 +202,8 @@ def test_a_check_has_a_whole_header(path: Path) -> None:
     values = "".join(f" --hivevar {name}=" for name in file.parameters)
     assert file.header["Usage"].startswith(f"./warehouse beeline -f {place}{values[:11]}")
     assert all(f"--hivevar {name}=" in file.header["Usage"] for name in file.parameters)
-    (statement,) = sqlfile.split(file.text)
-    tree = sqlglot.parse_one(sqlfile.VARIABLE.sub("1", statement), read="hive")
+    (statement,) = sqltext.split(file.text)
+    tree = sqlglot.parse_one(sqltext.VARIABLE.sub("1", statement), read="hive")
     named = {f"{table.db}.{table.name}" for table in tree.find_all(sqlglot.exp.Table) if table.db}
     assert named == set(file.reads)
     for name in file.header.get("Names", "").split(", "):
@@ -296,7 +296,7 @@ def test_a_failed_expectation_is_not_printed_as_its_opposite(context: Any) -> No
     outcome = run_suite.run(context, suite, database.query, "r1")
     assert [sentence(row) for row in outcome.rows] == [
         "flat.things name: 3 of 3 rows fail: never NULL",
-        "flat.things: 1 row violates: counts are present and add up",
+        "flat.things: 1 row fails: counts are present and add up",
     ]
 
 
@@ -326,6 +326,7 @@ def test_a_table_that_cannot_be_read_is_tried_once(context: Any) -> None:
         ({"type": "expect_column_values_to_be_between", "kwargs": {"min_value": 1}}, "at least 1"),
         ({"type": "expect_column_values_to_be_between", "kwargs": {"max_value": 0}}, "at most 0"),
         ({"type": "expect_column_values_to_be_in_set", "kwargs": {"value_set": ["a", ""]}}, "one of a, the empty text"),
+        ({"type": "expect_column_values_to_be_in_set", "kwargs": {"value_set": [""]}}, "always the empty text"),
         (
             {"type": "expect_column_values_to_not_be_null", "kwargs": {"mostly": 0.99}},
             "never NULL in at least 99 % of rows",

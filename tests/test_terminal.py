@@ -54,8 +54,8 @@ def test_lines_stand_above_the_bars_and_say_what_is_said_without_obeying_it(work
 
 def test_a_program_gets_plain_lines_alone() -> None:
     running = start(["-c", WORK], subprocess.PIPE)
-    output, told = running.communicate(timeout=60)
-    assert (output, told.decode()) == (b"rows\n", PLAIN)
+    output, errors = running.communicate(timeout=60)
+    assert (output, errors.decode()) == (b"rows\n", PLAIN)
 
 
 def test_no_color_draws_without_colours(work: tuple[int, str, str]) -> None:
@@ -119,7 +119,7 @@ def test_up_shows_which_servers_it_waits_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("a\tb", "a\\x09b"), ("\u202eevil", "\\u202eevil"), ("Ünïcode 😀", "Ünïcode 😀")]
+    ("text", "displayed"), [("a\tb", "a\\x09b"), ("\u202eevil", "\\u202eevil"), ("Ünïcode 😀", "Ünïcode 😀")]
 )
-def test_control_characters_are_shown(text: str, shown: str) -> None:
-    assert escaped(text) == shown
+def test_control_characters_are_shown(text: str, displayed: str) -> None:
+    assert escaped(text) == displayed

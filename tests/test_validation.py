@@ -22,7 +22,8 @@ from browsing import WIDTHS, Scheme, dead_links, faults, firsts, is_wider_than_s
 from playwright.sync_api import Browser
 from test_report import NASTY, Page, visible
 
-from etl.pages import DASH
+from etl.catalog.catalog_pages import write_start
+from etl.pages.words import DASH
 from etl.servers.hive import Result, StatementError
 from etl.settings import Settings, load
 from etl.validate import data_docs, run_suite
@@ -116,6 +117,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     before = {summary.key(row): History([0, 3, None, 12], "2026-01-01T02:03:04.567Z") for row in outcome.rows[:-1]}
     summary.write_summary(settings, outcome.rows, about("r1", outcome.rows), 12.34, before, first_pages)
     data_docs.keep(settings, about("r1", outcome.rows))
+    write_start(settings)
     return Site(settings, outcome, first_pages)
 
 
@@ -134,7 +136,7 @@ def test_no_page_tells_anything_personal(site: Site) -> None:
     assert EMAIL in site.rows[-1]["observed"], "the server's answer is kept in the table"
 
 
-@pytest.mark.parametrize("wanted", COLUMNS, ids=lambda one: str(one["type"]))
+@pytest.mark.parametrize("wanted", COLUMNS, ids=lambda rule: str(rule["type"]))
 def test_the_rows_are_as_many_as_great_expectations_counts(site: Site, wanted: dict[str, Any]) -> None:
     if wanted["type"] == "expect_column_values_to_not_be_null" and wanted["kwargs"]["column"] == "id":
         assert site.result(wanted)["is_met"]
@@ -154,7 +156,7 @@ def table(page: Path) -> list[list[str]]:
 
 def test_a_query_is_counted_and_named_by_its_rows(site: Site) -> None:
     wanted = OTHERS[1]
-    assert site.result(wanted)["observed"].startswith("23 rows violate ((not shown), 000000000000000000000065, ")
+    assert site.result(wanted)["observed"].startswith("23 rows fail ((not shown), 000000000000000000000065, ")
     rows = table(site.settings.reports / "data_docs/r1" / site.rows_page(wanted))
     assert rows[0] == ["1", "000000000000000000000065", DASH, "101", "part-0"]
     assert rows[1] == ["2", failing.HIDDEN, failing.HIDDEN, "102", "part-0"]
@@ -172,12 +174,12 @@ def test_texts_of_a_suite_stay_in_their_quotes(dialect: str) -> None:
     wanted = expectation("expect_column_values_to_be_in_set", column="name", value_set=["it's", "a\\b", "'; DROP", 5])
     tree = sqlglot.parse_one(failing.statement(SUITE, wanted) or "", read=dialect)
     (values,) = tree.find_all(sqlglot.exp.In)
-    assert [one.name for one in values.expressions] == ["it's", "a\\b", "'; DROP", "5"]
+    assert [literal.name for literal in values.expressions] == ["it's", "a\\b", "'; DROP", "5"]
 
 
 def test_results_stand_in_the_order_of_the_suite(site: Site) -> None:
     """Great Expectations returns those that failed with an error first."""
-    assert [row["reason"] for row in site.rows] == [one["notes"] for one in SUITE.expectations]
+    assert [row["reason"] for row in site.rows] == [rule["notes"] for rule in SUITE.expectations]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [*zip(WIDTHS, ("light", "dark"), strict=True)])
@@ -287,9 +289,9 @@ def test_a_text_is_shown_where_the_suite_says_so() -> None:
     ("observed", "count"),
     [
         ("1,204 of 3,242 rows fail", 1204),
-        ("59 rows violate", 59),
-        ("1 row violates (a/path, 3 things)", 1),
-        ("at least 100,000 rows violate", 100_000),
+        ("59 rows fail", 59),
+        ("1 row fails (a/path, 3 things)", 1),
+        ("at least 100,000 rows fail", 100_000),
         ("124 rows", 124),
         ("could not be checked; the server answered: 5 rows", None),
         ("it fails", None),
@@ -303,7 +305,7 @@ def test_a_count_is_read_from_a_result_in_words(observed: str, count: int | None
 
 def test_a_sparkline_is_higher_where_more_rows_were_wrong() -> None:
     spark = Spark.of([0, 5, 10, None, 0])
-    heights = [int(one) for one in re.findall(r"v-(\d+)", spark.unmet)]
+    heights = [int(height) for height in re.findall(r"v-(\d+)", spark.unmet)]
     assert spark.met.count("M") == 2
     assert heights[0] < heights[1] == heights[2] == summary.HEIGHT
     assert spark.words == "met in 2 of the last 5 validations"
@@ -314,16 +316,16 @@ def test_history_is_per_expectation_oldest_first() -> None:
     rows = [
         ("s", "e", None, "r", True, "as expected", "2026-01-01T00:00:00.000Z"),
         ("s", "other", "c", "r", True, "as expected", None),
-        ("s", "e", None, "r", False, "1,000 rows violate (a)", "2026-01-01T00:00:00.000Z"),
+        ("s", "e", None, "r", False, "1,000 rows fail (a)", "2026-01-01T00:00:00.000Z"),
     ]
 
     def query(statement: str) -> Any:
         assert "run_id < 'r9'" in statement
         return types.SimpleNamespace(columns=[], rows=rows)
 
-    found = summary.histories(query, "r9")
-    assert found["s", "e", None, "r"] == History([0, 1000], "2026-01-01T00:00:00.000Z")
-    assert found["s", "other", "c", "r"].counts == [0]
+    past = summary.histories(query, "r9")
+    assert past["s", "e", None, "r"] == History([0, 1000], "2026-01-01T00:00:00.000Z")
+    assert past["s", "other", "c", "r"].counts == [0]
 
 
 def result(table: str, expectation: str, severity: str, is_met: bool, **more: Any) -> dict[str, Any]:
@@ -331,7 +333,7 @@ def result(table: str, expectation: str, severity: str, is_met: bool, **more: An
         "run_id": "r1",
         "suite": table,
         "column_name": None,
-        "observed": "3 rows violate",
+        "observed": "3 rows fail",
         "reason": "It matters.",
     }
     return filler | {"table_name": table, "expectation": expectation, "severity": severity, "is_met": is_met} | more
@@ -361,15 +363,15 @@ def test_validation_shows_the_worst_first(tmp_path: Path) -> None:
     ]
     before = {summary.key(worst): History([0, 0], "2026-01-01T23:04:05.678Z")}
     page = validated(tmp_path, rows, before, {summary.key(worst): "d.critical-1.rows.html"})
-    shown = cells(page)
-    assert [row[1] for row in shown[:4]] == ["e.unknown", "d.critical id", "c.warning", "b.info"]
-    assert [row[1] for row in shown[4:]] == ["e0", "e1"]
-    assert shown[0] == ["fatal", "e.unknown", "e5", "3 rows violate", "never", "", "It matters."]
-    assert shown[1] == [
+    lines = cells(page)
+    assert [row[1] for row in lines[:4]] == ["e.unknown", "d.critical id", "c.warning", "b.info"]
+    assert [row[1] for row in lines[4:]] == ["e0", "e1"]
+    assert lines[0] == ["fatal", "e.unknown", "e5", "3 rows fail", "never", "", "It matters."]
+    assert lines[1] == [
         "critical",
         "d.critical id",
         "e4",
-        "3 rows violate the rows",
+        "3 rows fail the rows",
         "2026-01-01 23:04",
         "",
         "It matters.",
@@ -384,7 +386,8 @@ def test_validation_is_kept_in_the_folder_of_its_run_too(tmp_path: Path) -> None
     validated(tmp_path, [result("a.b", "e", "critical", True)])
     kept = Page(load(home=tmp_path).reports / "data_docs/r1/index.html")
     assert "All 1 expectations are met" in kept.text
-    assert [one["href"] for one in kept.all("a")] == ["../index.html", "a.b.html"]
+    pages = ["../../index.html", "../../validation.html", "../../data_docs/index.html"]
+    assert [link["href"] for link in kept.all("a")] == [*pages, "a.b.html"]
 
 
 def test_validation_says_when_all_is_met_and_when_nothing_was_checked(tmp_path: Path) -> None:
@@ -422,9 +425,9 @@ def test_validation_escapes_what_was_observed(tmp_path: Path) -> None:
 
 def test_failing_rows_are_escaped(tmp_path: Path) -> None:
     rows = [(text,) for text in NASTY.values()]
-    found = failing.Failing(f"SELECT '{NASTY['the end of a script']}'", ["<b>x</b>"], rows)
+    violations = failing.Failing(f"SELECT '{NASTY['the end of a script']}'", ["<b>x</b>"], rows)
     row = result("<i>t</i>", NASTY["the end of a picture"], "critical", False, reason=NASTY["an attribute"])
-    page = Page(tmp_path / summary.rows_pages(tmp_path, "x", row, found))
+    page = Page(tmp_path / summary.rows_pages(tmp_path, "x", row, violations))
     assert not page.open
     assert not page.all("script") + page.all("img") + page.all("b") + page.all("i")
     assert all(visible(text) in page.text for text in NASTY.values())

@@ -63,10 +63,10 @@ def by_row(envelope: Envelope, value: bytes | None) -> tuple[str, str, int]:
 
 
 def joined(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
-    found = list(worker.checker(RULES, PLACE.landing)(iter([batch(rows)])))
-    assert all(one.schema.names == ["table", "line", "kafka_partition"] for one in found)
-    assert all(one.num_rows <= worker.ROWS for one in found)
-    return [tuple(row.values()) for one in found for row in one.to_pylist()]
+    batches = list(worker.checker(RULES, PLACE.landing)(iter([batch(rows)])))
+    assert all(output.schema.names == ["table", "line", "kafka_partition"] for output in batches)
+    assert all(output.num_rows <= worker.ROWS for output in batches)
+    return [tuple(row.values()) for output in batches for row in output.to_pylist()]
 
 
 def expected(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
@@ -80,7 +80,7 @@ def test_a_batch_of_any_messages_is_written_like_each_of_them(group: str) -> Non
     assert joined(rows) == expected(rows)
 
 
-@pytest.mark.parametrize("envelopes", [*([one] for one in ENVELOPES), ENVELOPES], ids=str)
+@pytest.mark.parametrize("envelopes", [*([single] for single in ENVELOPES), ENVELOPES], ids=str)
 def test_plain_messages_are_joined_with_what_was_sent_beside_them(envelopes: list[Envelope]) -> None:
     rows = [(envelope, PLAIN) for envelope in envelopes]
     assert joined(rows) == expected(rows)
@@ -109,8 +109,8 @@ def test_a_batch_without_rows_has_no_lines() -> None:
 
 def test_an_empty_list_of_headers_is_no_header() -> None:
     rows = [(PLACE, PLAIN)]
-    (found,) = worker.checker(RULES, PLACE.landing)(iter([batch(rows, is_without_headers=True)]))
-    assert found.column("line").to_pylist() == [expected(rows)[0][1]]
+    (output,) = worker.checker(RULES, PLACE.landing)(iter([batch(rows, is_without_headers=True)]))
+    assert output.column("line").to_pylist() == [expected(rows)[0][1]]
 
 
 def test_plain_messages_do_not_take_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +122,8 @@ def test_plain_messages_do_not_take_the_long_way(monkeypatch: pytest.MonkeyPatch
 def test_landed_lines_that_a_newer_type_does_not_fit_are_found() -> None:
     lines = [line for table, line, _ in expected([(FULL._replace(offset=n), PLAIN) for n in range(3)]) if table]
     lines.append(line_accepted(PLACE._replace(offset=9), Accepted('{"exam_name":5}', None)))
-    (found,) = worker.rechecker(RULES[0])(iter([pa.RecordBatch.from_pydict({"value": lines})]))
-    assert [tuple(row.values()) for row in found.to_pylist()] == [(0, 9, "expected string, got integer at $.exam_name")]
+    (batch,) = worker.rechecker(RULES[0])(iter([pa.RecordBatch.from_pydict({"value": lines})]))
+    assert [tuple(row.values()) for row in batch.to_pylist()] == [(0, 9, "expected string, got integer at $.exam_name")]
     (none,) = worker.rechecker(RULES[0])(iter([pa.RecordBatch.from_pydict({"value": lines[:3]})]))
     assert none.num_rows == 0
 

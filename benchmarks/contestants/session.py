@@ -41,7 +41,7 @@ def opened(settings: Settings, threads: int) -> SparkSession:
         .config("spark.local.dir", settings.home / "tmp")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", 2 * threads)  # as the stack's Spark server has it
+        .config("spark.sql.shuffle.partitions", 2 * threads)  # as in the stack's Spark server
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")

@@ -1,6 +1,6 @@
 """Builds a release: fills the flat folders of new landings, computes the marts, validates and publishes.
 
-A release is built where no reader looks: flat rows of landings that are not published, marts in a partition of their
+A release is built where no reader sees it: flat rows of landings that are not published, marts in a partition of their
 own. The views of the database candidate show it, the suites check these, and one change of ops.published shows it to
 readers.
 """
@@ -23,7 +23,7 @@ from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import customer_schema, flat_folders, landings, lock, recorded_files
 from etl.store.landings import FolderSet
-from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger
+from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
 from etl.store.schema import Schema
 from etl.terminal import progress
@@ -102,7 +102,7 @@ def build(
 
 
 def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
-    """Raise WarehouseError where the marts may have been computed from something else than this release."""
+    """Raise WarehouseError where the marts may have been computed from another release."""
     candidate = hive.query("SELECT candidate.release, candidate.landing FROM ops.candidate AS candidate").rows[0]
     if tuple(candidate) != (release, todo.landing):
         raise WarehouseError(
@@ -113,7 +113,7 @@ def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
 
 
 def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, say: Callable[[str], None]) -> None:
-    """Fill the folders that the flat tables lack and register them; tables that read no other one at the same time."""
+    """Fill the folders that the flat tables lack and register them; independent tables run at the same time."""
     raw(settings, schema, hdfs, todo.seen)  # a loader may have landed since, and not registered it yet
     flat = [file for file in todo.files if file.is_flat]
     for file in flat:
@@ -186,23 +186,33 @@ def raw(settings: Settings, schema: Schema, hdfs: Hdfs, seen: FolderSet) -> None
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
     """Make readers see what the log says; if a command dies between the two, the next one does this for it.
 
-    Another machine may publish or compact meanwhile, so it repeats until HDFS says what it switched to.
+    Another machine may publish, retire or compact meanwhile, so it repeats until HDFS says what it switched to.
     """
     while True:
         state = ledger.state()
         event = state.published
         if event is None:
             return None
+        schema.retire(state.retired)
         files = release_files(event, state.retired)
         tables = [file.table for file in files if file.is_flat]
         generations = landings.generations(hdfs)
         seen = flat_folders.visible(hdfs, tables, generations, event.landing)
         for table in tables:
             schema.flat_partitions(table, seen, event.landing)
+        if not _is_current(hdfs, ledger, state, generations):
+            continue
         if schema.published != (event.release, event.landing):
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
         schema.views(newest_versions(files), seen, is_candidate=False)
         customer_schema.show(schema, files)
-        if ledger.state().published == event and landings.generations(hdfs)[0] == generations[0]:
+        if _is_current(hdfs, ledger, state, generations):
             return event
+
+
+def _is_current(hdfs: Hdfs, ledger: Ledger, state: State, generations: Sequence[FolderSet]) -> bool:
+    """Whether HDFS still says what it said: what is published and retired, and which folders count."""
+    now = ledger.state()
+    is_same = (now.published, now.retired) == (state.published, state.retired)
+    return is_same and landings.generations(hdfs)[0] == generations[0]

@@ -48,7 +48,7 @@ class Leftover:
 
 
 def clean(settings: Settings, is_removed: bool) -> list[Leftover]:
-    """What may be removed; with `is_removed` it is.
+    """List what may be removed; with `is_removed` remove it.
 
     Raises BusyError when a build or a loader is running here, WarehouseError when nothing is published.
     """

@@ -7,7 +7,7 @@ from etl.build.plan import plan
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
-from etl.store import lock
+from etl.store import customer_schema, lock
 from etl.store.customers import Customer, Customers
 from etl.store.ledger import Ledger
 from etl.store.schema import Schema
@@ -34,5 +34,5 @@ def remove(settings: Settings, name: str) -> None:
     with lock.exclusive(settings, "build", lock.STEP_SECONDS), Hive(settings) as hive:
         customer = Customers(hdfs).remove(name)
         schema = Schema(settings, hive, hdfs)
-        schema.drop_database(customer.database)
+        customer_schema.drop(schema, customer)
         schema.save()

@@ -27,7 +27,7 @@ from etl.store import landings
 WHOLE = 600.0  # seconds between two full validations; those between run critical expectations only
 PAUSE = 2.0  # seconds between two polls of a topic where nothing is new
 PATIENCE = 10.0  # seconds before a retry after a server failed
-TIDY_LANDINGS = 200  # landings behind the last compaction, before the next
+TIDY_LANDINGS = 200  # landings after the last compaction, before the next
 
 
 def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
@@ -74,7 +74,7 @@ def has_landings(settings: Settings) -> bool:
 
 
 def tidy(settings: Settings, say: Callable[[str], None]) -> None:
-    """Compact small landings and remove what nobody needs; what prevents it is reported, and the steps continue."""
+    """Compact small landings and clean; what prevents it is reported, and the steps continue."""
     try:
         if compact(settings, quiet):
             refill(settings, quiet)

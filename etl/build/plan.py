@@ -62,7 +62,8 @@ class Plan:
         if file.table in self.changed:
             return "new version" if self.published else "first build"
         if self.fills.get(file.table):
-            return f"{len(self.fills[file.table])} new folders"
+            count = len(self.fills[file.table])
+            return f"{count} new folder{'s' if count > 1 else ''}"
         return "new data" if self.is_due and file.is_computed else ""
 
 

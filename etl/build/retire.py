@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from etl import sqlfile
+from etl.build.build import finish_switch
 from etl.errors import UsageError
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
@@ -29,11 +30,11 @@ def retire(settings: Settings, table: str, say: Callable[[str], None]) -> None:
             row["table_name"]: row.get("view_name", "") for event in ledger.events() for row in event.table_versions
         }
         if table in retired or table not in views:
-            tables = ", ".join(sorted(views.keys() - retired)) or "none"
+            tables = ", ".join(sorted(views.keys() - retired.keys())) or "none"
             raise UsageError(f"{table} was never published, or is retired", f"published were {tables}")
         with Hive(settings) as hive:
-            ledger.retire(table)
+            ledger.retire(table, views[table])
             schema = Schema(settings, hive, hdfs)
-            schema.drop(table, view="" if sqlfile.versions(views[table]) else views[table])
+            finish_switch(schema, hdfs, ledger)
             schema.save()
     say(f"{table} is retired and no longer part of builds, views and suites; ./warehouse clean --yes removes its files")

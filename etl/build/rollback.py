@@ -46,7 +46,5 @@ def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
         finish_switch(schema, hdfs, ledger)
         schema.save()
         mark_published(settings, event.release, event.landing)
-        say(
-            f"readers see release {event.release} of landing {event.landing} again, no longer {state.published.release}"
-        )
+        say(f"readers see release {event.release} again, not {state.published.release}: landings up to {event.landing}")
         return event

@@ -1,7 +1,7 @@
 """Runs one SQL file of a build: fills the flat folders that a table lacks, or computes a mart.
 
 A folder is filled in a staging table with the columns of the real one, and then becomes the real table's by one
-rename. So a statement that still runs after its build was killed writes where no reader looks.
+rename. So a statement that still runs after its build was killed writes where no reader sees it.
 """
 
 from __future__ import annotations

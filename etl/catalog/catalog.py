@@ -5,8 +5,6 @@ Without the servers the SQL files still give most of it; the catalog then notes 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,8 +20,10 @@ from etl.catalog.table_facts import Answers, Built, Counted, Stored
 from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
+from etl.sqltext import split
 from etl.store.ledger import Event
 from etl.validate.run_suite import CAUSE
+from etl.validate.suites import declared, wording
 
 REPORTS = "4_reports"
 
@@ -50,14 +50,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Expected:
-    """One expectation of a suite: the rule and its bounds as text; `is_met` is None before the first validation."""
+    """One expectation of a suite in words; `is_met` is None where the newest validation did not check it."""
 
-    columns: tuple[str, ...]
+    column: str
     text: str
     severity: str
     is_met: bool | None = None
     observed: str = ""
-    bounds: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Table:
 
     def expected_of(self, column: str) -> list[Expected]:
         """The expectations about a column."""
-        return [rule for rule in self.expected if column in rule.columns]
+        return [rule for rule in self.expected if rule.column == column]
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,12 @@ def catalog(settings: Settings, files: Sequence[SqlFile] | None = None, ask: boo
 
 def _table(file: SqlFile, columns: Sequence[Column], on_hdfs: Stored, answers: Answers) -> Table:
     place = f"expectations/{file.stage}/{file.path.stem}.json"
-    suite = place if (PROJECT / place).exists() else ""
     return Table(
         file=file,
         columns=columns,
         comment=described(file)[1],
-        suite=suite,
-        expected=_expected(file, suite, answers.results),
+        suite=place if (PROJECT / place).exists() else "",
+        expected=_expected(file, answers.results),
         counted=answers.counted.get(file.table, Counted()),
         is_there=None if answers.names is None else file.name in answers.names,
         sizes=on_hdfs.sizes.get(file.table),
@@ -153,62 +152,24 @@ def _columns(file: SqlFile, lineage: Lineage, columns: Mapping[str, Sequence[Col
     return columns[file.table] or [view_column(name, trace.sources) for name, trace in traces.items()]
 
 
-def _expected(file: SqlFile, suite: str, results: Sequence[Mapping[str, Any]]) -> list[Expected]:
-    """The expectations of a table with the results of the newest validation, or as its suite declares them."""
-    declared = _declared(suite) if suite else []
-    bounds = {(each.columns, each.text, each.severity): each.bounds for each in declared}
-    checked = []
-    for row in results:
-        if row["table_name"] in (file.name, file.table):
-            columns, text = tuple(re.split(r",\s*", row["column_name"] or "")), spoken(row["expectation"])
-            limit = bounds.get((columns, text, row["severity"]), "")
-            observed = row["observed"].partition(CAUSE)[0]
-            checked.append(Expected(columns, text, row["severity"], row["is_met"], observed, limit))
-    return checked or declared
-
-
-def _declared(suite: str) -> list[Expected]:
-    """The expectations as the suite's file has them."""
-    try:
-        rows = json.loads((PROJECT / suite).read_text(encoding="utf-8"))["expectations"]
-    except ValueError as error:
-        raise UsageError(f"{suite} is not JSON: {error}", "correct the file") from error
-    return [
-        Expected(
-            tuple(row["kwargs"].get("column_list") or [row["kwargs"].get("column", "")]),
-            spoken(row.get("description") or row["type"]),
-            row["severity"],
-            bounds=bounded(row["kwargs"]),
-        )
-        for row in rows
-    ]
-
-
-def spoken(text: str) -> str:
-    """The type of an expectation in words; a description stays as it is."""
-    return text.removeprefix("expect_").replace("_", " ") if text.startswith("expect_") else text
-
-
-def bounded(arguments: Mapping[str, Any]) -> str:
-    """The bounds of a rule: `from 0 to 1`, `one of correct, incorrect`, `in 99% of the rows`."""
-    least, most = arguments.get("min_value"), arguments.get("max_value")
-    parts = []
-    if least is not None and most is not None:
-        parts.append(f"exactly {least}" if least == most else f"from {least} to {most}")
-    elif least is not None or most is not None:
-        parts.append(f"at least {least}" if most is None else f"at most {most}")
-    if arguments.get("value_set"):
-        parts.append(f"one of {', '.join(str(value) for value in arguments['value_set'])}")
-    if arguments.get("regex"):
-        parts.append(f"matching {arguments['regex']}")
-    if arguments.get("mostly", 1) != 1:
-        parts.append(f"in {arguments['mostly']:.4g} of the rows")
-    return ", ".join(parts)
+def _expected(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expected]:
+    """The rules and checks of a table's suite, each with its result in the newest validation."""
+    checked = {
+        (row["column_name"] or "", row["expectation"]): (row["is_met"], row["observed"].partition(CAUSE)[0])
+        for row in results
+        if row["table_name"] == file.name
+    }
+    expected = []
+    for rule in declared(file):
+        column, text = rule["kwargs"].get("column", ""), wording(rule)
+        is_met, observed = checked.get((column, text), (None, ""))
+        expected.append(Expected(column, text, rule["severity"], is_met, observed, rule["notes"]))
+    return expected
 
 
 def described(file: SqlFile) -> tuple[list[Column], str]:
     """The columns of the CREATE TABLE, each followed by the fields in it, and the table's comment."""
-    for tree in (sqlglot.parse_one(text, read="hive") for text in sqlfile.split(file.text)):
+    for tree in (sqlglot.parse_one(text, read="hive") for text in split(file.text)):
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
             comment = tree.find(exp.SchemaCommentProperty)
             columns = [each for each in tree.find_all(exp.ColumnDef) if not each.find_ancestor(exp.DataType)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import sys
 import time
 import webbrowser
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,26 +16,17 @@ from typing import Any
 from etl.catalog.catalog import Catalog, Column, Expected, Table, catalog
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage_drawing import BOX, picture
-from etl.pages import DASH, Facts, display, render
 from etl.pages import FOLDER as TEMPLATES
+from etl.pages import Facts, render
 from etl.pages.links import CATALOG, PAGES, links
+from etl.pages.words import DASH, display, heading, sentence
 from etl.pages.write import write
 from etl.settings import Settings
 
 FOLDER = "catalog"
 MOST = 4  # sources that a cell shows open
+NAVIGATION = re.compile(r'<nav class="crumbs".*?</nav>')
 STYLE = (TEMPLATES / "catalog.css").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page that the start page leads to; `written_at` is None where it does not exist."""
-
-    path: str
-    name: str
-    description: str
-    command: str
-    written_at: datetime.datetime | None
 
 
 def docs(settings: Settings) -> tuple[Path, Catalog]:
@@ -47,12 +38,25 @@ def docs(settings: Settings) -> tuple[Path, Catalog]:
 
 
 def write_start(settings: Settings) -> Path:
-    """Write the start page, which links the pages that exist; no server is queried."""
-    pages = [Page(*page, _written_at(settings.reports / page[0])) for page in PAGES]
-    facts = Facts(_title(settings, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
+    """Write the start page, which links the pages that exist, and link those to each other; no server is queried."""
+    pages = [(page, _written_at(settings.reports / page.path)) for page in PAGES]
+    facts = Facts(heading(settings.topic, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
     path = settings.reports / "index.html"
     write(path, render("index.html", facts=facts, pages=pages, chart_style=STYLE))
+    _relink(settings.reports)
     return path
+
+
+def _relink(reports: Path) -> None:
+    """Put links to all pages that exist by now into those that were written earlier."""
+    for path in [*(reports / page.path for page in PAGES), *(reports / FOLDER).glob("*.html")]:
+        if path.suffix == ".html" and path.exists():
+            text = path.read_text(encoding="utf-8")
+            nav = render("links.html", links=links(reports, path.relative_to(reports).as_posix())).strip()
+            if (linked := NAVIGATION.sub(nav, text, count=1)) != text:
+                written_at = path.stat().st_mtime
+                write(path, linked)
+                os.utime(path, (written_at, written_at))
 
 
 def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Path:
@@ -65,15 +69,20 @@ def write_catalog(settings: Settings, described: Catalog, seconds: float) -> Pat
         "catalog": described,
         "names": names,
         "short": {name: view.partition(".")[2] for name, view in names.items()},
-        **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, _upper, _grouped)},
+        **{helper.__name__.strip("_"): helper for helper in (_rows, _size, _share, _met, _time, sentence, _grouped)},
     }
+    tables = [table for table in described.tables if not table.is_question]
+    tables.sort(key=lambda table: table.file.stage.startswith("0"))  # those about the warehouse itself last
     overview = render(
         "catalog.html",
         "catalog.js",
         links=links(settings.reports, CATALOG),
-        facts=Facts(_title(settings, "catalog"), made_at, seconds),
+        facts=Facts(heading(settings.topic, "catalog"), made_at, seconds),
         **shared,
-        tables=[table for table in described.tables if not table.is_question],
+        stages=[
+            (stage.partition("_")[2], list(tables)) for stage, tables in groupby(tables, lambda each: each.file.stage)
+        ],
+        count=len(tables),
         questions=[table for table in described.tables if table.is_question],
         picture=drawn,
         width=BOX,
@@ -128,10 +137,6 @@ def shows(path: Path) -> bool:
         return False
 
 
-def _title(settings: Settings, page: str) -> str:
-    return f"{settings.topic.replace('_', ' ').capitalize()} {page}"
-
-
 def _written_at(path: Path) -> datetime.datetime | None:
     return datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC) if path.exists() else None
 
@@ -173,17 +178,15 @@ def _met(expected: Sequence[Expected]) -> str:
     if not expected:
         return ""
     unmet = sum(rule.is_met is False for rule in expected)
-    if any(rule.is_met is None for rule in expected):
-        return f"{len(expected)}, not checked"
-    return f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected)} met"
+    unchecked = sum(rule.is_met is None for rule in expected)
+    if unchecked == len(expected):
+        return f"{unchecked}, not checked"
+    words = f"{unmet} of {len(expected)} not met" if unmet else f"{len(expected) - unchecked} met"
+    return f"{words}, {unchecked} not checked" if unchecked else words
 
 
 def _time(text: str) -> str:
     return display("", datetime.datetime.fromisoformat(text))
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _grouped(sources: Iterable[Source]) -> list[tuple[str, list[Source]]]:

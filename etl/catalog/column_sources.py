@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope, find_all_in_scope
 
-from etl.sqlfile import VARIABLE
+from etl.sqltext import VARIABLE
 
 ELEMENT = "[]"
 

@@ -15,7 +15,8 @@ from sqlglot.optimizer.qualify import qualify
 
 from etl.catalog.column_sources import Source, Trace, parameters, traced
 from etl.errors import UsageError
-from etl.sqlfile import SqlFile, split
+from etl.sqlfile import SqlFile
+from etl.sqltext import split
 
 Schema = dict[str, dict[str, dict[str, str]]]
 
@@ -78,7 +79,7 @@ class Lineage:
         return {name: by_name[name] for name in dict(file.columns) or by_name}
 
     def origins(self, source: Source) -> set[Source]:
-        """What a source comes from in the end: columns that no SQL computes, such as fields of the message."""
+        """What a source originally comes from: columns that no SQL computes, such as fields of the message."""
         traces = self.traces.get(source.table, {})
         if source.column in traces:
             rest = source.path.removeprefix(source.column)  # a field in a column that is handed on as it is

@@ -124,7 +124,8 @@ def options(
             f"{name} on the command line can be read by every user of this machine",
             f"set WAREHOUSE_{name.upper()} in the environment, or {name}_file",
         )
-    from etl.settings import Settings, near
+    from etl.setting_sources import near
+    from etl.settings import Settings
 
     if unknown := set(flags) - set(Settings.model_fields):
         raise UsageError(f"there is no setting {min(unknown)}", near(min(unknown), Settings.model_fields))

@@ -89,7 +89,7 @@ class Contract:
         return self._is_bounded and len(value) <= MESSAGE_BYTES
 
     def inspect(self, value: bytes | None) -> Accepted | Rejected:
-        """Decide like `check`, by the long way."""
+        """Decide as `check` does, field by field."""
         if not value:
             return Rejected("no value (a tombstone)" if value is None else "empty message")
         if len(value) > MESSAGE_BYTES:
@@ -125,7 +125,7 @@ def _accepted(text: str, unknown: Fields = ()) -> Accepted:
 def _type(node: Any, path: str, required: Sequence[str] = (), text_bytes: int = 0) -> Any:
     """Return the msgspec type of a column type.
 
-    With a limit of texts it is strict: it allows no other fields, and no more characters than surely keep the limit.
+    With a limit of texts it is strict: it allows no other fields, and only texts that are certain to keep the limit.
     """
     kind = node if isinstance(node, str) else node["type"]
     if kind in _INTEGERS:

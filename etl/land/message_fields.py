@@ -105,7 +105,7 @@ def _refuse_long(kind: str, text: str, limit: int, path: Path) -> None:
 
 
 def _is_position(name: str, count: int) -> bool:
-    """Whether Hive may take a name for the position of one of so many columns."""
+    """Whether Hive may take a name for the position of one of `count` columns."""
     if _POSITION.fullmatch(name):
         return len(name) > 100 or int(name) < count
     return _INTERNAL_NAME.fullmatch(name) is not None

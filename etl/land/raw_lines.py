@@ -60,7 +60,7 @@ def message_of(line: str) -> bytes:
     """Return the exact bytes of the message in a line that `line_accepted` wrote.
 
     They are `original` where there is one; else the text between the first `,"payload":` (before it a quote
-    within a text is escaped) and the last `,"original":` (behind it is only null).
+    within a text is escaped) and the last `,"original":` (only null follows it).
     """
     payload, _, original = line.partition(PAYLOAD)[2].rpartition(ORIGINAL)
     return payload.encode() if original == NO_ORIGINAL else str(json.loads(original[:-1])).encode()

@@ -16,24 +16,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from etl.pages.colours import GRID, SERIES, TEXT, alone, style
+from etl.pages.colours import style
 from etl.pages.links import Link
-from etl.pages.words import DASH, PERCENT, SHARE, SHORT, age, clean, display, fence, kind, label, markdown
-
-__all__ = [
-    "DASH",
-    "GRID",
-    "PERCENT",
-    "SERIES",
-    "SHARE",
-    "TEXT",
-    "alone",
-    "clean",
-    "display",
-    "fence",
-    "label",
-    "markdown",
-]  # fmt: skip
+from etl.pages.words import DASH, SHORT, age, display, fence, kind, label, markdown
 
 MOST_ROWS, MOST_MARKDOWN_ROWS, OPEN_ROWS = 1000, 20, 15
 SEVERITIES = ("critical", "warning", "info")
@@ -138,8 +123,8 @@ def render(template: str, script: str = "", /, **values: Any) -> str:
     """
     text = (FOLDER / script).read_text(encoding="utf-8") if script else ""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    own = {"chart_style": "", "script": text, "digest": f"sha256-{digest}"}
-    return _environment().get_template(template).render(**own | values)
+    defaults = {"chart_style": "", "links": (), "script": text, "digest": f"sha256-{digest}"}
+    return _environment().get_template(template).render(**defaults | values)
 
 
 def render_html(
@@ -149,8 +134,8 @@ def render_html(
 
     `links` lead to the other pages, `described` from the name of a question to its page in the catalog.
     """
-    own = {"links": links, "described": described or {}, "most": MOST_ROWS, "chart_style": style("svg.chart ")}
-    return render("report.html", "report.js", sections=sections, facts=facts, **own)
+    values = {"links": links, "described": described or {}, "most": MOST_ROWS, "chart_style": style("svg.chart ")}
+    return render("report.html", "report.js", sections=sections, facts=facts, **values)
 
 
 def render_markdown(sections: Sequence[Section], facts: Facts) -> str:

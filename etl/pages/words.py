@@ -28,6 +28,16 @@ def label(column: str) -> str:
     return clean(column.replace("_", " ").strip())
 
 
+def sentence(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
+def heading(topic: str, page: str) -> str:
+    """The title of a page about the topic."""
+    return f"{topic.replace('_', ' ').capitalize()} {page}"
+
+
 def display(column: str, value: Any) -> str:
     """A value for people: 1,234, 62.7%, 2018-01-28 19:17:53 UTC, yes; NULL is a dash."""
     if value is None:

@@ -41,9 +41,9 @@ def publish(
 ) -> Published:
     """Publish a file, or stdin where `source` is "-", and wait until Kafka has acknowledged every record.
 
-    A missing topic is created, with so many partitions. Raises UsageError for a file that cannot be read, ServerError
-    for Kafka, and WarehouseError for content that cannot be cut into records: nothing is published where it does not
-    begin with a message, unless `is_forced` (then its lines are), else the records before the fault.
+    A missing topic is created with this number of partitions. Raises UsageError for a file that cannot be read,
+    ServerError for Kafka, and WarehouseError for content that cannot be cut into records: nothing is published where it
+    does not begin with a message, unless `is_forced` (then its lines are), else the records before the fault.
     """
     started = time.monotonic()
     with _opened(source) as stream, progress("publish") as bar:

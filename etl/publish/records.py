@@ -61,10 +61,10 @@ class Content:
         try:
             data = read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            where = f"{self.name} is damaged or cut off behind byte {self.length:,} of its content"
+            where = f"{self.name} is damaged or cut off after byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error}", "get the file again") from error
         except OSError as error:  # the disk or the network, not the file
-            where = f"cannot read {self.name} behind byte {self.length:,} of its content"
+            where = f"cannot read {self.name} after byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error.strerror or error}", "check its disk or server") from error
         self.length += len(data)
         if self.length <= self._blob_bytes:
@@ -124,13 +124,13 @@ def _first(content: Content, line: bytes) -> tuple[bytes, bool]:
             line += more
     input_format.refuse_list(content.name, json.loads(text[start:end], strict=False, parse_int=str, parse_float=str))
     is_line = not re.search(r"[\r\n\x1e]", text[:end].lstrip(" \t\r\n"))
-    behind = text[end:].lstrip(" \t")
-    if is_line and (not behind or behind.startswith(("\n", "\r\n"))):
+    after = text[end:].lstrip(" \t")
+    if is_line and (not after or after.startswith(("\n", "\r\n"))):
         return line, True
-    if is_line and not behind.startswith(("{", "\r", "\x1e")):
+    if is_line and not after.startswith(("{", "\r", "\x1e")):
         place = content.length - len(line)
-        step = "put the objects between [ and ]" if behind.startswith(",") else "fix the file"
-        content.refuse(1, place, f"has {behind[:1]!r} behind it on its line; {NOTHING}", f"{step}; {FORCE}")
+        step = "put the objects between [ and ]" if after.startswith(",") else "fix the file"
+        content.refuse(1, place, f"has {after[:1]!r} after it on its line; {NOTHING}", f"{step}; {FORCE}")
     return line, False
 
 
@@ -189,15 +189,15 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
     text, at, count = head.decode("latin-1"), 1, 0
     while True:
         try:
-            start, end, behind = _element(text, at, count == 0)
+            start, end, after = _element(text, at, count == 0)
         except (ValueError, RecursionError) as error:
             text, at = _longer(content, text[at:], count + 1, error), 0
             continue
         if end > start:
             count += 1
             yield text[start:end].encode("latin-1")
-        at = behind + 1
-        if text[behind] == "]":
+        at = after + 1
+        if text[after] == "]":
             break
     rest = text[at:].encode("latin-1")
     while not rest.strip(_BLANK):
@@ -209,7 +209,7 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
 
 
 def _element(text: str, at: int, is_first: bool) -> tuple[int, int, int]:
-    """Return where the next element starts and ends, and where the comma or bracket behind it is.
+    """Return where the next element starts and ends, and where the comma or bracket after it is.
 
     Raises ValueError where the text is not whole or not JSON.
     """
@@ -217,10 +217,10 @@ def _element(text: str, at: int, is_first: bool) -> tuple[int, int, int]:
     if is_first and text.startswith("]", start):
         return start, start, start
     end = _ELEMENT.raw_decode(text, start)[1]
-    behind = _behind(_SPACE, text, end)
-    if not text.startswith((",", "]"), behind):
-        raise json.JSONDecodeError("Expecting ',' or ']'", text, behind)
-    return start, end, behind
+    after = _behind(_SPACE, text, end)
+    if not text.startswith((",", "]"), after):
+        raise json.JSONDecodeError("Expecting ',' or ']'", text, after)
+    return start, end, after
 
 
 def _behind(gap: re.Pattern[str], text: str, at: int) -> int:
@@ -228,7 +228,7 @@ def _behind(gap: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _longer(content: Content, rest: str, record: int, error: Exception) -> str:
-    """Return a record's text with as much again behind it: however long it is, it is read about twice."""
+    """Return a record's text with as much again after it: however long it is, it is read about twice."""
     at = content.length - len(rest) + _behind(_SPACE, rest, 0)
     if isinstance(error, RecursionError):
         content.refuse(record, at, "is nested too deep to be cut out; JSON lines can hold it")

@@ -1,8 +1,8 @@
 """Rows as text: a table for people, CSV and JSON for programs.
 
-CSV and JSON hold every value exactly. What a terminal would obey (control characters, marks that turn the direction
-of text) is escaped wherever a terminal is to show it, and nowhere else but for a line break in a table, which would
-end its row.
+CSV and JSON hold every value exactly. What a terminal would interpret (control characters, marks that turn the
+direction of text) is escaped wherever a terminal is to show it, and nowhere else but for a line break in a table,
+which would end its row.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from etl.terminal import progress
 
 
 def query(settings: Settings, statements: Sequence[str], form: str, output: TextIO) -> None:
-    """Run the statements in one session and write their results one behind the other.
+    """Run the statements in one session and write their results one after another.
 
     A table says `done` for a statement without rows; CSV and JSON hold the results of those that have columns. Raises
     as Hive does.

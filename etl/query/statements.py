@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot.dialects import Hive
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
-from etl import sqlfile
+from etl import sqlfile, sqltext
 from etl.errors import UsageError
 
 READS = ("SELECT", "WITH", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
@@ -43,7 +43,7 @@ def read(statement: str | None, path: Path | None, values: Mapping[str, str]) ->
     parameters = sqlfile.SqlFile(path, text).parameters if path else {}
     if unknown := set(values) - set(parameters):
         raise UsageError(f"{path or 'the query'} declares no parameter {min(unknown)}", "leave --hivevar out for it")
-    statements = sqlfile.statements(text, parameters, values, str(path or "the query"))
+    statements = sqltext.statements(text, parameters, values, str(path or "the query"))
     if not statements:
         raise UsageError("there is no statement to run", EXAMPLE)
     return statements

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etl.errors import UsageError
-from etl.pages import Section, alone, fence, markdown
+from etl.pages import Section
+from etl.pages.colours import alone
+from etl.pages.words import fence, markdown
 from etl.report.question import Result, place, section, short, title
 from etl.sqlfile import SqlFile
 

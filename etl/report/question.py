@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from etl.errors import UsageError
-from etl.pages import Equation, Front, Part, Section, Term, display
+from etl.pages import Equation, Front, Part, Section, Term
+from etl.pages.words import display, sentence
 from etl.settings import PROJECT
 from etl.sqlfile import SqlFile
 
@@ -53,7 +54,7 @@ def position(file: SqlFile) -> tuple[float, str]:
 
 def title(file: SqlFile) -> str:
     """The question, as a sentence begins."""
-    return file.title[:1].upper() + file.title[1:]
+    return sentence(file.title)
 
 
 def short(file: SqlFile) -> str:
@@ -135,14 +136,4 @@ def filled(template: str, result: Result, where: str, empty: str = "No rows.") -
                 f"its columns are {', '.join(row)}",
             )
         parts.append(Part(display(text, row[text]), True) if number % 2 else Part(text, False))
-    return tuple(_without_second_percent(parts))
-
-
-def _without_second_percent(parts: Sequence[Part]) -> Iterator[Part]:
-    """A template may write the sign itself, as in `{mean_score_percent} %`; a value brings its own."""
-    before = Part("", False)
-    for part in parts:
-        is_doubled = before.is_value and before.text.endswith("%")
-        before = Part(re.sub(r"^\s*%", "", part.text), False) if is_doubled and not part.is_value else part
-        if before.text:
-            yield before
+    return tuple(part for part in parts if part.text)

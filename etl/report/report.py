@@ -12,8 +12,10 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from etl.errors import UsageError, WarehouseError
-from etl.pages import Facts, Section, alone, render_html, render_markdown
+from etl.pages import Facts, Section, render_html, render_markdown
+from etl.pages.colours import alone
 from etl.pages.links import links
+from etl.pages.words import heading
 from etl.pages.write import write
 from etl.report.question import Result, place, position, section
 from etl.servers.hive import Hive, Query
@@ -38,23 +40,22 @@ class Answer:
 
 @dataclass(frozen=True)
 class Reported:
-    """The files that a report wrote, its sections, and each question with its answer in one line."""
+    """The files that a report wrote, and its sections."""
 
     html: Path
     markdown: Path
     sections: Sequence[Section]
-    answers: Sequence[str]
     notebook: Path | None = None
+
+    @property
+    def answers(self) -> list[str]:
+        """Each question with its answer in one line."""
+        return [f"{section.question} {section.sentence}" for section in self.sections]
 
 
 def questions() -> list[SqlFile]:
     """The files of sql/4_reports/ in the order of the report."""
     return sorted(files(STAGE), key=position)
-
-
-def heading(settings: Settings) -> str:
-    """The title of the report."""
-    return f"{settings.topic.replace('_', ' ').capitalize()} report"
 
 
 @contextlib.contextmanager
@@ -84,7 +85,7 @@ def report(
     # Questions about the data itself go to the end: their answers are at the top already.
     answers.sort(key=lambda answer: answer.section.front is not None)
     facts = Facts(
-        title=heading(settings),
+        title=heading(settings.topic, "report"),
         made_at=datetime.datetime.now(datetime.UTC),
         seconds=time.monotonic() - began,
     )
@@ -141,5 +142,4 @@ def written(folder: Path, answers: Sequence[Answer], facts: Facts, as_notebook: 
         from etl.report.notebook import notebook
 
         write(path, nbformat.writes(notebook(answers, facts.title)) + "\n")
-    sentences = [f"{each.question} {each.sentence}" for each in sections]
-    return Reported(folder / "report.html", folder / "report.md", sections, sentences, path if as_notebook else None)
+    return Reported(folder / "report.html", folder / "report.md", sections, path if as_notebook else None)

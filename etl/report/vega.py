@@ -139,7 +139,8 @@ def _axis(altair: Any, chart: Chart, records: list[dict[str, Any]]) -> Any:
     measure = chart.measure
     column = chart.channels[measure]
     whole = {"tickMinStep": 1} if all(isinstance(record[measure], int) for record in records) else {}
-    percent = {"labelExpr": "datum.label + '%'"} if PERCENT.search(column) else {}
+    # The room for the numbers beside the bars may reach beyond 100 %, where no value can be.
+    percent = {"labelExpr": "datum.value > 100 ? '' : datum.label + '%'"} if PERCENT.search(column) else {}
     share = {"format": ".0%"} if SHARE.search(column) else {}
     return altair.Axis(domain=False, ticks=False, tickCount=5, **whole, **percent, **share)
 

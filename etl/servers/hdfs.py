@@ -13,7 +13,7 @@ import fsspec
 import msgspec
 import requests
 
-from etl.errors import ServerError
+from etl.errors import GoneError, ServerError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 
@@ -77,8 +77,8 @@ class Hdfs:
         return max(float(entry.get("modificationTime", 0)) for entry in entries) / 1000
 
     def content(self, *path: str) -> bytes:
-        """The bytes of a file."""
-        return bytes(self._call("cat_file", self.path(*path)))
+        """The bytes of a file. Not by fsspec's cat_file, which returns a DataNode's refusal as if it were these."""
+        return bytes(self._call("_call", "OPEN", path=self.path(*path)).content)
 
     def put(self, content: bytes, *path: str) -> None:
         """Write a file and read it back. Raises ServerError where it is not what was written."""
@@ -132,12 +132,17 @@ class Hdfs:
                 f"HDFS does not answer at {server or self.address}",
                 "start it with ./warehouse up or set WAREHOUSE_WEBHDFS",
             ) from error
-        except (FileNotFoundError, FileExistsError):
+        except FileNotFoundError as error:
+            place = options.get("path") or arguments[0]
+            raise GoneError(f"HDFS at {self.address} has no {place}", "run it again if another command ran") from error
+        except FileExistsError:
             raise
         except (OSError, RuntimeError, ValueError) as error:
-            cause = _cause(error)
+            action = " ".join(filter(None, (*map(str, arguments[:1]), options.get("path"))))
+            if not verb.startswith("_"):
+                action = f"{verb} {action}"
             raise ServerError(
-                f"HDFS at {self.address} refused {verb.strip('_')} {arguments[0]}: {cause}", "run ./warehouse doctor"
+                f"HDFS at {self.address} refused {action}: {_cause(error)}", "run ./warehouse doctor"
             ) from error
 
 

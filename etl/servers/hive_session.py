@@ -230,7 +230,7 @@ def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
 
 
 def _context(settings: Settings) -> ssl.SSLContext:
-    """TLS with certificates that must be good, by the system's authorities or those of `hive_tls_ca`."""
+    """TLS with certificates that must be valid, by the system's authorities or those of `hive_tls_ca`."""
     try:
         context = ssl.create_default_context(cafile=settings.hive_tls_ca)
     except (OSError, ssl.SSLError) as error:

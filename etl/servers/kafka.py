@@ -13,7 +13,7 @@ SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic: `offsets` maps a partition to (first offset held, offset behind the last committed message)."""
+    """A topic: `offsets` maps a partition to (first offset held, offset after the last committed message)."""
 
     name: str
     id: str

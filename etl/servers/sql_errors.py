@@ -98,9 +98,9 @@ def _excerpt(statement: str, line: int, column: int) -> tuple[str, ...]:
         return ()
     begin = max(0, column - SIDE_CHARACTERS)
     before = escaped(lines[line - 1][begin:column].replace("\t", " "))
-    behind = escaped(lines[line - 1][column : column + SIDE_CHARACTERS].replace("\t", " "))
+    after = escaped(lines[line - 1][column : column + SIDE_CHARACTERS].replace("\t", " "))
     margin = f"{line:>4} | " + ("…" if begin else "")
-    return f"{margin}{before}{behind}", " " * (cell_len(margin) + cell_len(before)) + "^"
+    return f"{margin}{before}{after}", " " * (cell_len(margin) + cell_len(before)) + "^"
 
 
 def _step(kind: str, name: str, text: str, statement: str) -> str:

@@ -100,3 +100,9 @@ def add_partitions(
 def partitioned(files: Sequence[SqlFile], customers: Iterable[Customer]) -> Iterator[str]:
     """The customers' own tables."""
     return (table_of(file, customer) for customer in customers for file in shared(files))
+
+
+def drop(schema: Schema, customer: Customer) -> None:
+    """Drop the database of a customer with its tables and views; files stay."""
+    schema.hive.query(f"DROP DATABASE IF EXISTS {customer.database} CASCADE")
+    schema.forget(customer.database)

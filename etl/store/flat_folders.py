@@ -15,7 +15,7 @@ from etl.sqlfile import SqlFile
 from etl.store import ledger
 from etl.store.landings import Folder, FolderSet
 
-MANIFEST = "_manifest.json"  # engines pass over names that begin with an underscore
+MANIFEST = "_manifest.json"  # engines ignore names that begin with an underscore
 STAGING = "staging"
 MARKER = "_run"  # in the staging folder of a table from before its first row, so that a removal shows
 

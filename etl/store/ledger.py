@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -53,7 +53,7 @@ class State:
     next: int = 1
     started: int = 0
     publications: tuple[Event, ...] = ()
-    retired: frozenset[str] = frozenset()
+    retired: Mapping[str, str] = field(default_factory=dict)  # table_name: view_name
     undecided: int = 0
 
     @property
@@ -150,9 +150,10 @@ class Ledger:
 
         return self._add(event)
 
-    def retire(self, table: str) -> Event:
+    def retire(self, table: str, view: str) -> Event:
         """Take a table out of builds, views and suites for good."""
-        return self._add(lambda state: Event(state.next, RETIRED, 0, 0, "", [{"table_name": table, "sha256": ""}]))
+        row = {"table_name": table, "view_name": view, "sha256": ""}
+        return self._add(lambda state: Event(state.next, RETIRED, 0, 0, "", [row]))
 
     def clean(self) -> State:
         """Drop all releases but the published one and the one before; returns the state after it."""
@@ -192,7 +193,7 @@ def fold(events: Sequence[Event]) -> State:
     """The state after these events."""
     publications: list[Event] = []
     started = undecided = 0
-    retired: set[str] = set()
+    retired: dict[str, str] = {}
     for event in events:
         if event.action == STARTED:
             started = undecided = event.release
@@ -205,8 +206,8 @@ def fold(events: Sequence[Event]) -> State:
         elif event.action == CLEANED:
             publications = publications[-2:]
         elif event.action == RETIRED:
-            retired |= event.hashes.keys()
+            retired |= {row["table_name"]: row.get("view_name", "") for row in event.table_versions}
         if event.action in (PUBLISHED, REJECTED):
             undecided = 0
     last = events[-1].event if events else 0
-    return State(last + 1, started, tuple(publications), frozenset(retired), undecided)
+    return State(last + 1, started, tuple(publications), retired, undecided)

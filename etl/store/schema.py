@@ -6,8 +6,10 @@ changed. `repair` recreates what the hashes do not show, such as a table that so
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from etl import sqlfile
 from etl.errors import UsageError
@@ -15,7 +17,7 @@ from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
-from etl.store import flat_folders
+from etl.store import flat_folders, landings
 from etl.store.landings import Folder, FolderSet
 
 POINTERS = ("published", "candidate")
@@ -33,6 +35,7 @@ class Schema:
         self.hdfs = hdfs
         self._objects: dict[str, str] = {}
         self._saved: dict[str, str] = {}
+        self._forgotten: set[str] = set()
         self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once listed
         self.published = (0, 0)  # release and landing that readers see
         self._read()
@@ -53,9 +56,16 @@ class Schema:
     def __contains__(self, name: str) -> bool:
         return name in self._objects
 
-    def forget(self) -> None:
-        """Ignore the hashes of ops.metastore, so that everything is recreated."""
+    def forget(self, database: str = "") -> None:
+        """Ignore the hashes of ops.metastore, so that everything is recreated, or what is in a database alone."""
+        if database:
+            self._objects = {
+                key: value for key, value in self._objects.items() if database not in re.split("[ .]", key)
+            }
+            return
+        self._forgotten |= self._objects.keys()
         self._objects = {}
+        self._all_listed()  # before HDFS is read, so that the views that follow from it come at once
 
     def save(self) -> None:
         """Save the hashes of what the metastore holds now, if they changed."""
@@ -88,8 +98,8 @@ class Schema:
             self.table(file)
             if is_new:
                 self._refuse_unfit(file, recheck)
-            raw = file.name.partition(".")[2]
-            self.partitions(file.table, seen, [(folder, folder.of(raw)) for folder in seen.folders])
+            self.partitions(file.table, seen, [(raw, raw.of(file.name.partition(".")[2])) for raw in seen.folders])
+        landings.refuse_replaced(self.hdfs, seen)  # these views would show folders that `clean` has removed
         for file in files:
             self.view(file.name, file.view(self._values | seen.parameters))
 
@@ -103,8 +113,7 @@ class Schema:
 
     def flat_partitions(self, table: str, seen: FolderSet, landing: int) -> None:
         """Register the flat folders of a table up to a landing, all of which are filled."""
-        folders = seen.up_to(landing)
-        self.partitions(table, seen, [(folder, flat_folders.place(table, folder)) for folder in folders])
+        self.partitions(table, seen, [(raw, flat_folders.place(table, raw)) for raw in seen.up_to(landing)])
 
     def partitions(self, table: str, seen: FolderSet, places: Sequence[tuple[Folder, tuple[str, ...]]]) -> None:
         """Register folders as partitions of a table, without a query about those registered before."""
@@ -136,7 +145,7 @@ class Schema:
             self.view(name, file.view(self._values | seen.parameters, is_candidate))
 
     def point(self, pointer: str, release: int, landing: int) -> None:
-        """Move a pointer: one call to the metastore, by which all its views change at once."""
+        """Move a pointer: one call to the metastore that changes all its views at once."""
         self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
@@ -161,29 +170,28 @@ class Schema:
                 change = f"`{name}` `{name}` {kinds[name]} COMMENT '{file.comments[name]}'"
                 self.hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
-    def drop(self, table: str, view: str = "") -> None:
+    def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
-        for name in filter(None, (view, view and sqlfile.candidate_text(view))):
+        for name in views:
             self.hive.query(f"DROP VIEW IF EXISTS {name}")
-            self._objects.pop(name, None)
         self.hive.query(f"DROP TABLE IF EXISTS {table}")
-        for key in (table, f"partitions {table}"):
+        for key in (*views, table, f"partitions {table}"):
             self._objects.pop(key, None)
 
-    def drop_database(self, database: str) -> None:
-        """Drop a database with its tables and views; files stay."""
-        self.hive.query(f"DROP DATABASE IF EXISTS {database} CASCADE")
-        for name in [name for name in self._objects if f"{database}." in name or name.endswith(f" {database}")]:
-            self._objects.pop(name)
+    def retire(self, retired: Mapping[str, str]) -> None:
+        """Drop the tables that were retired, with their views; a view that a later version has stays.
+
+        The command that retired one may have been killed before, and another may have made its views again.
+        """
+        for table, view in retired.items():
+            views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
+            if {table, *views} & (self._objects.keys() | self._forgotten):
+                self.drop(table, views)
+                self._forgotten -= {table, *views}
 
     def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
         """The tables, views and partitions that should be in the metastore and are not, in words."""
-        there: set[str] = set()
-        for database in DATABASES:
-            try:
-                there |= {f"{database}.{name}" for name in self.hive.tables(database)}
-            except StatementError:
-                continue  # the whole database is gone
+        there = self._all_listed({file.database for file in files})
         lost = [f"table {file.table}" for file in files if file.columns and file.table not in there]
         views = [file.name for file in files]
         views += [sqlfile.candidate_text(file.name) for file in files if file.stage[0] in "235"]
@@ -230,6 +238,12 @@ class Schema:
         if database not in self._names:
             self._names[database] = {f"{database}.{name}" for name in self.hive.tables(database)}
         return self._names[database]
+
+    def _all_listed(self, more: Collection[str] = ()) -> set[str]:
+        for database in sorted({*DATABASES, *more}):
+            with contextlib.suppress(StatementError):  # the whole database is gone
+                self._listed(database)
+        return set().union(*self._names.values())
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from etl import pages as templates
+from etl.pages.links import DATA_DOCS, START, VALIDATION, links, to
 from etl.pages.write import write
 from etl.settings import Settings
 from etl.validate.failing_rows import HIDDEN, redact
@@ -28,6 +29,7 @@ from etl.validate.run_suite import BATCH, UNCHECKED, failure
 
 KEPT = 20  # validations
 ABOUT = "run.json"
+LINKS = to("data_docs/RUN/PAGE.html", START, VALIDATION, DATA_DOCS)  # all that a page of a kept validation can rely on
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ def _write(path: Path, document: Any, table: str) -> None:
     body = re.sub(rf"\s*{re.escape(BATCH.strip())}", "", body)
     # It writes this where it only counted.
     body = re.sub(r"unknown % (?:not )?null", "--", body)
-    write(path, templates.render("data_docs_page.html", facts={"title": table}, names=names, body=body))
+    write(path, templates.render("data_docs_page.html", facts={"title": table}, links=LINKS, names=names, body=body))
 
 
 @cache
@@ -119,9 +121,13 @@ def keep(settings: Settings, run: Run) -> Path:
     place = folder(settings)
     write(place / run.run_id / ABOUT, msgspec.json.encode(run).decode())
     runs = sorted(_runs(place), key=lambda run: run.run_id, reverse=True)[:KEPT]
-    write(
-        place / "index.html", templates.render("data_docs.html", facts={"title": "Validations"}, runs=runs, kept=KEPT)
-    )
+    values = {
+        "facts": {"title": "Data Docs"},
+        "links": links(settings.reports, DATA_DOCS),
+        "runs": runs,
+        "kept": KEPT,
+    }
+    write(place / "index.html", templates.render("data_docs.html", **values))
     listed = {run.run_id for run in runs} | {"index.html"}
     for old in place.iterdir():
         # A hidden folder is the draft of a running validation, or of a killed one that is older than all kept.

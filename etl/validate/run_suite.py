@@ -122,7 +122,7 @@ def run(
         success=statistics.success,
         suite_name=declared.name,
         statistics=statistics._asdict(),
-        meta={"run_id": RunIdentifier(run_name=run_id), "active_batch_definition": {}},
+        meta={"run_id": RunIdentifier(run_name=run_id), "active_batch_definition": {"data_asset_name": suite.table}},
     )
     return Outcome(declared, done, rows, failing)
 
@@ -211,7 +211,7 @@ def _observed(expectation: Mapping[str, Any], result: Any, failing: Failing | No
     if result.success:
         return "as expected"
     if failing and expectation["type"] == QUERY:
-        verb = "row violates" if len(failing.rows) == 1 else "rows violate"
+        verb = "row fails" if len(failing.rows) == 1 else "rows fail"
         return f"{failing.count} {verb}{failing.names(expectation.get('meta', {}).get('names', ()))}"
     if total is None:
         return "it fails"

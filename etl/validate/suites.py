@@ -64,18 +64,30 @@ def load(scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> list[Suite]:
 
 def suite(file: SqlFile, files: Sequence[SqlFile], scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> Suite:
     """The suite of a table for one release; critical expectations only where the scope is brief."""
-    declared = _declared(file, folder)
     values = {"since": scope.since, "landing": scope.landing, "release": scope.release, "run_id": run_id}
-    checks = [_check(path, {name: str(value) for name, value in values.items()}) for path in _checks(file, folder)]
+    texts = {name: str(value) for name, value in values.items()}
     expectations = [
-        rule for rule in declared["expectations"] + checks if not scope.is_brief or rule["severity"] == CRITICAL
+        rule for rule in declared(file, folder, texts) if not scope.is_brief or rule["severity"] == CRITICAL
     ]
     if scope.is_published:
         for rule in expectations:
             if text := rule["kwargs"].get("unexpected_rows_query"):
                 rule["kwargs"]["unexpected_rows_query"] = sqlfile.published_text(text)
     columns = _columns(file, files)
-    return Suite(file.name, _rows(file, columns, scope), columns, {**declared, "expectations": expectations})
+    content = {**_content(file, folder), "expectations": expectations}
+    return Suite(file.name, _rows(file, columns, scope), columns, content)
+
+
+def declared(
+    file: SqlFile, folder: Path = EXPECTATIONS, values: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The rules of a table's suite, then its checks, which have their query where the parameters have `values`.
+
+    Empty for a table without a suite. Raises UsageError for a file that cannot be read.
+    """
+    if not _path(file, folder).exists():
+        return []
+    return [*_content(file, folder)["expectations"], *(_check(path, values) for path in _checks(file, folder))]
 
 
 def wording(expectation: Mapping[str, Any]) -> str:
@@ -91,7 +103,8 @@ def wording(expectation: Mapping[str, Any]) -> str:
             words = f"at most {most}" if least is None else f"at least {least}" if most is None else ""
             words = words or f"between {least} and {most}"
         case "be_in_set":
-            words = f"one of {', '.join(str(value) or 'the empty text' for value in kwargs['value_set'])}"
+            values = [str(value) or "the empty text" for value in kwargs["value_set"]]
+            words = f"one of {', '.join(values)}" if len(values) > 1 else f"always {values[0]}"
         case "expect_table_row_count_to_be_between":
             words = f"{least} rows" if least == most else f"{least} to {most} rows"
         case kind:
@@ -105,11 +118,11 @@ def refuse_incomplete(files: Sequence[SqlFile], folder: Path = EXPECTATIONS) -> 
     for file in files:
         if file.stage.startswith("4") or (file.stage.startswith("0") and not _path(file, folder).exists()):
             continue
-        declared = _declared(file, folder)
+        content = _content(file, folder)
         for path in _checks(file, folder):
             _header(path)
-        ruled = {rule["kwargs"]["column"] for rule in declared["expectations"] if rule["type"] in NULL_RULES}
-        ruled |= set(declared["meta"].get("nullable", ()))
+        ruled = {rule["kwargs"]["column"] for rule in content["expectations"] if rule["type"] in NULL_RULES}
+        ruled |= set(content["meta"].get("nullable", ()))
         if missing := [name for name, _ in file.columns if name not in ruled]:
             raise UsageError(
                 f"column {missing[0]} of {file.table} has no null rule in {_place(_path(file, folder))}",
@@ -129,22 +142,22 @@ def _place(path: Path) -> str:
     return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
 
 
-def _declared(file: SqlFile, folder: Path) -> dict[str, Any]:
+def _content(file: SqlFile, folder: Path) -> dict[str, Any]:
     """The suite's file as JSON. Raises UsageError where it is missing or is no suite."""
     path = _path(file, folder)
     try:
-        declared: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for rule in declared["expectations"]:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for rule in content["expectations"]:
             if not rule["notes"] or rule["severity"] not in SEVERITIES or not isinstance(rule["kwargs"], dict):
                 raise KeyError(f"notes and a severity of {rule['type']}")
-        declared["meta"]["keys"]
+        content["meta"]["keys"]
     except FileNotFoundError as error:
         raise UsageError(f"{file.table} has no suite", f"write {_place(path)}") from error
     except (ValueError, TypeError) as error:
         raise UsageError(f"{_place(path)} is not a suite in JSON: {error}", "correct the file") from error
     except KeyError as error:
         raise UsageError(f"{_place(path)} lacks {error}", "see docs/adding_a_table.md") from error
-    return declared
+    return content
 
 
 def _header(path: Path) -> tuple[SqlFile, str]:
@@ -161,14 +174,16 @@ def _header(path: Path) -> tuple[SqlFile, str]:
     return file, match["title"]
 
 
-def _check(path: Path, values: Mapping[str, str]) -> dict[str, Any]:
-    """A check as an expectation in Great Expectations' JSON."""
+def _check(path: Path, values: Mapping[str, str] | None) -> dict[str, Any]:
+    """A check as an expectation in Great Expectations' JSON; without `values` it has no query."""
     file, title = _header(path)
-    (statement,) = file.statements(values)
+    kwargs: dict[str, str] = {}
+    if values is not None:
+        (kwargs["unexpected_rows_query"],) = file.statements(values)
     names = [name.strip() for name in file.header.get("Names", "").split(",") if name]
     return {
         "type": QUERY,
-        "kwargs": {"unexpected_rows_query": statement},
+        "kwargs": kwargs,
         "severity": file.header["Severity"],
         "description": title,
         "notes": file.header["Reason"],

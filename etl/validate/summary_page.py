@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from etl import pages as templates
+from etl.pages.links import VALIDATION, links
 from etl.pages.write import write
 from etl.servers.hive import Query
 from etl.settings import Settings
@@ -41,7 +42,7 @@ STEP, HEIGHT = 6, 22  # of a sparkline, in pixels
 
 @dataclass(frozen=True)
 class History:
-    """How many rows violated an expectation in earlier validations, oldest first, and when it was last met."""
+    """How many rows failed an expectation in earlier validations, oldest first, and when it was last met."""
 
     counts: Sequence[int | None] = ()  # 0 where it was met, None where it failed without a number
     held_at: str | None = None
@@ -125,6 +126,7 @@ def rows_pages(place: Path, name: str, row: Mapping[str, Any], failing: Failing)
     count = max(1, -(-len(failing.rows) // PAGE_ROWS))
     names = [f"{name}.rows{f'-{number}' if number > 1 else ''}.html" for number in range(1, count + 1)]
     shared = {"row": row, "failing": failing, "names": names, "hidden": HIDDEN, "facts": {"title": row["table_name"]}}
+    shared["links"] = data_docs.LINKS
     for number, page in enumerate(names):
         part = failing.rows[number * PAGE_ROWS : (number + 1) * PAGE_ROWS]
         first = number * PAGE_ROWS + 1
@@ -144,15 +146,19 @@ def write_summary(
     lines = sorted((Line(row, before.get(key(row), History()), pages.get(key(row))) for row in rows), key=_badness)
     made_at = datetime.datetime.fromisoformat(run.validated_at)
     facts = templates.Facts("Validation", made_at, seconds)
-    for path, place in ((f"data_docs/{run.run_id}/index.html", ""), ("validation.html", f"data_docs/{run.run_id}/")):
-        text = templates.render("validation.html", lines=lines, facts=facts, run=run, place=place, height=HEIGHT)
-        write(settings.reports / path, text)
-    return settings.reports / "validation.html"
+    shared = {"lines": lines, "facts": facts, "run": run, "height": HEIGHT}
+    folder = f"data_docs/{run.run_id}/"
+    for path, place, others in (
+        (f"{folder}index.html", "", data_docs.LINKS),
+        (VALIDATION, folder, links(settings.reports, VALIDATION)),
+    ):
+        write(settings.reports / path, templates.render("validation.html", links=others, place=place, **shared))
+    return settings.reports / VALIDATION
 
 
 def mark_published(settings: Settings, release: int, landing: int) -> None:
     """Say on the last summary which release readers see, as after a publication or a rollback."""
-    page = settings.reports / "validation.html"
+    page = settings.reports / VALIDATION
     if page.exists():
         words = f"Readers see release {release}, which shows all landings up to {landing}."
         write(page, PUBLISHED.sub(rf"\g<1>{words}\g<2>", page.read_text(encoding="utf-8")))

@@ -63,7 +63,7 @@ class Validated:
 
 
 def sentence(row: dict[str, Any]) -> str:
-    """An unmet expectation in words: `flat.attempts: 10 rows violate: counts are present and add up`."""
+    """An unmet expectation in words: `flat.attempts: 10 rows fail: counts are present and add up`."""
     column = f" {row['column_name']}" if row["column_name"] else ""
     return f"{row['table_name']}{column}: {row['observed']}: {row['expectation']}"
 

@@ -1,4 +1,4 @@
--- ops.candidate: the release being built. Every view of the database candidate looks here.
+-- ops.candidate: the release being built. Every view of the database candidate joins it.
 -- Reads: nothing: `build` alters it
 -- Writes: ops.candidate
 -- Grain: one row

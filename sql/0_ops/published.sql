@@ -1,4 +1,4 @@
--- ops.published: the release that readers see. Every view of flat and marts looks here.
+-- ops.published: the release that readers see. Every view of flat and marts joins it.
 -- Reads: nothing: `build` and `rollback` alter it
 -- Writes: ops.published
 -- Grain: one row

@@ -3,8 +3,8 @@
 -- Reads: marts.daily_activity
 -- Grain: started_hour, the busiest first
 -- Parameters: none
--- Answer: Most attempts start in the hour from {started_hour}:00 UTC: {attempts} of them,
---     reported by {messages} messages.
+-- Answer: The busiest hour begins at {started_hour}:00 UTC: {attempts} attempts, reported by
+--     {messages} messages.
 -- Assumes: All times are UTC. The data does not say where people are.
 -- Chart: column x=started_hour y=attempts
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_hour.sql

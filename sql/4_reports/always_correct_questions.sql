@@ -3,9 +3,10 @@
 -- Reads: marts.questions
 -- Grain: exam_id, question_id, the 10 shown most often
 -- Parameters: none
--- Answer: {always_correct} of {all_questions} questions. Of these, {rarely_shown} were shown in
---     fewer than 30 attempts. The one shown most often, in {shown} attempts, is of {exam_name}.
--- Empty: None: every question was answered wrongly, in part or not at all at least once.
+-- Answer: {always_correct} of {all_questions} questions, of which {rarely_shown} were shown
+--     in fewer than 30 attempts. The one shown most often, in {shown} attempts, belongs to
+--     {exam_name}.
+-- Empty: None: every question was answered wrongly, partly or not at all at least once.
 -- Hides: always_correct, all_questions, rarely_shown
 -- Assumes: A question of two exam ids counts twice.
 -- Chart: none

@@ -3,8 +3,8 @@
 -- Reads: marts.exams, flat.messages
 -- Grain: exam_name, the 5 with the highest and the 5 with the lowest mean score, the highest first
 -- Parameters: none
--- Answer: The best mean score is that of {exam_name}: {mean_score_percent} %, over {attempts}
---     attempts. The worst is that of {worst_exam}: {worst_percent} %, over {worst_attempts}.
+-- Answer: The best mean score is that of {exam_name}: {mean_score_percent}, over {attempts}
+--     attempts. The worst is that of {worst_exam}: {worst_percent}, over {worst_attempts}.
 -- Empty: No exam has 30 scored attempts yet.
 -- Hides: worst_exam, worst_percent, worst_attempts
 -- Assumes: Only exams with at least 30 scored attempts count. Reports that count messages come to

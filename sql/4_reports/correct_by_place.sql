@@ -3,7 +3,7 @@
 -- Reads: marts.exams, flat.messages, flat.attempt_questions
 -- Grain: question_position, from the first to the last
 -- Parameters: none
--- Answer: At {exam_name}, the exam taken most, {correct_percent} % of {attempts} attempts answer
+-- Answer: At {exam_name}, the exam taken most, {correct_percent} of {attempts} attempts answer
 --     the first question correctly. The places differ by {difference} percentage points.
 -- Hides: exam_name, difference
 -- Assumes: Questions are shown in another order each time, so a difference between places is not

@@ -3,10 +3,10 @@
 -- Reads: marts.exams
 -- Grain: subject, the one with the most attempts first
 -- Parameters: none
--- Answer: {exams} exams have {subject} in their name, more attempts than any other of these
---     subjects: {attempts}, reported by {messages} messages.
--- Assumes: The data names no subjects. An exam is about every listed subject that its name has as
---     a word of its own, so JavaScript is not Java. The list is part of the SQL.
+-- Answer: {exams} exams have {subject} in their name. With {attempts} attempts, reported by
+--     {messages} messages, it is the most popular of these subjects.
+-- Assumes: The data names no subjects. An exam is about every listed subject that is a word of its
+--     name, so JavaScript is not Java. The list is part of the SQL.
 -- Chart: bar x=attempts y=subject
 -- Usage: ./warehouse query -f sql/4_reports/exams_by_subject.sql
 

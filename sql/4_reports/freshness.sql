@@ -3,7 +3,7 @@
 -- Reads: flat.messages, raw.landings, ops.published, ops.releases, ops.expectation_results
 -- Grain: one row
 -- Parameters: none
--- Answer: The newest message was published at {newest_message_at}. The newest landing is of
+-- Answer: The newest message was published at {newest_message_at}. The newest landing is from
 --     {newest_landing_at}. Readers see release {release}, which was published at {published_at} and
 --     validated at {validated_at}.
 -- Assumes: The newest attempt and the newest message are those in the tables that readers see. A

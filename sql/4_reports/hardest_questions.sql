@@ -3,10 +3,10 @@
 -- Reads: marts.questions
 -- Grain: question_id of an exam, the 10 answered correctly least
 -- Parameters: none
--- Answer: The hardest question is one of {exam_name}: {correct_percent} % of {shown} answers are
+-- Answer: The hardest question belongs to {exam_name}: {correct_percent} of {shown} answers are
 --     correct.
--- Assumes: Questions shown in fewer than 30 attempts are left out of the list. A question that the
---     candidate left out counts as not correct. The data has no text of questions, only ids.
+-- Assumes: Questions shown in fewer than 30 attempts are left out of the list. A question left
+--     unanswered counts as not correct. The data has no text of questions, only ids.
 -- Empty: No question was shown in 30 attempts yet.
 -- Chart: bar x=correct_percent y=question_id color=exam_name
 -- Usage: ./warehouse query -f sql/4_reports/hardest_questions.sql

@@ -4,7 +4,7 @@
 -- Grain: one row
 -- Parameters: none
 -- Answer: {attempts} attempts at {exams} exams from {first_date} to {last_date}, reported by
---     {messages} messages. The mean score is {mean_score_percent} %.
+--     {messages} messages. The mean score is {mean_score_percent}.
 -- Assumes: An attempt counts once, by its newest message. Columns that say messages count every
 --     message. The mean is the mean of the scores of attempts, not the ratio of all correct answers
 --     to all questions.

@@ -1,13 +1,13 @@
 -- reports.incomplete_answers: how many answers are incomplete?
 -- Position: 125
 -- Reads: flat.messages, flat.attempts
--- Grain: incomplete_percent, the share of the questions answered in part, the most frequent first
+-- Grain: incomplete_percent, the share of the questions answered partly, the most frequent first
 -- Parameters: none
 -- Answer: {incomplete_attempts} of {all_attempts} attempts have at least one answer that misses
---     some right options, or {incomplete_messages} of {all_messages} messages.
+--     some correct options, or {incomplete_messages} of {all_messages} messages.
 -- Hides: incomplete_attempts, incomplete_messages, all_attempts, all_messages
--- Assumes: Attempts without counts are left out. Only a question with several right options can be
---     answered in part.
+-- Assumes: Attempts without counts are left out. Only a question with several correct options can
+--     be answered partly.
 -- Empty: No attempt has counts yet.
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/incomplete_answers.sql

@@ -3,11 +3,11 @@
 -- Reads: marts.exams
 -- Grain: exam_name, the 10 taken least
 -- Parameters: none
--- Answer: The least number of attempts at an exam is {attempts}. It is shared by
---     {exams_taken_as_often} of the exams, such as {exam_name}.
+-- Answer: The smallest number of attempts at an exam is {attempts}. It is that of
+--     {exams_taken_as_often} exams, such as {exam_name}.
 -- Hides: exams_taken_as_often
--- Assumes: Exams of one name count as one, also where they have two ids. Exams of equal rank stand
---     in alphabetical order. The data does not hold exams that nobody took.
+-- Assumes: Exams of one name count as one, even if they have two ids. Ties are in alphabetical
+--     order. The data does not hold exams that nobody took.
 -- Chart: bar x=attempts y=exam_name
 -- Usage: ./warehouse query -f sql/4_reports/least_taken_exams.sql
 

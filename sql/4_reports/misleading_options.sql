@@ -3,7 +3,7 @@
 -- Reads: flat.question_options, flat.attempt_questions, marts.questions
 -- Grain: option_id, the 10 wrong options checked most
 -- Parameters: none
--- Answer: The most misleading option belongs to {exam_name}: {checked_percent} % of the {shown}
+-- Answer: The most misleading option belongs to {exam_name}: {checked_percent} of the {shown}
 --     candidates who saw it checked it, and it is wrong.
 -- Assumes: Options shown in fewer than 30 attempts are left out. An option counts as wrong where
 --     no message says that it is correct. It counts as checked where it was checked in the end.

@@ -4,8 +4,8 @@
 -- Grain: exam_name, the 10 taken most
 -- Parameters: none
 -- Answer: {exam_name} is taken most: {attempts} attempts, {messages} messages.
--- Assumes: Exams of one name count as one, also where they have two ids. Exams of equal rank stand
---     in alphabetical order.
+-- Assumes: Exams of one name count as one, even if they have two ids. Ties are in alphabetical
+--     order.
 -- Chart: bar x=attempts y=exam_name
 -- Usage: ./warehouse query -f sql/4_reports/most_taken_exams.sql
 

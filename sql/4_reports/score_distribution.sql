@@ -3,9 +3,9 @@
 -- Reads: flat.attempts
 -- Grain: score_from_percent, a tenth of the scale, the most frequent first
 -- Parameters: none
--- Answer: Most scores, {attempts} or {attempts_percent} %, are in the tenth that begins at
---     {score_from_percent} %.
--- Assumes: A full score stands in the last tenth, from 90 %. Most exams have 4 or 5 questions, so
+-- Answer: The most frequent tenth of the scale begins at {score_from_percent}: {attempts}
+--     attempts, {attempts_percent} of all.
+-- Assumes: A full score counts in the last tenth, from 90 %. Most exams have 4 or 5 questions, so
 --     that few values can occur. Attempts without a score are left out.
 -- Empty: No attempt has a score yet.
 -- Chart: column x=score_from_percent y=attempts

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from etl.errors import ServerError
+from etl.errors import GoneError, ServerError
 
 
 class Files:
@@ -89,7 +89,7 @@ class FakeHdfs:
         self.world.before_call("size")
         entry = self.world.files.get(*parts(path))
         if entry is None:
-            raise FileNotFoundError("/".join(path))
+            raise GoneError("/".join(path))
         if isinstance(entry, bytes):
             return len(entry)
         return sum(len(content) for _, content in self.world.files.walk(*parts(path)))
@@ -97,7 +97,7 @@ class FakeHdfs:
     def changed_at(self, *path: str) -> float:
         self.world.before_call("changed_at")
         if self.world.files.get(*parts(path)) is None:
-            raise FileNotFoundError("/".join(path))
+            raise GoneError("/".join(path))
         return 1e12  # a moment ago
 
     def content(self, *path: str) -> bytes:
@@ -111,7 +111,7 @@ class FakeHdfs:
     def _content(self, path: str) -> bytes:
         entry = self.world.files.get(*path.split("/"))
         if not isinstance(entry, bytes):
-            raise FileNotFoundError(path)
+            raise GoneError(path)
         return entry
 
     def put(self, content: bytes, *path: str) -> None:

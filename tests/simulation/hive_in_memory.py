@@ -131,14 +131,14 @@ def _alter_view(name: str, text: str) -> Operation:
 
 
 def _add_partitions(table: str, texts: str) -> Operation:
-    found = []
+    rows = []
     for spec, _, location in re.findall(r"PARTITION \(([^)]*)\)( LOCATION '([^']*)')?", texts):
         name = spec.replace(", ", "/").replace(" ", "")
-        found.append((name, tuple(location.removeprefix(f"{ROOT}/").split("/")) if location else ()))
+        rows.append((name, tuple(location.removeprefix(f"{ROOT}/").split("/")) if location else ()))
 
     def run(world: Any) -> list[tuple[Any, ...]]:
         root, partitions = _table(world, table)
-        for name, place in found:
+        for name, place in rows:
             partitions.setdefault(name, place or (*root, *name.split("/")))
         return []
 
@@ -207,7 +207,7 @@ def _read_metastore() -> Operation:
 def _hashes(text: str) -> str:
     match = re.search(r"'([^']*)' AS hashes", text)
     assert match
-    return re.sub(r"\\u([0-9a-f]{4})", lambda one: chr(int(one[1], 16)), match[1])
+    return re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), match[1])
 
 
 def _read_candidate() -> Operation:
@@ -217,12 +217,12 @@ def _read_candidate() -> Operation:
 def visible_rows(world: Any, table: str, literals: Literals, landing: int) -> list[tuple[Any, ...]]:
     """The rows of registered partitions that a view with these literals shows up to a landing; the landing is last."""
     compaction, compacted = literals
-    found: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for name, place in _table(world, table)[1].items():
         own, last = (int(part.partition("=")[2]) for part in name.split("/"))
         if own == compaction or (own == 0 and last > compacted):
-            found += (row for row in stored(world, place) if row[-1] <= landing)
-    return found
+            rows += (row for row in stored(world, place) if row[-1] <= landing)
+    return rows
 
 
 def stored(world: Any, place: tuple[str, ...]) -> list[tuple[Any, ...]]:
@@ -231,6 +231,29 @@ def stored(world: Any, place: tuple[str, ...]) -> list[tuple[Any, ...]]:
     if not isinstance(entry, dict):
         return []
     return [row for name, content in entry.items() if name[0] not in "_." for row in rows_in(content)]
+
+
+def rejected(world: Any) -> list[tuple[Any, ...]]:
+    """The rows of the view raw.rejected_messages: without those that a later landing replayed."""
+    compaction, compacted = world.metastore.literals("raw.landings")
+    replayed = set()
+    for name, place in _table(world, "raw.landings_v1")[1].items():
+        own, last = (int(part.partition("=")[2]) for part in name.split("/"))
+        if own == compaction or (own == 0 and last > compacted):
+            replayed |= _replayed(world.files.get(*place, "landing.json") or b"")
+    literals = world.metastore.literals("raw.rejected_messages")
+    rows = visible_rows(world, "raw.rejected_messages_v1", literals, 10**9)
+    return [row for row in rows if row[:2] not in replayed]
+
+
+@cache
+def _replayed(account: bytes) -> frozenset[tuple[int, int]]:
+    rows = [msgspec.json.decode(line) for line in account.splitlines()]
+    return frozenset((row["kafka_partition"], offset) for row in rows for offset in row["replayed_offsets"])
+
+
+def _count_rejected() -> Operation:
+    return lambda world: [(len(rejected(world)),)]
 
 
 def _fill(table: str, compaction: str, landing: str, text: str) -> Operation:
@@ -270,14 +293,14 @@ def superseded(world: Any, folder: str, literals: Literals, landing: int) -> lis
     for row in visible_rows(world, "flat.messages_v1", literals, landing):
         if row[2] in first:
             ranked.setdefault(row[2], []).append(row)
-    found = []
+    rows = []
     for attempt, messages in ranked.items():
         newest = 0
         for partition, offset, _, _, own in sorted(messages, key=lambda row: (row[3], row[0], row[1]), reverse=True):
             if newest and max(own, newest) >= first[attempt]:
-                found.append((partition, offset, attempt, max(own, newest)))
+                rows.append((partition, offset, attempt, max(own, newest)))
             newest = min(newest or own, own)
-    return found
+    return rows
 
 
 def attempts(world: Any, prefix: str, landing: int) -> Rows:
@@ -333,6 +356,7 @@ def overwrite(world: Any, statement: str) -> None:
 STATEMENTS: list[tuple[str, str, Callable[..., Operation]]] = [
     (r"SELECT metastore\.hashes", "read", _read_metastore),
     (r"SELECT .*FROM ops\.candidate", "read", _read_candidate),
+    (r"SELECT COUNT\(\*\) FROM raw\.rejected_messages$", "read", _count_rejected),
     (r"SHOW PARTITIONS ([\w.]+)$", "read", _show_partitions),
     (r"SHOW TABLES IN (\w+)$", "read", _show_tables),
     (r"DESCRIBE ([\w.]+)$", "read", _describe),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import types
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
@@ -12,9 +14,11 @@ from hdfs_in_memory import FakeHdfs, parts
 from world import KILLED, MEANWHILE, Step
 
 from etl.build import build, clean
+from etl.land import compact
 from etl.store import flat_folders, landings, ledger
 from etl.store.landings import FolderSet
 from etl.store.ledger import Event, Ledger
+from etl.store.schema import Schema
 
 Patches = Callable[[], Iterator[Any]]
 
@@ -133,6 +137,39 @@ def cleaned_in_silence() -> Iterator[Any]:
     yield mock.patch.object(Ledger, "clean", Ledger.state)
 
 
+def compact_again() -> Iterator[Any]:
+    """A compaction begins though the flat tables lack the folders of the one before."""
+    looks_complete = types.SimpleNamespace(is_complete=lambda *_: True)
+    yield mock.patch.object(compact, "flat_folders", looks_complete)
+
+
+def shared_staging() -> Iterator[Any]:
+    """Two machines fill the same flat folder in one staging folder."""
+    yield mock.patch.object(build, "uuid", types.SimpleNamespace(uuid4=lambda: uuid.UUID(int=0)))
+
+
+def merge_nearly_all() -> Iterator[Any]:
+    """Merging the log makes the name free that a build on another machine is about to give to its event."""
+    yield mock.patch.object(ledger, "TAIL", 1)
+
+
+def raw_views_of_removed_folders() -> Iterator[Any]:
+    """A command sets the raw views to folders that two compactions and a clean have removed."""
+    yield mock.patch.object(landings, "refuse_replaced", lambda *_: None)
+
+
+def switch_to_removed_folders() -> Iterator[Any]:
+    """A command moves readers to a release, or to folders, that it read of before others published and cleaned."""
+    original = build._is_current
+    looks = itertools.count()
+    yield mock.patch.object(build, "_is_current", lambda *given: next(looks) % 2 == 0 or original(*given))
+
+
+def retired_by_one_command() -> Iterator[Any]:
+    """What a killed command retired stays in the metastore."""
+    yield mock.patch.object(Schema, "retire", lambda *_: None)
+
+
 @contextlib.contextmanager
 def mutated(mutant: Patches) -> Iterator[None]:
     """The core with one fault."""
@@ -154,13 +191,14 @@ def killed(command: str, calls: range, then: str) -> list[list[Step]]:
 
 ANYWHERE = range(140)
 LAND_AND_BUILD = Step("build", 1, 0, MEANWHILE, Step("land", 1))
+COMPACT_TWICE = Step("build compact land build land build compact clean", 1)
 # Each fault with a start and the histories among which it is found.
 MUTANTS: list[tuple[Patches, str, list[list[Step]]]] = [
     (decide_without_looking, "land build land", two("build", ANYWHERE, LAND_AND_BUILD)),
     (switch_once, "land build land", two("build", ANYWHERE, LAND_AND_BUILD)),
     (rename_over, "land build", two("land", ANYWHERE, Step("land", 1))),
     (one_generation, "land build land build land", killed("compact", ANYWHERE, "clean")),
-    (unregistered_switch, "land build land build land", killed("compact", ANYWHERE, "build")),
+    (unregistered_switch, "land build land build land build land", killed("compact", ANYWHERE, "build")),
     (whole_folders_only, "land build land build land", killed("compact", ANYWHERE, "rollback")),
     (
         raw_not_registered,
@@ -178,6 +216,24 @@ MUTANTS: list[tuple[Patches, str, list[list[Step]]]] = [
     ),
     (clean_what_came_since, "land build land", two("clean", ANYWHERE, Step("build", 1))),
     (clean_unlisted_landings, "land build land", two("clean", ANYWHERE, Step("land", 1))),
+    (
+        compact_again,
+        "land build land build land build",
+        [[Step("compact", 0, at, KILLED), Step("land"), Step("compact")] for at in ANYWHERE],
+    ),
+    (
+        shared_staging,
+        "land build land build land",
+        [h for at in range(40, 60) for h in two("compact", range(20, 120), Step("compact", 1, at, KILLED))],
+    ),
+    (merge_nearly_all, "land build land build land", two("build", ANYWHERE, Step("build", 1))),
+    (raw_views_of_removed_folders, "land build land build land", two("build", range(20), COMPACT_TWICE)),
+    (
+        switch_to_removed_folders,
+        "land build land build land build compact land build land",
+        two("build", ANYWHERE, COMPACT_TWICE),
+    ),
+    (retired_by_one_command, "land build", killed("retire", ANYWHERE, "build")),
     (any_candidate, "land build land", two("build", ANYWHERE, Step("repair", 1))),
     (
         cleaned_in_silence,

@@ -15,11 +15,11 @@ from unittest import mock
 
 import msgspec
 from hdfs_in_memory import FakeHdfs
-from hive_in_memory import ROOT, FakeHive
+from hive_in_memory import ROOT, FakeHive, rejected, rows_in
 
 from etl import sqlfile
-from etl.build import build, clean, plan, repair, rollback
-from etl.land import compact, land, spark_job
+from etl.build import build, clean, plan, repair, retire, rollback
+from etl.land import compact, land, replay, spark_job
 from etl.servers import kafka
 from etl.sqlfile import SqlFile
 from etl.sqltext import ESCAPED
@@ -29,11 +29,13 @@ from etl.terminal import Bar
 TABLES = (
     *("candidate", "metastore", "published", "releases_v1"),
     *("assessments_v1", "landings_v1", "rejected_messages_v1"),
-    *("messages_v1", "superseded_messages_v1", "attempts_v1", "exams_v1"),
+    *("messages_v1", "superseded_messages_v1", "attempts_v1", "exams_v1", "questions_v1"),
 )
 
 
 PARTITIONS = 2  # of the topic
+RETIRED = "marts.questions_v1"  # the table whose file a history may remove
+TAIL, KEPT = 4, 6  # of the log, so that few events are merged
 
 
 @dataclass
@@ -55,8 +57,23 @@ ORIGINAL_FILES = sqlfile.files
 
 def message(partition: int, offset: int) -> tuple[int, int, str, int]:
     """A message of the topic: its attempt and its time follow from its place."""
-    number = offset * PARTITIONS + partition
+    number = number_of(partition, offset)
     return partition, offset, f"a{(number * 7) % 5 % 3}", (number * 5) % 4 + number // 3
+
+
+def number_of(partition: int, offset: int) -> int:
+    """The place of a message among all messages."""
+    return offset * PARTITIONS + partition
+
+
+def fits(partition: int, offset: int) -> bool:
+    """Whether a message is accepted when it is landed."""
+    return number_of(partition, offset) % 5 != 2
+
+
+def fits_later(partition: int, offset: int) -> bool:
+    """Whether a message is accepted when it is replayed: of the rejected ones every other."""
+    return number_of(partition, offset) % 10 != 7
 
 
 @cache
@@ -67,12 +84,13 @@ def files_by_table() -> dict[str, SqlFile]:
 
 def chosen_files(stages: str = "[0-9]_*") -> list[SqlFile]:
     """The SQL files of some stages."""
-    return list(_of_stages(stages))
+    return list(_of_stages(stages, FakeHdfs.world.is_removed))
 
 
 @cache
-def _of_stages(stages: str) -> list[SqlFile]:
-    return [file for file in files_by_table().values() if file.path.parent.match(stages)]
+def _of_stages(stages: str, is_removed: bool) -> list[SqlFile]:
+    files = [file for file in files_by_table().values() if file.path.parent.match(stages)]
+    return [file for file in files if not is_removed or file.table != RETIRED]
 
 
 def silent(_text: str) -> None:
@@ -81,16 +99,16 @@ def silent(_text: str) -> None:
 
 def by_cache(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of SqlFile that cuts each text into statements once; values are put in behind that, as text."""
-    known: dict[Any, Any] = {}
+    cache: dict[Any, Any] = {}
 
     def call(file: SqlFile, values: Mapping[str, str] | None = None, is_candidate: bool = False) -> Any:
         values = values or {}
         key = (file.path.stem, is_candidate, *values)
-        if key not in known:
+        if key not in cache:
             marks = {name: _mark(number, values[name]) for number, name in enumerate(values)}
-            found = method(file, marks, is_candidate) if method.__name__ == "view" else method(file, marks)
-            known[key] = type(found), list(marks.values()), list(found)
-        kind, marks_, texts = known[key]
+            result = method(file, marks, is_candidate) if method.__name__ == "view" else method(file, marks)
+            cache[key] = type(result), list(marks.values()), list(result)
+        kind, marks_, texts = cache[key]
         for mark, value in zip(marks_, values.values(), strict=True):
             escaped = ESCAPED.sub(_escaped, value)
             texts = [text.replace(mark, escaped) for text in texts]
@@ -110,13 +128,13 @@ def _escaped(match: re.Match[str]) -> str:
 
 def by_place(method: Callable[[SqlFile], Any]) -> Callable[[SqlFile], Any]:
     """A property of SqlFile that is asked once for each file."""
-    known: dict[int, tuple[SqlFile, Any]] = {}
+    cache: dict[int, tuple[SqlFile, Any]] = {}
 
     def call(file: SqlFile) -> Any:
         key = id(file)
-        if key not in known:
-            known[key] = file, method(file)
-        return known[key][1]
+        if key not in cache:
+            cache[key] = file, method(file)
+        return cache[key][1]
 
     return call
 
@@ -150,19 +168,81 @@ def _describe(_settings: Any) -> kafka.Topic:
     return kafka.Topic("assessments", "t", {partition: (0, end) for partition in range(PARTITIONS)})
 
 
-def _write(lines: Any, staging: str, partitions: Sequence[int]) -> dict[tuple[int, str], int]:
-    """The Spark job: one file of lines, which the raw table reads."""
-    ranges, landing = lines
-    rows = [
-        (*message(row["kafka_partition"], offset), landing)
-        for row in ranges
-        for offset in range(row["start_offset"], row["end_offset"])
-    ]
-    content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    FakeHdfs(None).put(content, *staging.removeprefix(f"{ROOT}/").split("/"), "table=assessments", "part-0.txt.gz")
-    counts = {(partition, spark_job.ACCEPTED): 0 for partition in partitions}
-    for row in rows:
-        counts[row[0], spark_job.ACCEPTED] += 1
+@dataclass
+class Lines:
+    """Checked messages, by raw table, in place of a data frame of lines."""
+
+    by_table: dict[str, list[tuple[Any, ...]]]
+
+    def where(self, _condition: str) -> Lines:
+        """Only those that were accepted."""
+        return Lines({spark_job.ACCEPTED: self.by_table[spark_job.ACCEPTED]})
+
+
+class Session:
+    """A Spark session that reads rejected messages, or the lines that a replay has staged."""
+
+    def __init__(self) -> None:
+        self.read = self
+
+    def sql(self, _text: str) -> list[tuple[int, int]]:
+        """The rejected messages that can be replayed."""
+        FakeHdfs.world.before_call("rejected messages")
+        return [(row[0], row[1]) for row in rejected(FakeHdfs.world)]
+
+    def text(self, path: str) -> Session:
+        """The staged lines."""
+        content = FakeHdfs(None).content(*path.removeprefix(f"{ROOT}/").split("/"), "part-0.txt.gz")
+        self._rows = [row[:2] for row in rows_in(content)]
+        return self
+
+    def selectExpr(self, *_columns: str) -> Session:
+        """Their places."""
+        return self
+
+    def collect(self) -> list[tuple[Any, ...]]:
+        """The rows."""
+        return self._rows
+
+
+@contextlib.contextmanager
+def _session(*_: Any) -> Iterator[Session]:
+    yield Session()
+
+
+def _messages(_session: Any, _settings: Any, ranges: Any) -> Any:
+    return ranges
+
+
+def _checked(_session: Any, messages: Any, landing: int) -> Lines:
+    """Check messages that are landed, given as ranges, or that are replayed, given as places."""
+    is_replayed = bool(messages) and isinstance(messages[0], tuple)
+    places = (
+        messages
+        if is_replayed
+        else [
+            (row["kafka_partition"], offset)
+            for row in messages
+            for offset in range(row["start_offset"], row["end_offset"])
+        ]
+    )
+    lines: dict[str, list[tuple[Any, ...]]] = {spark_job.ACCEPTED: [], spark_job.REJECTED: []}
+    for place in places:
+        is_good = fits_later(*place) if is_replayed else fits(*place)
+        lines[spark_job.ACCEPTED if is_good else spark_job.REJECTED].append((*message(*place), landing))
+    return Lines(lines)
+
+
+def _write(lines: Lines, staging: str, partitions: Sequence[int]) -> dict[tuple[int, str], int]:
+    """The Spark job: a file of lines for each raw table."""
+    counts = {(partition, table): 0 for partition in partitions for table in lines.by_table}
+    for table, rows in lines.by_table.items():
+        for row in rows:
+            counts[row[0], table] += 1
+        if rows:
+            content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+            folder = staging.removeprefix(f"{ROOT}/").split("/")
+            FakeHdfs(None).put(content, *folder, f"table={table}", "part-0.txt.gz")
     return counts
 
 
@@ -209,7 +289,7 @@ def patches() -> Iterator[Any]:
         modules[name].__dict__.update(members)
     files_by_table()
     yield mock.patch.dict(sys.modules, modules)
-    for module in (build, clean, compact, repair, rollback, land, plan, landings, ledger, schema):
+    for module in (build, clean, compact, repair, replay, retire, rollback, land, plan, landings, ledger, schema):
         for name, fake in (
             ("Hdfs", FakeHdfs),
             ("Hive", FakeHive),
@@ -226,11 +306,12 @@ def patches() -> Iterator[Any]:
     yield mock.patch("etl.store.lock.exclusive", lambda *arguments: FakeHdfs.world.exclusive(*arguments))
     yield mock.patch("etl.build.repair.files", chosen_files)
     yield mock.patch("etl.servers.kafka.describe", _describe)
-    yield mock.patch("etl.servers.spark.session", lambda *_: contextlib.nullcontext())
+    yield mock.patch("etl.servers.spark.session", _session)
     yield mock.patch("etl.servers.spark.end", lambda *_: None)
-    yield mock.patch.object(spark_job, "messages", lambda _session, _settings, ranges: ranges)
-    yield mock.patch.object(spark_job, "checked", lambda _session, ranges, number: (ranges, number))
-    yield mock.patch.object(spark_job, "write", _write)
+    for name, fake in (("messages", _messages), ("checked", _checked), ("write", _write)):
+        yield mock.patch.object(spark_job, name, fake)
+    for name, value in (("TAIL", TAIL), ("KEPT", KEPT)):
+        yield mock.patch.object(ledger, name, value)
     yield mock.patch("etl.store.contract.newest", lambda: files_by_table()["raw.assessments_v1"])
     yield mock.patch.object(land, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")
     yield mock.patch.object(clean, "staging_prefix", lambda settings: f".staging-{settings.home.name}-")

@@ -19,7 +19,9 @@ from world import Process, Step, World
 from etl import sqlfile
 from etl.build import follow
 from etl.build.clean import OF_RUNS
+from etl.store import ledger
 
+TAIL, KEPT = ledger.TAIL, ledger.KEPT
 FILES, METASTORE_PARTITIONS = 5_200, 3_500  # at most, with 200 landings between two compactions
 
 
@@ -32,8 +34,8 @@ class Growing(World):
     def change(self, _name: str, effect: Any) -> Any:
         return effect()
 
-    def before_call(self, _name: str) -> None:
-        return
+    def before_call(self, name: str) -> None:
+        del name
 
     def size_now(self) -> tuple[int, int]:
         """Files on HDFS and partitions in the metastore."""
@@ -90,6 +92,7 @@ def followed(landings: int) -> Growing:
         simulated(),
         mock.patch.object(follow, "Hdfs", FakeHdfs),
         mock.patch("etl.servers.kafka.describe", _described),
+        mock.patch.multiple(ledger, TAIL=TAIL, KEPT=KEPT),  # as they are
     ):
         follow.follow(HOMES[0], say, stop)
     return world

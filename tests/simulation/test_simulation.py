@@ -13,6 +13,7 @@ from histories import (
     Reached,
     after,
     check,
+    check_behind,
     check_pairs,
     check_random,
     check_stops,
@@ -21,7 +22,7 @@ from histories import (
 )
 from reliability import Case
 from simulated_core import simulated
-from world import MEANWHILE, Step, run
+from world import COMMANDS, MEANWHILE, Step, run
 
 BUSY = "land build land build compact land build land"
 OUTCOME = "nothing lost, nothing doubled, readers saw whole releases"
@@ -37,6 +38,12 @@ def test_a_command_of_another_machine_may_run_before_any_call(case: Case) -> Non
     count = check_pairs(after(BUSY))
     assert count > 3_500
     case("Simulated servers", "a command of another machine before any call of one", OUTCOME, count)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_behind_two_compactions_and_a_clean_shows_nobody_what_was_removed(command: str, case: Case) -> None:
+    count = check_behind(after(BUSY), command, "build compact land build land build compact clean")
+    case("Simulated servers", "two compactions and a clean of another machine before any call of one", OUTCOME, count)
 
 
 def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
@@ -62,10 +69,10 @@ def test_what_chance_brings_loses_and_doubles_nothing_for_long() -> None:
 def test_a_fault_in_the_core_is_found(mutant: mutants.Patches, start: str, tried: list[list[Step]]) -> None:
     state = after(start)
     with simulated():
-        with mutants.mutated(mutant), pytest.raises(Failed) as found:
+        with mutants.mutated(mutant), pytest.raises(Failed) as failure:
             for steps in tried:
                 check(state, steps)
-        run(found.value.history)
+        run(failure.value.history)
 
 
 def test_a_history_that_fails_is_shrunk_and_printed_as_what_runs_again() -> None:

@@ -15,24 +15,34 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hive_in_memory as hive
 import msgspec
 from hdfs_in_memory import FakeHdfs, Files
 from hive_in_memory import FakeHive, Metastore
-from simulated_core import HOMES, PARTITIONS, files_by_table, message, silent, simulated
+from simulated_core import (
+    HOMES,
+    PARTITIONS,
+    RETIRED,
+    files_by_table,
+    fits,
+    fits_later,
+    message,
+    silent,
+    simulated,
+)
 
-from etl.build import build, clean, repair, rollback
-from etl.errors import BusyError, ServerError, WarehouseError
-from etl.land import compact, land
+from etl.build import build, clean, repair, retire, rollback
+from etl.errors import BusyError, ServerError, UsageError, WarehouseError
+from etl.land import compact, land, replay
 from etl.store import landings, ledger
 from etl.store.ledger import Ledger
 
 KILLED, LOST, LATE, MEANWHILE = "killed", "answer lost", "statement goes on", "meanwhile"
 
 
-COMMANDS = ("land", "build", "reject", "compact", "clean", "rollback", "repair")
+COMMANDS = ("land", "replay", "build", "reject", "compact", "clean", "rollback", "repair", "retire")
 
 
 # The changes by which readers may see something else; all others touch the log, drafts, staging or the candidate.
@@ -51,7 +61,7 @@ class Violation(AssertionError):
 
 @dataclass(frozen=True)
 class Step:
-    """A command on a home, 0 to 2, and what happens at its call number `at`."""
+    """A command on a home, 0 to 2, or several one after the other, and what happens at their call number `at`."""
 
     command: str
     home: int = 0
@@ -72,7 +82,18 @@ class Process:
 
     step: Step
     calls: int = 0
+    names: list[str] = field(default_factory=list)  # of the calls
     is_dead: bool = False
+
+
+class Extent(NamedTuple):
+    """What all landings up to one hold: of each partition the end, and the end of what was rejected and replayed."""
+
+    ends: tuple[int, ...]
+    replayed: tuple[int, ...]
+
+
+NOTHING = Extent((0,) * PARTITIONS, (0,) * PARTITIONS)
 
 
 @dataclass
@@ -82,7 +103,9 @@ class World:
     files: Files = field(default_factory=Files)
     metastore: Metastore = field(default_factory=Metastore)
     published: int = 0  # messages in the topic
-    landed: dict[int, tuple[int, int]] = field(default_factory=dict)  # by landing: end of what it brought, by partition
+    landed: dict[int, Extent] = field(default_factory=dict)  # by landing
+    last_event: int = 0  # of the log
+    is_removed: bool = False  # the SQL file of the table that is retired
     late: list[Callable[[], object]] = field(default_factory=list)
     running: list[Process] = field(default_factory=list)
     locks: set[tuple[Path, str]] = field(default_factory=set)
@@ -93,11 +116,13 @@ class World:
 
     def copy(self) -> World:
         """The same state between two commands, to go on from on its own."""
-        return World(self.files.copy(), self.metastore.copy(), self.published, dict(self.landed), names=self.names)
+        new = World(self.files.copy(), self.metastore.copy(), self.published, dict(self.landed))
+        new.last_event, new.is_removed, new.names = self.last_event, self.is_removed, self.names
+        return new
 
     def fingerprint(self) -> int:
         """The same for the same state."""
-        state = (self.files.top, self.metastore.tables, self.metastore.views, self.published)
+        state = (self.files.top, self.metastore.tables, self.metastore.views, self.published, self.is_removed)
         return hash(marshal.dumps(state, 2))
 
     def uuid4(self) -> Any:
@@ -105,7 +130,7 @@ class World:
         self.names += 1
         return uuid.UUID(int=self.names << 96)
 
-    def before_call(self, _name: str) -> None:
+    def before_call(self, name: str) -> None:
         """A call of the running command; here it can be killed or interrupted."""
         process = self.running[-1]
         step = process.step
@@ -113,6 +138,7 @@ class World:
             raise Killed
         number = process.calls
         process.calls += 1
+        process.names.append(name)
         if number == step.at:
             if step.event == MEANWHILE and step.inner:
                 self.run(step.inner)
@@ -133,6 +159,8 @@ class World:
         result = effect()
         if name.startswith("rename"):
             self._landed()
+        if result and name.startswith("put ops/releases_v1/event-"):
+            self._logged(int(name[-17:-5]))
         if SHOWS.match(name):
             check_readers(self)
         if self.record:
@@ -141,18 +169,26 @@ class World:
             raise ServerError(f"the answer to {name[:60]} was lost", "run it again")
         return result
 
-    def run(self, step: Step) -> int:
-        """Run a step until it ends; its calls."""
+    def run(self, step: Step) -> list[str]:
+        """Run a step until it ends; the names of its calls."""
         process = Process(step)
         self.running.append(process)
         locks = set(self.locks)
         try:
-            with contextlib.suppress(Killed, WarehouseError):
-                COMMAND[step.command](self, HOMES[step.home])
+            with contextlib.suppress(Killed):
+                for command in step.command.split():
+                    with contextlib.suppress(WarehouseError):
+                        COMMAND[command](self, HOMES[step.home])
         finally:
             self.running.pop()
             self.locks = locks
-        return process.calls
+        return process.names
+
+    def _logged(self, number: int) -> None:
+        """Record an event of the log, which must come behind all others."""
+        if number != self.last_event + 1:
+            raise Violation(f"event {number} comes behind event {self.last_event}")
+        self.last_event = number
 
     def _landed(self) -> None:
         """Record a landing that appeared, which must go on where the newest ended."""
@@ -160,11 +196,17 @@ class World:
             number = int(name.removeprefix("landing=")) if name.startswith("landing=") else 0
             if number and number not in self.landed:
                 rows = json_rows(self.files.get("landings", name, "table=landings", "landing.json"))
-                before = self.landed.get(number - 1, (0, 0))
+                before = self.landed.get(number - 1, NOTHING)
                 starts = tuple(row["start_offset"] for row in rows)
-                if number != len(self.landed) + 1 or starts != before:
-                    raise Violation(f"landing {number} begins at {starts}, not at {before}")
-                self.landed[number] = tuple(row["end_offset"] for row in rows)
+                if number != len(self.landed) + 1 or starts != before.ends:
+                    raise Violation(f"landing {number} begins at {starts}, not at {before.ends}")
+                is_replay = any(row["replayed_offsets"] for row in rows)
+                ends = tuple(row["end_offset"] for row in rows)
+                after = Extent(ends, before.ends if is_replay else before.replayed)
+                self.landed[number] = after
+                lines = hive.stored(self, ("landings", name, "table=assessments"))
+                new = set(messages(after)) - set(messages(before))
+                expect(name, sorted(row[:4] for row in lines), sorted(new))
 
     @contextlib.contextmanager
     def exclusive(self, settings: Any, verb: str, _patience: float = 0) -> Iterator[None]:
@@ -186,18 +228,31 @@ def json_rows(content: bytes) -> list[dict[str, Any]]:
 
 
 @cache
-def messages(ends: tuple[int, ...]) -> list[tuple[int, int, str, int]]:
-    """All messages in front of these offsets."""
-    return [message(partition, offset) for partition, end in enumerate(ends) for offset in range(end)]
+def messages(extent: Extent) -> list[tuple[int, int, str, int]]:
+    """All messages that are accepted."""
+    return [
+        message(partition, offset)
+        for partition, (end, replayed) in enumerate(zip(*extent, strict=True))
+        for offset in range(end)
+        if fits(partition, offset) or (fits_later(partition, offset) and offset < replayed)
+    ]
 
 
 @cache
-def newest(ends: tuple[int, ...]) -> hive.Rows:
+def rejected(extent: Extent) -> list[tuple[int, int]]:
+    """The places of all messages that are not."""
+    accepted = {row[:2] for row in messages(extent)}
+    places = ((partition, offset) for partition, end in enumerate(extent.ends) for offset in range(end))
+    return [place for place in places if place not in accepted]
+
+
+@cache
+def newest(extent: Extent) -> hive.Rows:
     """The plain model of flat.attempts: of each attempt its newest message."""
-    found: dict[str, tuple[int, int, int]] = {}
-    for partition, offset, attempt, time in messages(ends):
-        found[attempt] = max(found.get(attempt, (-1, -1, -1)), (time, partition, offset))
-    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in found.items()))
+    spans: dict[str, tuple[int, int, int]] = {}
+    for partition, offset, attempt, time in messages(extent):
+        spans[attempt] = max(spans.get(attempt, (-1, -1, -1)), (time, partition, offset))
+    return tuple(sorted((attempt, partition, offset) for attempt, (_, partition, offset) in spans.items()))
 
 
 def check_readers(world: World) -> None:
@@ -206,7 +261,9 @@ def check_readers(world: World) -> None:
     if "raw.assessments" in views:
         rows = hive.visible_rows(world, "raw.assessments_v1", world.metastore.literals("raw.assessments"), 10**9)
         last = max((row[-1] for row in rows), default=0)
-        expect("raw.assessments", {row[:2] for row in rows}, {row[:2] for row in messages(world.landed.get(last, ()))})
+        expect(
+            "raw.assessments", {row[:2] for row in rows}, {row[:2] for row in messages(world.landed.get(last, NOTHING))}
+        )
         expect("rows of raw.assessments", len(rows), len({row[:2] for row in rows}))
     if "ops.published" not in views:
         return
@@ -216,20 +273,22 @@ def check_readers(world: World) -> None:
     if (release, landing) not in decided(world):
         raise Violation(f"readers see release {release} of landing {landing}, which was never published")
     if not views.keys() >= {"flat.messages", "flat.superseded_messages", "flat.attempts", "marts.exams"}:
-        expect("releases before all views are there", len(decided(world)), 1)  # an error is no wrong row
+        expect("releases before all views are there", len(decided(world)), 1)
         return
-    ends = world.landed[landing]
+    extent = world.landed[landing]
     seen = hive.visible_rows(world, "flat.messages_v1", world.metastore.literals("flat.messages"), landing)
-    expect("flat.messages", sorted(row[:2] for row in seen), sorted(row[:2] for row in messages(ends)))
-    expect("flat.attempts", hive.attempts(world, "flat", landing), newest(ends))
-    place = world.metastore.tables["marts.exams_v1"][1].get(f"release={release}")
-    expect("marts.exams", tuple(sorted(hive.stored(world, place))) if place else (), newest(ends))
+    expect("flat.messages", sorted(row[:2] for row in seen), sorted(row[:2] for row in messages(extent)))
+    expect("flat.attempts", hive.attempts(world, "flat", landing), newest(extent))
+    for mart in ("marts.exams", "marts.questions"):
+        if mart in views and f"{mart}_v1" in world.metastore.tables:  # an error is no wrong row
+            place = world.metastore.tables[f"{mart}_v1"][1].get(f"release={release}")
+            expect(mart, tuple(sorted(hive.stored(world, place))) if place else (), newest(extent))
 
 
-def expect(what: str, seen: Any, right: Any) -> None:
+def expect(claim: str, seen: Any, right: Any) -> None:
     """Raise Violation where readers see something else."""
     if seen != right:
-        raise Violation(f"{what} shows {seen}, not {right}")
+        raise Violation(f"{claim} shows {seen}, not {right}")
 
 
 def decided(world: World) -> set[tuple[int, int]]:
@@ -261,9 +320,12 @@ def check_end(world: World) -> None:
     expect("rows of raw.landings", len(rows), PARTITIONS * last)
     lines = [row[:2] for folder in seen.folders for row in hive.stored(world, folder.of("assessments"))]
     expect("lines on HDFS", sorted(lines), sorted(row[:2] for row in messages(world.landed[last])))
+    expect("raw.rejected_messages", sorted(row[:2] for row in hive.rejected(world)), rejected(world.landed[last]))
     views = world.metastore
-    shown = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
-    expect("generation of the views", shown, {(seen.compaction, seen.compacted)})
+    retired = {name for name in ("marts.questions", "candidate.questions") if name in views.views and state.retired}
+    expect("views of a retired table", retired, set())
+    literals = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
+    expect("generation of the views", literals, {(seen.compaction, seen.compacted)})
 
 
 def run(history: Sequence[Step], world: World | None = None) -> World:
@@ -286,6 +348,9 @@ def finish(world: World) -> None:
     """Build, and compare with the plain model."""
     world.running.append(Process(Step("build")))
     if world.landed:
+        with contextlib.suppress(UsageError):  # it is retired already, or was never published
+            if world.is_removed:
+                retire.retire(HOMES[0], RETIRED, silent)
         build.build(HOMES[0], silent)
         check_readers(world)
         check_end(world)
@@ -329,6 +394,15 @@ def _repair(world: World, settings: Any) -> None:
     after_switch(world)
 
 
+def _replay(_world: World, settings: Any) -> None:
+    replay.replay(settings, silent)
+
+
+def _retire(world: World, settings: Any) -> None:
+    world.is_removed = True
+    retire.retire(settings, RETIRED, silent)
+
+
 def within(step: Step) -> Iterator[Step]:
     """A step and those inside it."""
     yield step
@@ -351,10 +425,12 @@ def after_switch(world: World) -> None:
 
 COMMAND: dict[str, Callable[[World, Any], None]] = {
     "land": _land,
+    "replay": _replay,
     "build": _build,
     "reject": _reject,
     "compact": _compact,
     "clean": _clean,
     "rollback": _rollback,
     "repair": _repair,
+    "retire": _retire,
 }

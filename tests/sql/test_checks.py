@@ -253,7 +253,7 @@ def add(table: str, place: int = 0, **values: Any) -> Callable[[Tables], Any]:
 FILES_, LANDINGS, REJECTED = "0_ops/stored_files_v1/", "1_raw/landings_v1/", "1_raw/rejected_messages_v1/"
 COUNTED, UNIQUE = "1_raw/assessments_v1/counts", "2_flat/messages_v1/unique_offsets"
 ATTEMPTS, SUPERSEDED = "2_flat/attempts_v1/", "2_flat/superseded_messages_v1/"
-SHOWN, OFFERED = "2_flat/message_questions_v1/", "2_flat/message_options_v1/"
+QUESTION_CHECKS, OPTION_CHECKS = "2_flat/message_questions_v1/", "2_flat/message_options_v1/"
 EXAMS, HARD, HOURS = "3_marts/exams_v1/", "3_marts/questions_v1/", "3_marts/daily_activity_v1/"
 OWNERS, OWNED = "5_customers/attempt_owners_v1/", "5_customers/owned_"
 SMALL = [stored(f"flat/x/{number}", 1, 1, "c", "c") for number in range(17)]
@@ -313,21 +313,21 @@ FAULTS = [
     Fault(ATTEMPTS + "counts_add_up", "another sum", update("flat.attempts", incorrect_count=2)),
     Fault(ATTEMPTS + "counts_add_up", "too many submitted", update("flat.attempts", submitted_count=4)),
     Fault(ATTEMPTS + "counts_add_up", "not all correct", update("flat.attempts", is_all_correct=True)),
-    Fault(SHOWN + "of_attempts", "a gap", drop("flat.attempt_questions")),
-    Fault(SHOWN + "of_attempts", "a position twice", update("flat.attempt_questions", 1, question_position=3)),
-    Fault(SHOWN + "of_attempts", "another message", update("flat.attempt_questions", 3, kafka_offset=0)),
-    Fault(SHOWN + "of_attempts", "another exam", lambda tables: [row.update(exam_id="y") for row in tables["flat.attempt_questions"][:4]]),
-    Fault(SHOWN + "results", "a lost question", drop("flat.attempt_questions", 3)),
-    Fault(SHOWN + "results", "another result", update("flat.attempt_questions", result="incorrect")),
-    Fault(SHOWN + "flags", "correct but for the flag", update("flat.attempt_questions", is_correct=False)),
-    Fault(SHOWN + "flags", "incomplete but for the flag", update("flat.attempt_questions", 2, is_incomplete=False)),
-    Fault(SHOWN + "flags", "unanswered but submitted", update("flat.attempt_questions", 3, is_submitted=True)),
-    Fault(OFFERED + "of_questions", "a lost option", drop("flat.question_options", 2)),
-    Fault(OFFERED + "of_questions", "a doubled option", add("flat.question_options")),
-    Fault(OFFERED + "of_questions", "a position twice", update("flat.question_options", 1, option_position=3)),
-    Fault(OFFERED + "of_questions", "options of no question", update("flat.question_options", question_position=9), 2),
-    Fault(OFFERED + "submitted", "submitted but not checked", update("flat.question_options", is_checked=False)),
-    Fault(OFFERED + "submitted", "checked but not clicked", update("flat.question_options", clicked_at=None)),
+    Fault(QUESTION_CHECKS + "of_attempts", "a gap", drop("flat.attempt_questions")),
+    Fault(QUESTION_CHECKS + "of_attempts", "a position twice", update("flat.attempt_questions", 1, question_position=3)),
+    Fault(QUESTION_CHECKS + "of_attempts", "another message", update("flat.attempt_questions", 3, kafka_offset=0)),
+    Fault(QUESTION_CHECKS + "of_attempts", "another exam", lambda tables: [row.update(exam_id="y") for row in tables["flat.attempt_questions"][:4]]),
+    Fault(QUESTION_CHECKS + "results", "a lost question", drop("flat.attempt_questions", 3)),
+    Fault(QUESTION_CHECKS + "results", "another result", update("flat.attempt_questions", result="incorrect")),
+    Fault(QUESTION_CHECKS + "flags", "correct but for the flag", update("flat.attempt_questions", is_correct=False)),
+    Fault(QUESTION_CHECKS + "flags", "incomplete but for the flag", update("flat.attempt_questions", 2, is_incomplete=False)),
+    Fault(QUESTION_CHECKS + "flags", "unanswered but submitted", update("flat.attempt_questions", 3, is_submitted=True)),
+    Fault(OPTION_CHECKS + "of_questions", "a lost option", drop("flat.question_options", 2)),
+    Fault(OPTION_CHECKS + "of_questions", "a doubled option", add("flat.question_options")),
+    Fault(OPTION_CHECKS + "of_questions", "a position twice", update("flat.question_options", 1, option_position=3)),
+    Fault(OPTION_CHECKS + "of_questions", "options of no question", update("flat.question_options", question_position=9), 2),
+    Fault(OPTION_CHECKS + "submitted", "submitted but not checked", update("flat.question_options", is_checked=False)),
+    Fault(OPTION_CHECKS + "submitted", "checked but not clicked", update("flat.question_options", clicked_at=None)),
     Fault(EXAMS + "adds_up", "another number of attempts", update("marts.exams", attempt_count=3)),
     Fault(EXAMS + "adds_up", "another sum of scores", update("marts.exams", score_sum=0.6)),
     Fault(EXAMS + "adds_up", "an exam twice", add("marts.exams", attempt_count=0), 1),

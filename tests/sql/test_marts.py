@@ -79,7 +79,7 @@ def test_the_hardest_question_of_an_exam_ranks_first_and_equals_share_a_rank(war
     results = {"x": ["correct", "incorrect"], "y": ["unanswered", "correct"], "z": ["correct", "correct"]}
     warehouse.given(
         "candidate.attempt_questions",
-        *({"exam_id": "e", "question_id": name, "result": one} for name, both in results.items() for one in both),
+        *({"exam_id": "e", "question_id": name, "result": result} for name, both in results.items() for result in both),
     )
     warehouse.run(QUESTIONS)
     columns = "question_id, shown_count, correct_count, unanswered_count, correct_share, difficulty_rank"

@@ -42,7 +42,7 @@ def test_an_attempt_without_questions_has_no_row(warehouse: Warehouse) -> None:
 
 def test_options_are_counted_and_missing_ones_are_not_none(warehouse: Warehouse) -> None:
     options = [[option(), None], [], None]
-    given(warehouse, holding("a", questions=[question(options=one) for one in options]))
+    given(warehouse, holding("a", questions=[question(options=listed) for listed in options]))
     warehouse.run(FILE)
     assert warehouse.query("SELECT question_position, option_count FROM flat.attempt_questions") == [
         (1, 2),

@@ -67,7 +67,7 @@ def test_a_score_needs_counts_and_questions(warehouse: Warehouse) -> None:
         "no counts": holding("c", counts=None),
         "nothing": attempt("d", sequences=None),
     }
-    warehouse.given("raw.assessments_v1", *(message(n, one) for n, one in enumerate(payloads.values())))
+    warehouse.given("raw.assessments_v1", *(message(n, payload) for n, payload in enumerate(payloads.values())))
     warehouse.run(FILE)
     assert warehouse.query("SELECT kafka_offset, score FROM flat.messages") == [
         (0, 0.5),
@@ -80,7 +80,7 @@ def test_a_score_needs_counts_and_questions(warehouse: Warehouse) -> None:
 def test_what_no_message_had_before_is_an_oddity(warehouse: Warehouse) -> None:
     plain = attempt("a", keen_created_at="1512345678.123456")
     payloads = [plain, {**plain, "certification": "true"}, {**plain, "max_attempts": None, "started_at": None}]
-    warehouse.given("raw.assessments_v1", *(message(n, one) for n, one in enumerate(payloads)))
+    warehouse.given("raw.assessments_v1", *(message(n, payload) for n, payload in enumerate(payloads)))
     warehouse.run(FILE)
     assert warehouse.query("SELECT kafka_offset, certification, oddities FROM flat.messages") == [
         (0, False, ""),
@@ -126,7 +126,7 @@ def test_readers_see_no_landing_behind_the_published_one(warehouse: Warehouse) -
 
 def test_a_compaction_takes_the_place_of_the_landings_that_it_covers(warehouse: Warehouse) -> None:
     old = [message(n, attempt(name), landing=n + 1) for n, name in enumerate("abc")]
-    compacted = [{**one, "compaction": 1, "last_landing": 2} for one in old[:2]]
+    compacted = [{**row, "compaction": 1, "last_landing": 2} for row in old[:2]]
     warehouse.given("raw.assessments_v1", *old, *compacted)
     warehouse.run("0_ops/published.sql", landing=3)
     for landing in (1, 2, 3):

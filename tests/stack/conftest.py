@@ -82,7 +82,7 @@ def built(remote: Run, landed: str) -> str:
 def unlanded(settings: Settings, built: str) -> int:
     """The nasty messages are published, behind the sample that is built."""
     assert built
-    publish(settings, *map(text, ACCEPTED), *(one for one, _ in REJECTED))
+    publish(settings, *map(text, ACCEPTED), *(value for value, _ in REJECTED))
     return len(ACCEPTED) + len(REJECTED)
 
 

@@ -103,11 +103,11 @@ def handshakes(authority: Authority, folder: Path, days: int) -> Iterator[int]:
     def serve() -> None:
         while True:
             try:
-                one, _ = listener.accept()
+                connection, _ = listener.accept()
             except OSError:  # the port was closed
                 return
-            with contextlib.suppress(OSError), one:
-                context.wrap_socket(one, server_side=True).close()
+            with contextlib.suppress(OSError), connection:
+                context.wrap_socket(connection, server_side=True).close()
 
     with socket.create_server((HOST, 0)) as listener:
         thread = threading.Thread(target=serve)
@@ -125,8 +125,8 @@ def gateway() -> Iterator[JavaGateway]:
     """A Java process that does what Python says, with the jars of Hive and of tests/stack/jars.lock."""
     jars = parts.locked(LOCK)
     if missing := [jar for jar in jars if not parts.is_genuine(jar)]:
-        said = parts.fetch(missing)
-        assert all(parts.is_genuine(jar) for jar in missing), said
+        failure = parts.fetch(missing)
+        assert all(parts.is_genuine(jar) for jar in missing), failure
     [py4j] = parts.pyspark_jars().glob("py4j-*.jar")
     port, token, process = launch_gateway(
         jarpath=str(py4j),
@@ -238,7 +238,7 @@ def hiveserver2(
     }
     for path, more in ((conf / "hiveserver2-site.xml", own), (shared / "core-site.xml", core or {})):
         write_xml(path, {**_read_xml(path), **more})
-    command = [server.command[0], *(one for one in server.command[1:] if not one.startswith("-Xmx"))]
+    command = [server.command[0], *(word for word in server.command[1:] if not word.startswith("-Xmx"))]
     command[1:1] = ["-Xmx512m", *options]
     started = processes._start(layout, dataclasses.replace(server, command=command))
     try:

@@ -25,7 +25,7 @@ NEW = PROJECT / "docs/adding_a_table.md"
 def typed() -> list[tuple[str, str]]:
     """(command, what it prints) of the page's console blocks."""
     blocks = "".join(re.findall(r"```console\n(.*?)```", NEW.read_text(encoding="utf-8"), re.DOTALL))
-    return [(one.partition("\n")[0], one.partition("\n")[2]) for one in re.split(r"^\$ ", blocks, flags=re.M)[1:]]
+    return [(block.partition("\n")[0], block.partition("\n")[2]) for block in re.split(r"^\$ ", blocks, flags=re.M)[1:]]
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ def test_docs_describes_what_was_built(
     remote: Run, built: str, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
     assert built
-    said = remote("docs").stderr
-    start = Path(said.strip().rpartition(": ")[2])
-    assert "incomplete" not in said
+    output = remote("docs").stderr
+    start = Path(output.strip().rpartition(": ")[2])
+    assert "incomplete" not in output
     with opened(browser, start.parent / "catalog" / "flat.messages_v1.html") as page:
         figures = page.locator("#the-table").inner_text()
         assert re.search(r"rows\s+[\d,]+", figures) and "not checked" not in figures

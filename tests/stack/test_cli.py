@@ -22,7 +22,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
 
 
-def told(done: subprocess.CompletedProcess[str], code: int) -> str:
+def error_line(done: subprocess.CompletedProcess[str], code: int) -> str:
     """The one line of an error."""
     assert done.returncode == code and done.stdout == "", (done.returncode, done.stdout, done.stderr)
     (line,) = done.stderr.splitlines()
@@ -42,15 +42,15 @@ def test_a_mistake_in_sql_is_one_line_and_its_place(run: Run) -> None:
 
 
 def test_a_topic_that_is_not_there_is_named(run: Run) -> None:
-    line = told(run("--set", "topic=of-nobody", "land", code=1), 1)
+    line = error_line(run("--set", "topic=of-nobody", "land", code=1), 1)
     assert "topic of-nobody" in line and "publish to it first" in line
 
 
 def example(name: str) -> str:
     """The example in a command's help."""
-    found = re.fullmatch(r"Example: (\./warehouse .+)", COMMANDS[name].epilog or "")
-    assert found, name
-    return found[1]
+    match = re.fullmatch(r"Example: (\./warehouse .+)", COMMANDS[name].epilog or "")
+    assert match, name
+    return match[1]
 
 
 @pytest.mark.usefixtures("built")
@@ -87,4 +87,4 @@ def test_what_programs_read_is_json(run: Run) -> None:
     assert json.loads(run("query", "SELECT COUNT(*) AS n FROM ops.published", "--json").stdout) == [{"n": 1}]
     assert isinstance(json.loads(run("rejected", "--json").stdout), list)
     cleaned = json.loads(run("clean", "--json").stdout)
-    assert cleaned["is_removed"] is False and cleaned["bytes"] == sum(one["bytes"] for one in cleaned["paths"])
+    assert cleaned["is_removed"] is False and cleaned["bytes"] == sum(path["bytes"] for path in cleaned["paths"])

@@ -1,27 +1,32 @@
-"""The examples of docs/connect.md run on both servers."""
+"""The examples of docs/connect.md and docs/first_hour.md run on both servers."""
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
+import shlex
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
 from commands import Run
+from pyhive import hive
 from sqlalchemy import create_engine, inspect
 
 from etl.settings import PROJECT, Settings
 
 PAGE = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+FIRST_HOUR = (PROJECT / "docs" / "first_hour.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE + FIRST_HOUR, re.DOTALL)
 both_engines = pytest.mark.parametrize("engine", ["spark", "hive"])
 
 
 @pytest.mark.usefixtures("built")
 @both_engines
-def test_the_examples_of_the_page_run(
+def test_the_examples_of_the_pages_run(
     engine: str, settings: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = settings.model_copy(update={"engine": engine}).sql_server
@@ -38,6 +43,20 @@ def test_the_examples_of_the_page_run(
     assert (tmp_path / "exams.html").stat().st_size > 0
 
 
+@pytest.mark.usefixtures("built")
+def test_the_commands_of_the_page_run_and_a_mistake_is_shown_as_there(
+    settings: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^\$ \./warehouse (.+)$", PAGE, re.MULTILINE)
+    for command in commands:
+        run(*shlex.split(command))
+    assert len(commands) == 4 and (tmp_path / "scores.csv").read_text().startswith("exam_name,score\n")
+    mistake = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
+    query = re.search("`(.+)`", mistake)
+    assert query and run("query", query[1], code=1).stderr == mistake.replace("127.0.0.1:10000", settings.spark_thrift)
+
+
 def all_exams(server: str) -> list[tuple[str, int]]:
     query = "SELECT exam_name, attempt_count FROM marts.exams ORDER BY attempt_count DESC"
     rows = pandas.read_sql_query(query, create_engine(f"hive://analyst@{server}/flat"))
@@ -51,6 +70,19 @@ def test_what_the_page_says_of_pyhives_dialect_on_spark_is_so(settings: Settings
     assert set(inspect(engine).get_table_names()) == {"flat"}
     with pytest.raises(Exception, match="Could not reflect"):
         pandas.read_sql("SELECT 1 AS n", engine)
+    engine = create_engine(f"hive://analyst@{settings.hiveserver2}/flat")
+    assert {"attempts", "messages"} <= set(inspect(engine).get_table_names())
+    assert pandas.read_sql("SELECT 1 AS n", engine)["n"].tolist() == [1]
+
+
+@both_engines
+def test_values_come_as_the_page_says(engine: str, settings: Settings) -> None:
+    host, _, port = settings.model_copy(update={"engine": engine}).sql_server.rpartition(":")
+    cursor = hive.connect(host, int(port), username="analyst").cursor()
+    decimal, instant = "CAST(1.5 AS DECIMAL(3, 1))", "CAST('2018-01-28 19:17:53.796' AS TIMESTAMP)"
+    cursor.execute(f"SELECT {decimal}, {instant}, CAST('2018-01-28' AS DATE), ARRAY(1, 2)")
+    time = datetime.datetime(2018, 1, 28, 19, 17, 53, 796000)
+    assert cursor.fetchall() == [(Decimal("1.5"), time, "2018-01-28", "[1,2]")]
 
 
 @pytest.mark.usefixtures("built")

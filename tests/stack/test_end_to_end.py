@@ -132,21 +132,21 @@ def test_no_nasty_message_is_lost(nasty: str, settings: Settings, hive: Hive) ->
     assert f"landed {len(ACCEPTED)} messages, rejected {len(REJECTED)}, offsets 3280-" in nasty
     landed = "SELECT kafka_partition, kafka_offset FROM raw"
     there = hive.query(f"{landed}.assessments UNION ALL {landed}.rejected_messages").rows
-    assert sorted(there) == sorted((one.partition, one.offset) for one in consumed(settings))
+    assert sorted(there) == sorted((message.partition, message.offset) for message in consumed(settings))
 
 
 @pytest.mark.usefixtures("nasty")
 def test_a_rejected_message_keeps_its_bytes_and_says_what_is_wrong(settings: Settings, hive: Hive) -> None:
     kept = rows(hive, "raw.rejected_messages")
-    refused = [one for one in consumed(settings) if not is_accepted(one.value)][: len(REJECTED)]
-    assert [one.value for one in refused] == [value for value, _ in REJECTED]
+    refused = [record for record in consumed(settings) if not is_accepted(record.value)][: len(REJECTED)]
+    assert [record.value for record in refused] == [value for value, _ in REJECTED]
     by_offset = {row["kafka_offset"]: row for row in kept}
-    for one, (message, reason) in zip(refused, REJECTED, strict=True):
-        row = by_offset[one.offset]
+    for record, (message, reason) in zip(refused, REJECTED, strict=True):
+        row = by_offset[record.offset]
         encoded = row["message_base64"]
         assert (None if encoded is None else base64.b64decode(encoded)) == message
         assert base64.b64decode(row["key_base64"]).startswith(b"\xff key ")
-        assert row["kafka_timestamp"] == one.timestamp
+        assert row["kafka_timestamp"] == record.timestamp
         assert reason in row["reason"]
 
 
@@ -172,12 +172,12 @@ def loader(home: Path) -> subprocess.Popen[str]:
 def test_two_loaders_at_once_land_each_message_once(settings: Settings, hive: Hive) -> None:
     publish(settings, *(text(attempt(f"raced {number}")) for number in range(5)))
     loaders = [loader(settings.home) for _ in range(2)]
-    said = [one.communicate(timeout=120)[1] for one in loaders]
-    for code, line in zip((one.returncode for one in loaders), said, strict=True):
+    outputs = [process.communicate(timeout=120)[1] for process in loaders]
+    for code, line in zip((process.returncode for process in loaders), outputs, strict=True):
         assert (code, "another land is running here" in line) in ((0, False), (1, True))
-    assert sum("landed 5 messages" in line for line in said) == 1
+    assert sum("landed 5 messages" in line for line in outputs) == 1
     landed = hive.query("SELECT kafka_partition, kafka_offset FROM raw.assessments").rows
-    accepted = [(one.partition, one.offset) for one in consumed(settings) if is_accepted(one.value)]
+    accepted = [(record.partition, record.offset) for record in consumed(settings) if is_accepted(record.value)]
     assert sorted(landed) == sorted(accepted)
 
 

@@ -18,7 +18,7 @@ from comparing import TABLES, assert_tables_are_right, in_order, rows
 from hostile import VALUES
 from messages import attempt, publish, text
 
-from etl import sqlfile
+from etl import sqlfile, sqltext
 from etl.servers import hive_session as connect
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
@@ -53,7 +53,7 @@ def exact(some: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def found(settings: Settings, quick_build: Callable[..., None]) -> dict[tuple[str, str, str], list[str]]:
+def reports(settings: Settings, quick_build: Callable[..., None]) -> dict[tuple[str, str, str], list[str]]:
     """{(table, who built it, who read it): rows}, each engine having built everything from the same raw tables."""
     answers = {}
     hdfs = Hdfs(settings)
@@ -70,9 +70,9 @@ def found(settings: Settings, quick_build: Callable[..., None]) -> dict[tuple[st
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_is_the_same_whoever_builds_and_whoever_reads_it(
-    table: str, found: dict[tuple[str, str, str], list[str]]
+    table: str, reports: dict[tuple[str, str, str], list[str]]
 ) -> None:
-    by = {(builder, reader): found[table, builder, reader] for builder in ENGINES for reader in ENGINES}
+    by = {(builder, reader): reports[table, builder, reader] for builder in ENGINES for reader in ENGINES}
     first = by.pop(("spark", "spark"))
     assert len(first) > 40
     for who, other in by.items():
@@ -148,10 +148,10 @@ def test_hive_builds_the_same_in_a_session_of_any_zone_but_for_times_that_come_a
     monkeypatch.setitem(connect.SESSION["hive"], ZONE["hive"], zone)
     numbers = {"received_at", "kafka_published_at"}
     with Hive(on(settings, "hive")) as hive:
-        made = built_in(hive, settings, "flat.messages_v1")
+        other = built_in(hive, settings, "flat.messages_v1")
     there = built_in(sessions["hive"], settings, "flat.messages_v1")
-    assert exact(_without(made, numbers)) == exact(_without(there, numbers))
-    assert (exact(made) == exact(there)) == (zone == "UTC")
+    assert exact(_without(other, numbers)) == exact(_without(there, numbers))
+    assert (exact(other) == exact(there)) == (zone == "UTC")
 
 
 def _without(some: list[dict[str, Any]], names: set[str]) -> list[dict[str, Any]]:
@@ -183,14 +183,14 @@ def test_a_new_landing_and_its_build_are_seen_by_the_other_engine_at_once(
     run: Run, settings: Settings, sessions: dict[str, Hive], quick_build: Callable[..., None]
 ) -> None:
     """The partition of a landing that Hive registers, and the view that Hive switches, meet a Spark that is open."""
-    asked = "SELECT COUNT(*) FROM raw.assessments"
+    statement = "SELECT COUNT(*) FROM raw.assessments"
     counted = "SELECT COUNT(*), MAX(landing) FROM flat.attempts"
-    before, built = sessions["spark"].query(asked).rows[0][0], sessions["spark"].query(counted).rows[0]
+    before, built = sessions["spark"].query(statement).rows[0][0], sessions["spark"].query(counted).rows[0]
     publish(settings, text(attempt("seen by both, 'quoted' \u202eRTL\u202c")))
     run("--set", "engine=hive", "land")
     quick_build(engine="hive")
     for engine in ENGINES:
-        assert sessions[engine].query(asked).rows[0][0] == before + 1
+        assert sessions[engine].query(statement).rows[0][0] == before + 1
         count, landing = sessions[engine].query(counted).rows[0]
         assert (count, landing > built[1]) == (built[0] + 1, True)
     assert "readers see everything that was landed" in run("build", "--engine", "spark").stderr
@@ -223,13 +223,13 @@ def test_every_expectation_finds_the_same_on_both_engines(run: Run, sessions: di
     """Each engine validates the published build. The nasty messages break rules, so that there is something to find."""
     columns = "table_name, expectation, column_name, severity, is_met, observed"
     newest = "(SELECT MAX(run_id) FROM ops.expectation_results)"
-    said = []
+    outputs = []
     for engine in ENGINES:
         assert "warning: " in run("validate", "--engine", engine).stderr
         results = sessions["spark"].query(f"SELECT {columns} FROM ops.expectation_results WHERE run_id IN {newest}")
-        said.append(sorted(map(repr, results.rows)))
-    assert len(said[0]) > 100
-    assert said[0] == said[1]
+        outputs.append(sorted(map(repr, results.rows)))
+    assert len(outputs[0]) > 100
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.long
@@ -340,7 +340,7 @@ def test_every_hostile_text_arrives_as_the_text_it_is(engine: str, sessions: dic
     names = [f"v{number}" for number in range(len(VALUES))]
     quotes = itertools.cycle("'\"")
     columns = ",\n".join(f"{quote}${{{name}}}{quote} AS {name}" for name, quote in zip(names, quotes, strict=False))
-    (statement,) = sqlfile.statements(
+    (statement,) = sqltext.statements(
         f"SELECT {columns}", dict.fromkeys(names, "text"), dict(zip(names, VALUES, strict=True)), "the test"
     )
     (row,) = sessions[engine].query(statement).rows
@@ -358,7 +358,7 @@ def test_a_server_puts_no_variable_of_its_own_in(engine: str, variable: str, ses
 @pytest.mark.parametrize("engine", ENGINES)
 def test_both_engines_read_comments_and_hints_as_the_splitter_does(engine: str, sessions: dict[str, Hive]) -> None:
     text = "SELECT -- one; 'two\n1 /* three; ' */ AS a, '-- four' AS b, '/*' AS c, `d;` FROM (SELECT 5 AS `d;`) AS t;"
-    (statement,) = sqlfile.split(text)
+    (statement,) = sqltext.split(text)
     assert sessions[engine].query(statement).rows == [(1, "-- four", "/*", 5)]
 
 

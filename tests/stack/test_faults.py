@@ -73,10 +73,10 @@ def kill(settings: Settings, victim: str, command: subprocess.Popen[str]) -> Non
 
 def ended(command: subprocess.Popen[str], victim: str) -> bool:
     """Whether the command did what it should; if a server failed it, it said so in one line."""
-    _, said = command.communicate(timeout=400)
+    _, output = command.communicate(timeout=400)
     if victim in SERVERS and command.returncode:
-        assert "Traceback" not in said and "unexpected" not in said, said
-        assert command.returncode == 1 and said.splitlines()[-1].startswith("warehouse: "), said
+        assert "Traceback" not in output and "unexpected" not in output, output
+        assert command.returncode == 1 and output.splitlines()[-1].startswith("warehouse: "), output
     return command.returncode == 0
 
 
@@ -84,8 +84,8 @@ def assert_each_message_is_landed_once(settings: Settings, run: Run) -> None:
     run("land")
     with Hive(settings) as hive:
         landed = "SELECT kafka_partition, kafka_offset FROM raw"
-        found = hive.query(f"{landed}.assessments UNION ALL {landed}.rejected_messages").rows
-    assert sorted(found) == sorted((one.partition, one.offset) for one in consumed(settings))
+        rows = hive.query(f"{landed}.assessments UNION ALL {landed}.rejected_messages").rows
+    assert sorted(rows) == sorted((message.partition, message.offset) for message in consumed(settings))
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.long("kills"))])
@@ -95,7 +95,7 @@ def test_no_kill_loses_or_doubles_a_message(
     chance = random.Random(kills)
     victims = list(itertools.islice(itertools.cycle(LOADER_AND_SERVERS), kills))
     for number, victim in enumerate(victims, 1):
-        publish(settings, *(text(attempt(f"kill {number} of {kills}, {one}")) for one in range(5)))
+        publish(settings, *(text(attempt(f"kill {number} of {kills}, {place}")) for place in range(5)))
         command = start(settings, "land")
         time.sleep(chance.uniform(0.5, SECONDS))
         kill(settings, victim, command)
@@ -121,7 +121,7 @@ class Reader(threading.Thread):
         self.answers, self.partial = 0, list[object]()
 
     def run(self) -> None:
-        asked = """SELECT
+        statement = """SELECT
             (SELECT COUNT(*) FROM flat.messages) AS messages,
             (SELECT COUNT(*) FROM flat.superseded_messages) AS superseded,
             (SELECT COUNT(*) FROM flat.attempts) AS attempts,
@@ -133,7 +133,7 @@ class Reader(threading.Thread):
             try:
                 with Hive(self.settings) as hive:
                     while not self.stop.is_set():
-                        (row,) = hive.query(asked).dictionaries()
+                        (row,) = hive.query(statement).dictionaries()
                         self.answers += 1
                         if not (
                             row["attempts"] == row["by_exam"] == row["by_hour"] > 3000
@@ -218,7 +218,7 @@ def test_a_lock_left_by_a_dead_loader_needs_no_hand(settings: Settings, run: Run
     assert (settings.home / "land.lock").exists()
     assert_each_message_is_landed_once(settings, run)
     case("A lock left by a killed loader", "landed again", "lands at once")
-    assert all(is_accepted(one.value) for one in consumed(settings)[-1:])
+    assert all(is_accepted(message.value) for message in consumed(settings)[-1:])
 
 
 # Servers that fail without being killed
@@ -273,10 +273,10 @@ FAULTS: dict[str, tuple[Callable[[Settings], None], Callable[[Settings], None], 
     "HDFS is full (a space quota)": (full, emptied, r"quota|Quota"),
     "HDFS is in safe mode": (safe, unsafe, r"safe ?mode"),
     "HDFS is read-only to this user": (nothing, nothing, r"Permission denied.*/apps/exams/"),
-    "The DataNode is gone": (without("datanode"), back, r"127\.0\.0\.1:\d+|/apps/exams|hdfs://"),
+    "The DataNode is gone": (without("datanode"), back, r"datanode has ended|127\.0\.0\.1:\d+|/apps/exams|hdfs://"),
     "The metastore is gone": (without("metastore"), back, r"metastore|127\.0\.0\.1:\d+|Connection refused"),
-    "The NameNode is gone": (without("namenode"), back, r"127\.0\.0\.1:\d+"),
-    "The broker is gone": (without("kafka"), back, r"127\.0\.0\.1:\d+"),
+    "The NameNode is gone": (without("namenode"), back, r"namenode has ended|127\.0\.0\.1:\d+"),
+    "The broker is gone": (without("kafka"), back, r"kafka has ended|127\.0\.0\.1:\d+"),
 }
 
 
@@ -285,6 +285,8 @@ def test_a_server_that_fails_is_named_and_nothing_advances_and_the_next_run_repa
     fault: str, settings: Settings, run: Run, case: Case
 ) -> None:
     begin, mend, named = FAULTS[fault]
+    publish(settings, text(attempt(f"landed before {fault}")))
+    run("land")
     publish(settings, text(attempt(f"published before {fault}")))
     ledger = Ledger(Hdfs(settings))
     before = Hdfs(settings).names("landings"), ledger.state().published
@@ -294,10 +296,10 @@ def test_a_server_that_fails_is_named_and_nothing_advances_and_the_next_run_repa
             if fault == "The broker is gone" and words[0] == "build":
                 continue  # only the validation asks the broker
             command = start(settings, *words, is_quick=True, variables=VARIABLES.get(fault))
-            _, said = command.communicate(timeout=400)
-            last = said.splitlines()[-1]
-            assert command.returncode in (1, 3), said
-            assert last.startswith("warehouse: ") and re.search(named, last) and "Traceback" not in said, said
+            _, output = command.communicate(timeout=400)
+            last = output.splitlines()[-1]
+            assert command.returncode in (1, 3), output
+            assert last.startswith("warehouse: ") and re.search(named, last) and "Traceback" not in output, output
     finally:
         mend(settings)
     visible = [name for name in Hdfs(settings).names("landings") if not name.startswith(".")]
@@ -314,7 +316,7 @@ def test_a_server_restarted_in_the_middle_of_a_query_ends_it_with_a_line(setting
     time.sleep(6)
     kill(settings, "spark", command)
     back(settings)
-    _, said = command.communicate(timeout=100)
-    assert command.returncode == 1 and re.search(r"spark at 127\.0\.0\.1:\d+ disconnected", said), said
+    _, output = command.communicate(timeout=100)
+    assert command.returncode == 1 and re.search(r"spark at 127\.0\.0\.1:\d+ disconnected", output), output
     assert start(settings, "query", "SELECT COUNT(*) FROM flat.attempts").wait(100) == 0
     case("Server restarted in the middle of a query", "Spark killed and started", "reported in one line")

@@ -35,19 +35,19 @@ def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, case: C
     command = start(settings, "land", "--follow", is_quick=True)
     try:
         for step in range(2):
-            publish(settings, *(text(attempt(f"followed {number} {step}, {one}")) for one in range(3)), b"no json")
+            publish(settings, *(text(attempt(f"followed {number} {step}, {place}")) for place in range(3)), b"no json")
             assert seen(settings, f"followed {number} {step}, 2")
         command.send_signal(number)
-        _, said = command.communicate(timeout=300)
+        _, output = command.communicate(timeout=300)
     finally:
         command.kill()
-    lines = said.splitlines()
-    assert command.returncode == 0 and lines[-1].startswith("stopped; "), said
-    assert all(line.startswith("landing ") for line in lines[:-1]) and len(lines) >= 3, said
+    lines = output.splitlines()
+    assert command.returncode == 0 and lines[-1].startswith("stopped; "), output
+    assert all(line.startswith("landing ") for line in lines[:-1]) and len(lines) >= 3, output
     with Hive(settings) as hive:
         assert_tables_are_right(settings, hive)
-    told = "the running step ends; exit code 0, tables right"
-    case("`land --follow` stopped by a signal", signal.Signals(number).name, told)
+    outcome = "the running step ends; exit code 0, tables right"
+    case("`land --follow` stopped by a signal", signal.Signals(number).name, outcome)
 
 
 @pytest.mark.usefixtures("nasty")
@@ -55,7 +55,7 @@ def test_a_killed_one_leaves_nothing_that_the_next_run_does_not_mend(
     settings: Settings, quick_build: Callable[..., None], run: Run, case: Case
 ) -> None:
     command = start(settings, "land", "--follow", is_quick=True)
-    publish(settings, *(text(attempt(f"followed and killed {one}")) for one in range(3)))
+    publish(settings, *(text(attempt(f"followed and killed {place}")) for place in range(3)))
     time.sleep(8)
     command.kill()
     command.communicate()

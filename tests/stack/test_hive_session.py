@@ -114,10 +114,10 @@ def test_progress_is_told_while_a_statement_runs(engine: str, settings: Settings
     seen: list[tuple[float, float | None]] = []
     with (
         contextlib.suppress(StatementError),
-        Hive(on(settings, engine, hive_query_seconds=6), lambda *told: seen.append(told)) as hive,
+        Hive(on(settings, engine, hive_query_seconds=6), lambda *progress: seen.append(progress)) as hive,
     ):
         hive.query(SLOW[engine])
-    seconds = [one for one, _ in seen]
+    seconds = [moment for moment, _ in seen]
     assert len(seconds) > 2 and seconds == sorted(seconds) and seconds[-1] > 1
     shares = {share for _, share in seen}
     assert shares == {None} if engine == "spark" else any(share is not None and 0 <= share <= 1 for share in shares)
@@ -129,17 +129,17 @@ def test_progress_is_told_while_a_statement_runs(engine: str, settings: Settings
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that reaches a server, as often as it does."""
-    found: list[str] = []
+    found_names: list[str] = []
     from TCLIService import TCLIService
 
     send = TCLIService.Client.ExecuteStatement
 
     def counted(client: Any, request: Any) -> Any:
-        found.append(request.statement)
+        found_names.append(request.statement)
         return send(client, request)
 
     monkeypatch.setattr(TCLIService.Client, "ExecuteStatement", counted)
-    return found
+    return found_names
 
 
 @pytest.mark.usefixtures("built")
@@ -150,8 +150,8 @@ def test_a_server_that_freezes_is_told_and_nothing_is_sent_twice(
     frozen = server(settings, "hive")
     try:
         given = on(settings, "hive", hive_silence_seconds=2)
-        told = pytest.raises(ServerError, match="whose outcome is unknown: read timeout")
-        with Hive(given, lambda *_: frozen.suspend()) as hive, told:
+        failure = pytest.raises(ServerError, match="whose outcome is unknown: read timeout")
+        with Hive(given, lambda *_: frozen.suspend()) as hive, failure:
             hive.query(SLOW["hive"])
     finally:
         frozen.resume()

@@ -91,10 +91,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         processes.down(free)
 
 
-def administer(own: Settings, verb: str, what: Any) -> None:
+def administer(own: Settings, verb: str, parameters: Any) -> None:
     """Have the broker do one thing."""
     client = AdminClient({"bootstrap.servers": own.bootstrap_servers})
-    (done,) = getattr(client, verb)(what).values()
+    (done,) = getattr(client, verb)(parameters).values()
     done.result(20)
 
 
@@ -104,8 +104,8 @@ def producer(own: Settings, **options: Any) -> Producer:
 
 def publish(own: Settings, partition: int, *values: bytes | None, **options: Any) -> None:
     sender = producer(own)
-    for one in values:
-        sender.produce(own.topic, one, partition=partition, **options)
+    for value in values:
+        sender.produce(own.topic, value, partition=partition, **options)
     assert sender.flush(30) == 0
 
 
@@ -133,43 +133,43 @@ def seen(own: Settings) -> list[Message]:
             "receive.message.max.bytes": 70 << 20,
         }
     )
-    found: list[Message] = []
+    messages: list[Message] = []
     with contextlib.closing(consumer):
         left = set(consumer.list_topics(own.topic, 10).topics[own.topic].partitions)
-        consumer.assign([TopicPartition(own.topic, one, OFFSET_BEGINNING) for one in left])
+        consumer.assign([TopicPartition(own.topic, number, OFFSET_BEGINNING) for number in left])
         while left:
-            one = consumer.poll(20)
-            assert one is not None
-            partition, offset = one.partition(), one.offset()
+            message = consumer.poll(20)
+            assert message is not None
+            partition, offset = message.partition(), message.offset()
             assert partition is not None and offset is not None
-            if one.error():
+            if message.error():
                 left.discard(partition)
                 continue
-            found.append((partition, offset, one.key(), one.headers() or [], digest(one.value())))
-    return sorted(found, key=lambda one: one[:2])
+            messages.append((partition, offset, message.key(), message.headers() or [], digest(message.value())))
+    return sorted(messages, key=lambda message: message[:2])
 
 
 def landed(own: Settings) -> list[Message]:
     """The same of all that lies in the landings, accepted or rejected and not replayed since."""
-    hdfs, found, replayed = Hdfs(own), {}, set()
+    hdfs, rows, replayed = Hdfs(own), {}, set()
     for path, _ in hdfs.files(landings.ROOT):
         lined = hdfs.filesystem.cat_file(hdfs.path(landings.ROOT, path))
         for line in (gzip.decompress(lined) if path.endswith(".gz") else lined).decode().splitlines():
             if "table=landings" in path:
-                one = json.loads(line)
-                replayed |= {(one["kafka_partition"], offset) for offset in one["replayed_offsets"]}
+                row = json.loads(line)
+                replayed |= {(row["kafka_partition"], offset) for offset in row["replayed_offsets"]}
                 continue
             is_accepted = "table=assessments" in path
-            one = json.loads(line)
-            value = lines.message_of(line) if is_accepted else lines.rejected_message_of(one)
-            key, headers = decoded(one.get("key_base64")), one.get("headers", [])
-            place = one["kafka_partition"], one["kafka_offset"]
-            assert (*place, is_accepted) not in found, "twice"
+            row = json.loads(line)
+            value = lines.message_of(line) if is_accepted else lines.rejected_message_of(row)
+            key, headers = decoded(row.get("key_base64")), row.get("headers", [])
+            place = row["kafka_partition"], row["kafka_offset"]
+            assert (*place, is_accepted) not in rows, "twice"
             kept = [(each["name"], decoded(each["value_base64"])) for each in headers]
-            found[(*place, is_accepted)] = (*place, key, kept, digest(value))
+            rows[(*place, is_accepted)] = (*place, key, kept, digest(value))
     for place in replayed:
-        assert found[(*place, True)] == found.pop((*place, False)), "a replay changes nothing of a message"
-    return sorted(found.values(), key=lambda one: one[:2])
+        assert rows[(*place, True)] == rows.pop((*place, False)), "a replay changes nothing of a message"
+    return sorted(rows.values(), key=lambda row: row[:2])
 
 
 def decoded(value: str | None) -> bytes | None:
@@ -227,8 +227,8 @@ def first(own: Settings, transactions: Producer) -> land.Landed:
 )
 def test_what_is_landed_is_what_a_consumer_of_committed_messages_sees(own: Settings, first: land.Landed) -> None:
     assert (first.accepted, first.rejected) == (9, 5)
-    found = landed(own)
-    assert len(found) == 14 and found == seen(own)
+    rows = landed(own)
+    assert len(rows) == 14 and rows == seen(own)
 
 
 @pytest.mark.case("Aborted transactions", "landed", "their offsets counted as absent")
@@ -248,8 +248,8 @@ def test_keys_headers_and_unknown_fields_are_columns(own: Settings, first: land.
     expected = ("/wBrZXk=", "trace", "/wA=", "", None, 'a "name" é')
     with Hive(own) as hive:
         for table in ("raw.assessments", "raw.rejected_messages"):
-            asked = f"SELECT key_base64, {named} FROM {table} WHERE SIZE(headers) > 0"
-            assert hive.query(asked).rows == [expected]
+            statement = f"SELECT key_base64, {named} FROM {table} WHERE SIZE(headers) > 0"
+            assert hive.query(statement).rows == [expected]
         fields = "SELECT field.path, field.example FROM raw.assessments LATERAL VIEW EXPLODE(unknown_fields) u AS field"
         assert sorted(hive.query(fields).rows) == [
             ("$.sequences.questions[].hint", '{"a":[1.5]}'),
@@ -299,12 +299,12 @@ def test_a_loss_is_refused_until_it_is_named(own: Settings, first: land.Landed) 
     delete_before(own, 2, 4)
     run = runner({"WAREHOUSE_HOME": str(own.home)})
     for words in ([], ["--accept-loss", "0:11-13"]):
-        said = run("land", *words, code=3).stderr
-        assert "lost 7 offsets" in said and "0:11-13, 2:0-3" in said
+        output = run("land", *words, code=3).stderr
+        assert "lost 7 offsets" in output and "0:11-13, 2:0-3" in output
     assert "did not lose 0:10-13" in run("land", "--accept-loss", "0:10-13,2:0-3", code=2).stderr
     assert landed(own) == before
-    said = run("land", "--accept-loss", "0:11-13", "--accept-loss", "2:0-3").stderr
-    assert "landed 2 messages, rejected 0, offsets 14-15 of partition 0; offsets lost in Kafka: 7" in said
+    output = run("land", "--accept-loss", "0:11-13", "--accept-loss", "2:0-3").stderr
+    assert "landed 2 messages, rejected 0, offsets 14-15 of partition 0; offsets lost in Kafka: 7" in output
     assert account(own, "lost_count") == [(0, 14, 16, 2, 0, 3), (1, 11, 11, 0, 0, 0), (2, 4, 4, 0, 0, 4)]
     assert "landed 0 messages" in run("land").stderr
 
@@ -317,8 +317,8 @@ def test_a_loss_of_all_that_is_new_is_landed_too(own: Settings, first: land.Land
     done = land.land(own, print, ["2:4-4"])
     assert (done.accepted, done.spans) == (0, "; offsets lost in Kafka: 1")
     with Hive(own) as hive:
-        asked = "SELECT COUNT(*) FROM raw.assessments UNION ALL SELECT COUNT(*) FROM raw.rejected_messages"
-        assert sum(count for (count,) in hive.query(asked).rows) == len(landed(own))
+        statement = "SELECT COUNT(*) FROM raw.assessments UNION ALL SELECT COUNT(*) FROM raw.rejected_messages"
+        assert sum(count for (count,) in hive.query(statement).rows) == len(landed(own))
 
 
 # Replay
@@ -357,15 +357,15 @@ def test_a_message_without_a_required_field_can_be_replayed_when_the_contract_ta
     assert (done.accepted, done.rejected) == (0, 2)
     before = landed(own)
     with Hive(own) as hive:
-        asked = "SELECT reason FROM raw.rejected_messages WHERE reason LIKE 'required field%' ORDER BY kafka_offset"
-        assert hive.query(asked).rows == [
+        statement = "SELECT reason FROM raw.rejected_messages WHERE reason LIKE 'required field%' ORDER BY kafka_offset"
+        assert hive.query(statement).rows == [
             ("required field is null at $.exam_name",),
             ("required field is missing at $.keen_id",),
         ]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(spark_job, "limits", lambda _file: (["keen_id"], 65_536))
             assert replay.replay(own, print).landed.accepted == 1
-        assert hive.query(asked).rows == [("required field is missing at $.keen_id",)]
+        assert hive.query(statement).rows == [("required field is missing at $.keen_id",)]
     assert landed(own) == before
 
 
@@ -373,10 +373,10 @@ def test_a_landing_lists_its_files(own: Settings, first: land.Landed) -> None:
     hdfs = Hdfs(own)
     for name in hdfs.names(landings.ROOT):
         first_row, *others = hdfs.rows(landings.ROOT, name, "table=landings", "landing.json")
-        found = [one for one in hdfs.files(landings.ROOT, name) if not one[0].startswith("table=landings")]
-        there = [(f"{landings.ROOT}/{name}/{path}", size) for path, size in found]
-        assert [(one["path"], one["bytes"]) for one in first_row["files"]] == there
-        assert not any(one["files"] for one in others)
+        files = [file for file in hdfs.files(landings.ROOT, name) if not file[0].startswith("table=landings")]
+        there = [(f"{landings.ROOT}/{name}/{path}", size) for path, size in files]
+        assert [(file["path"], file["bytes"]) for file in first_row["files"]] == there
+        assert not any(file["files"] for file in others)
     assert len(first.partitions[0]["files"]) > 1
 
 
@@ -400,8 +400,8 @@ def test_a_loader_that_is_killed_leaves_nothing_that_the_next_one_does_not_mend(
     done = land.land(own, print)
     assert done.accepted in (0, 3000)  # it was killed before its rename, or after
     with Hive(own) as hive:
-        asked = "SELECT COUNT(*), COUNT(DISTINCT kafka_offset) FROM raw.assessments"
-        assert hive.query(f"{asked} WHERE payload.exam_name LIKE 'killed %'").rows == [(3000, 3000)]
+        statement = "SELECT COUNT(*), COUNT(DISTINCT kafka_offset) FROM raw.assessments"
+        assert hive.query(f"{statement} WHERE payload.exam_name LIKE 'killed %'").rows == [(3000, 3000)]
     with land.loading(own):  # the killed one's job may have written until now
         assert not [name for name in hdfs.names(landings.ROOT) if name.startswith(".")]
 
@@ -417,8 +417,8 @@ def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Lan
     done = land.land(own, print)
     assert (done.accepted, done.rejected) == (1, 1)
     with Hive(own) as hive:
-        asked = "SELECT payload.difficulty FROM raw.assessments WHERE payload.exam_name IN ('plain', 'difficult')"
-        assert sorted(hive.query(asked).rows, key=str) == [(5,), (None,)]
+        statement = "SELECT payload.difficulty FROM raw.assessments WHERE payload.exam_name IN ('plain', 'difficult')"
+        assert sorted(hive.query(statement).rows, key=str) == [(5,), (None,)]
         reasons = hive.query("SELECT reason FROM raw.rejected_messages WHERE reason LIKE '%difficulty'").rows
     assert reasons == [("expected integer, got string at $.difficulty",)]
     assert account(own, "contract")[0][-1] == "raw.assessments_v2"
@@ -434,8 +434,8 @@ def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Lan
     version.write_text(version.read_text().replace("unknown: STRING", "unknown: ARRAY<ARRAY<ARRAY<ARRAY<BIGINT>>>>"))
     assert land.land(own, print).accepted == 0
     with Hive(own) as hive:
-        asked = "SELECT COUNT(*) FROM raw.assessments WHERE payload.unknown[0][0][0][0] = 1"
-        assert hive.query(asked).rows == [(4,)]
+        statement = "SELECT COUNT(*) FROM raw.assessments WHERE payload.unknown[0][0][0][0] = 1"
+        assert hive.query(statement).rows == [(4,)]
 
 
 # A broker that goes away
@@ -452,9 +452,9 @@ def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
     describe = kafka.describe
 
     def described(settings: Settings) -> Topic:
-        found = describe(settings)
+        topic = describe(settings)
         os.kill(pid, signal.SIGKILL)
-        return found
+        return topic
 
     before = Hdfs(own).names(landings.ROOT)
     with monkeypatch.context() as patch:
@@ -511,5 +511,5 @@ def test_a_topic_that_is_made_anew_is_refused_with_advice(own: Settings, first: 
     administer(own, "delete_topics", [own.topic])
     time.sleep(1)
     administer(own, "create_topics", [NewTopic(own.topic, 3, config=LIMIT)])
-    said = runner({"WAREHOUSE_HOME": str(own.home)})("land", code=1).stderr
-    assert "is not the one landed so far" in said and "WAREHOUSE_WAREHOUSE_ROOT" in said
+    output = runner({"WAREHOUSE_HOME": str(own.home)})("land", code=1).stderr
+    assert "is not the one landed so far" in output and "WAREHOUSE_WAREHOUSE_ROOT" in output

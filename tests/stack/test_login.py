@@ -41,51 +41,51 @@ WHO = "SELECT logged_in_user(), current_user()"
 QUICK = 3.0  # seconds for a session that must not open; the server does answer here
 SLOW = 120.0  # seconds for one that must: the first one loads a good part of Hive
 
-Known = dict[str, Any]
+LoginSettings = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Guarded:
     """A HiveServer2 with TLS and LDAP: the settings of a user who gets in, who signed its certificate, its folder."""
 
-    known: Known
+    login: LoginSettings
     signer: login_servers.Authority
     stranger: login_servers.Authority
     home: Path
 
-    def changed(self, **changes: Any) -> Known:
+    def changed(self, **changes: Any) -> LoginSettings:
         """The settings that let in, with others in their place; None is none."""
-        return {**self.known, **changes}
+        return {**self.login, **changes}
 
 
-def ask(known: Known, statement: str = WHO) -> Result:
+def ask(login: LoginSettings, statement: str = WHO) -> Result:
     """Run one statement with these settings."""
-    with Hive(settings_module.load(**known)) as hive:
+    with Hive(settings_module.load(**login)) as hive:
         return hive.query(statement)
 
 
-def refusal(known: Known) -> str:
+def refusal(login: LoginSettings) -> str:
     """The line that says why no session opens, which must not take longer than the settings allow."""
     began = time.monotonic()
     with pytest.raises(ServerError) as caught:
-        ask({**known, "hive_connect_seconds": QUICK})
+        ask({**login, "hive_connect_seconds": QUICK})
     assert time.monotonic() - began < 2 * QUICK
     text = str(caught.value)
     assert caught.value.exit_code == 1
     assert "\n" not in text
     assert len(text) < 400
-    assert known["hiveserver2" if known["engine"] == "hive" else "spark_thrift"] in text
+    assert login["hiveserver2" if login["engine"] == "hive" else "spark_thrift"] in text
     assert CORE not in text
     return text
 
 
-def environment(known: Known) -> dict[str, str]:
+def environment(login: LoginSettings) -> dict[str, str]:
     """The same settings as a user gives them: by WAREHOUSE_ variables."""
-    given = {f"WAREHOUSE_{name.upper()}": str(value) for name, value in known.items() if value is not None}
+    given = {f"WAREHOUSE_{name.upper()}": str(value) for name, value in login.items() if value is not None}
     return {**os.environ, "NO_COLOR": "1", **given}
 
 
-def command(known: Known, *words: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+def command(login: LoginSettings, *words: str) -> tuple[subprocess.CompletedProcess[str], set[str]]:
     """Run ./warehouse with these settings; what it did, and the words of all command lines while it ran."""
     seen: set[str] = set()
     with subprocess.Popen(
@@ -94,7 +94,7 @@ def command(known: Known, *words: str) -> tuple[subprocess.CompletedProcess[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(known),
+        env=environment(login),
     ) as process:
         while process.poll() is None:
             for other in psutil.process_iter(["cmdline"]):
@@ -126,7 +126,7 @@ def guarded(settings: Settings, java: JavaGateway, tmp_path_factory: pytest.Temp
         "hive.server2.authentication.ldap.userDNPattern": f"uid=%s,{login_servers.PEOPLE}",
     }
     with login_servers.hiveserver2(settings, folder / "home", properties) as address:
-        known = {
+        login = {
             "home": settings.home,
             "engine": "hive",
             "hiveserver2": address,
@@ -137,15 +137,15 @@ def guarded(settings: Settings, java: JavaGateway, tmp_path_factory: pytest.Temp
             "hive_tls_ca": signer.pem,
             "hive_connect_seconds": SLOW,
         }
-        ask(known)
-        yield Guarded(known, signer, stranger, folder / "home")
+        ask(login)
+        yield Guarded(login, signer, stranger, folder / "home")
 
 
 # TLS
 
 
 def test_a_query_answers_over_tls(guarded: Guarded) -> None:
-    assert ask(guarded.known, "SELECT 1").rows == [(1,)]
+    assert ask(guarded.login, "SELECT 1").rows == [(1,)]
 
 
 def test_a_certificate_by_another_authority_is_refused(guarded: Guarded) -> None:
@@ -161,7 +161,7 @@ def test_the_authorities_of_the_system_do_not_know_the_signer(guarded: Guarded) 
 
 
 def test_a_certificate_for_another_name_is_refused(guarded: Guarded) -> None:
-    address = guarded.known["hiveserver2"].replace(HOST, "localhost")
+    address = guarded.login["hiveserver2"].replace(HOST, "localhost")
     text = refusal(guarded.changed(hiveserver2=address))
     assert "certificate is not valid for 'localhost'" in text
     assert "hive_tls" in text.lower()
@@ -178,7 +178,7 @@ def test_an_expired_certificate_is_refused(guarded: Guarded, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("authority", ["none", "stranger"])
 def test_a_session_opens_without_the_check_of_the_certificate(guarded: Guarded, authority: str) -> None:
-    address = guarded.known["hiveserver2"].replace(HOST, "localhost")
+    address = guarded.login["hiveserver2"].replace(HOST, "localhost")
     pem = guarded.stranger.pem if authority == "stranger" else None
     assert ask(guarded.changed(hiveserver2=address, hive_tls_ca=pem, hive_tls_verify=False), "SELECT 1").rows == [(1,)]
 
@@ -227,13 +227,13 @@ def test_authorities_that_cannot_be_read_are_a_matter_of_usage(
 def test_the_password_comes_from_the_environment_or_a_file_as_it_is(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: str, place: str
 ) -> None:
-    known = guarded.changed(hive_user=user, hive_password=None)
+    login = guarded.changed(hive_user=user, hive_password=None)
     if place == "file":
-        known["hive_password_file"] = tmp_path / "password"
-        known["hive_password_file"].write_text(PASSWORDS[user] + "\n", encoding="utf-8")
+        login["hive_password_file"] = tmp_path / "password"
+        login["hive_password_file"].write_text(PASSWORDS[user] + "\n", encoding="utf-8")
     else:
         monkeypatch.setenv("WAREHOUSE_HIVE_PASSWORD", PASSWORDS[user])
-    assert ask(known).rows[0][0] == user
+    assert ask(login).rows[0][0] == user
 
 
 @pytest.mark.parametrize(
@@ -264,14 +264,14 @@ def test_ldap_without_a_password_is_a_matter_of_usage(guarded: Guarded) -> None:
 
 
 def test_a_password_file_that_is_missing_is_a_matter_of_usage(guarded: Guarded, tmp_path: Path) -> None:
-    known = guarded.changed(hive_password=None, hive_password_file=tmp_path / "missing")
+    login = guarded.changed(hive_password=None, hive_password_file=tmp_path / "missing")
     with pytest.raises(UsageError, match=rf"cannot be read from {tmp_path}/missing"):
-        ask(known)
+        ask(login)
 
 
 def test_the_server_knows_the_user_of_the_login(guarded: Guarded, settings: Settings) -> None:
-    known = guarded.changed(hive_user="ada", hive_password=ODD)
-    assert ask(known).rows == [("ada", settings.hdfs_user)]  # who asks, and who reads HDFS for them
+    login = guarded.changed(hive_user="ada", hive_password=ODD)
+    assert ask(login).rows == [("ada", settings.hdfs_user)]  # who asks, and who reads HDFS for them
 
 
 def test_the_command_line_says_the_same_with_its_exit_codes(guarded: Guarded) -> None:
@@ -290,8 +290,8 @@ def test_the_command_line_says_the_same_with_its_exit_codes(guarded: Guarded) ->
 def test_the_password_is_in_no_output_no_log_and_no_command_line(guarded: Guarded, settings: Settings) -> None:
     marker = "SELECT 'seen in the list of processes'"
     for password, code in ((ODD, 0), (f"{CORE} is wrong", 1)):
-        known = guarded.changed(hive_user="ada", hive_password=password)
-        done, seen = command(known, "--debug", "query", marker)
+        login = guarded.changed(hive_user="ada", hive_password=password)
+        done, seen = command(login, "--debug", "query", marker)
         assert done.returncode == code, done.stderr
         assert marker in seen
         assert not [word for word in seen if CORE in word]
@@ -302,8 +302,8 @@ def test_the_password_is_in_no_output_no_log_and_no_command_line(guarded: Guarde
 
 
 def test_sqlalchemy_logs_in_by_the_same_settings(guarded: Guarded) -> None:
-    known = settings_module.load(**guarded.known)
-    engine = sqlalchemy.create_engine("hive://", creator=lambda: Connection(known))
+    login = settings_module.load(**guarded.login)
+    engine = sqlalchemy.create_engine("hive://", creator=lambda: Connection(login))
     try:
         with engine.connect() as connection:
             assert connection.execute(sqlalchemy.text("SELECT logged_in_user(), 1")).fetchall() == [("bob", 1)]
@@ -313,8 +313,8 @@ def test_sqlalchemy_logs_in_by_the_same_settings(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize("user", ["bob", "dora"])
 def test_beeline_logs_in_by_the_same_settings(guarded: Guarded, settings: Settings, user: str) -> None:
-    known = guarded.changed(hive_user=user, hive_password=PASSWORDS[user])
-    done, seen = command(known, "beeline", "--outputformat=csv2", "--showHeader=false", "-e", f"{WHO};")
+    login = guarded.changed(hive_user=user, hive_password=PASSWORDS[user])
+    done, seen = command(login, "beeline", "--outputformat=csv2", "--showHeader=false", "-e", f"{WHO};")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1:] == [f"{user},{settings.hdfs_user}"]
     assert CORE not in done.stdout + done.stderr
@@ -342,7 +342,7 @@ def test_kerberos_without_its_package_is_a_matter_of_usage(monkeypatch: pytest.M
 @pytest.fixture(scope="module", params=["auth", "auth-int", "auth-conf"])
 def kerberized(
     settings: Settings, java: JavaGateway, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Known]:
+) -> Iterator[LoginSettings]:
     """HiveServer2 that asks for Kerberos (and for sealed messages), and a user's ticket; the settings to get in."""
     if importlib.util.find_spec("kerberos") is None:
         pytest.skip("no Python module kerberos (PyPI's pykerberos, which Debian's libkrb5-dev builds)")
@@ -381,18 +381,18 @@ def kerberized(
         }
 
 
-def test_a_kerberos_ticket_opens_a_session(kerberized: Known, settings: Settings) -> None:
+def test_a_kerberos_ticket_opens_a_session(kerberized: LoginSettings, settings: Settings) -> None:
     assert ask(kerberized).rows == [("ada", settings.hdfs_user)]
     done, _ = command(kerberized, "query", "SELECT logged_in_user() AS name", "--format", "json")
     assert (done.returncode, done.stdout.strip()) == (0, '[{"name":"ada"}]'), done.stderr
 
 
-def test_statements_and_answers_of_any_length_pass_under_kerberos(kerberized: Known) -> None:
+def test_statements_and_answers_of_any_length_pass_under_kerberos(kerberized: LoginSettings) -> None:
     assert ask(kerberized, f"SELECT LENGTH('{'x' * 300_000}')").rows == [(300_000,)]
     assert ask(kerberized, "SELECT REPEAT('é', 300000), 7").rows == [("é" * 300_000, 7)]
 
 
-def test_what_kerberos_refuses_is_told_in_one_line(kerberized: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_kerberos_refuses_is_told_in_one_line(kerberized: LoginSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Server impala/127.0.0.1@" in refusal({**kerberized, "hive_kerberos_service": "impala"})
     assert "refused the login" in refusal({**kerberized, "hive_auth": "NONE"})
     monkeypatch.setenv("KRB5CCNAME", "FILE:none")

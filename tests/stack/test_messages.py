@@ -66,8 +66,8 @@ def placed(settings: Settings, run: Run, built: str, quick_build: Callable[..., 
 def sessions(settings: Settings) -> Iterator[dict[str, Hive]]:
     """An open session on each engine."""
     spark, hive = (settings.model_copy(update={"engine": engine}) for engine in ENGINES)
-    with Hive(spark) as one, Hive(hive) as other:
-        yield {"spark": one, "hive": other}
+    with Hive(spark) as first, Hive(hive) as other:
+        yield {"spark": first, "hive": other}
 
 
 def lines(settings: Settings, table: str) -> Iterator[str]:
@@ -82,19 +82,19 @@ def lines(settings: Settings, table: str) -> Iterator[str]:
     "Messages of every kind (docs/messages.md)", "landed", "raw or rejected by a rule, sha256 equal", times=len(CASES)
 )
 def test_the_bytes_of_each_come_back_from_hdfs(settings: Settings, placed: dict[int, str]) -> None:
-    found: dict[int, tuple[str | None, str | None]] = {}
+    results: dict[int, tuple[str | None, str | None]] = {}
     for line in lines(settings, "assessments"):
-        found[json.loads(line)["kafka_offset"]] = sha256(message_of(line)), None
+        results[json.loads(line)["kafka_offset"]] = sha256(message_of(line)), None
     for line in lines(settings, "rejected_messages"):
         row = json.loads(line)
         kept = None if row["message_base64"] is None else base64.b64decode(row["message_base64"])
-        found[row["kafka_offset"]] = sha256(kept), row["reason"]
+        results[row["kafka_offset"]] = sha256(kept), row["reason"]
     wrong = {
-        name: found.get(offset)
+        name: results.get(offset)
         for offset, name in placed.items()
-        if offset not in found
-        or found[offset][0] != sha256(CASES[name].value)
-        or not is_right(CASES[name], found[offset][1])
+        if offset not in results
+        or results[offset][0] != sha256(CASES[name].value)
+        or not is_right(CASES[name], results[offset][1])
     }
     assert wrong == {}
 
@@ -162,8 +162,8 @@ def assert_same_answer(sessions: dict[str, Hive], columns: list[str], rows: str)
     """How many values of each there are, the least and the greatest: on both engines at once, and the same."""
     measures = ", ".join(f"COUNT({name}), MIN({name}), MAX({name})" for name in columns)
     with ThreadPoolExecutor(2) as pool:
-        asked = f"SELECT COUNT(*), {measures} FROM {rows}"
-        spark, hive = pool.map(lambda engine: sessions[engine].query(asked).rows[0], ENGINES)
+        statement = f"SELECT COUNT(*), {measures} FROM {rows}"
+        spark, hive = pool.map(lambda engine: sessions[engine].query(statement).rows[0], ENGINES)
     assert len(spark) == 1 + 3 * len(columns)
     assert spark == hive
 

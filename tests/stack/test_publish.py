@@ -30,17 +30,17 @@ def messages(settings: Settings, topic: str) -> list[tuple[bytes | None, bytes |
     consumer = Consumer(
         {"bootstrap.servers": settings.bootstrap_servers, "group.id": "none", "enable.auto.commit": False}
     )
-    found: list[tuple[bytes | None, bytes | None, int]] = []
+    records: list[tuple[bytes | None, bytes | None, int]] = []
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
         ends = {number: consumer.get_watermark_offsets(TopicPartition(topic, number)) for number in partitions}
         consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in ends.items()])
         until = time.monotonic() + 20
-        while len(found) < sum(high - low for low, high in ends.values()) and time.monotonic() < until:
+        while len(records) < sum(high - low for low, high in ends.values()) and time.monotonic() < until:
             message = consumer.poll(1)
             if message is not None and message.error() is None:
-                found.append((message.key(), message.value(), message.partition() or 0))
-        return found
+                records.append((message.key(), message.value(), message.partition() or 0))
+        return records
     finally:
         consumer.close()
 
@@ -82,9 +82,9 @@ def test_equal_keys_share_a_partition(settings: Settings, topic: str, tmp_path: 
     file = tmp_path / "lines.json"
     file.write_bytes(b"\n".join(b'{"k":"%d","n":%d}' % (number % 20, number) for number in range(400)))
     publish(settings.model_copy(update={"key_field": "k"}), str(file), topic, partitions=3)
-    found = messages(settings, topic)
-    assert len({partition for _, _, partition in found}) == 3
-    assert len({(key, partition) for key, _, partition in found}) == 20
+    records = messages(settings, topic)
+    assert len({partition for _, _, partition in records}) == 3
+    assert len({(key, partition) for key, _, partition in records}) == 20
 
 
 def test_a_message_of_10_mb_arrives(settings: Settings, topic: str, tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_the_published_file_is_known_by_its_bytes(
 ) -> None:
     content = b'[{"n":1},\n {"n":2}]\n'
     blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-    known = settings.model_copy(update={"genuine_bytes": len(content), "genuine_blob": blob})
+    genuine = settings.model_copy(update={"genuine_bytes": len(content), "genuine_blob": blob})
     file = tmp_path / "file"
     for text, expected in ((content, True), (content + b"\n", False), (content.replace(b"1", b"3"), False)):
         file.write_bytes(gzip.compress(text) if is_zipped else text)
-        assert publish(known, str(file), topic).is_genuine is expected
+        assert publish(genuine, str(file), topic).is_genuine is expected

@@ -75,7 +75,11 @@ def test_functions_that_reach_the_servers_machine_are_refused(settings: Settings
 
 def test_hiveserver2_listens_for_sessions_alone(settings: Settings) -> None:
     process = processes.read(settings)["processes"]["hiveserver2"].handle()
-    listening = {one.laddr.port for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN}
+    listening = {
+        connection.laddr.port
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
     assert listening == {processes.read(settings)["ports"]["hiveserver2"]}
 
 
@@ -106,7 +110,7 @@ def test_no_folder_of_the_warehouse_is_writable_by_everybody(settings: Settings,
     assert built
     hdfs = Hdfs(settings)
     listed = hdfs.filesystem.ls(str(hdfs.root.parent), detail=True) + hdfs.filesystem.ls(str(hdfs.root), detail=True)
-    assert {one["permission"] for one in listed if one["type"] == "directory"} == {"755"}
+    assert {entry["permission"] for entry in listed if entry["type"] == "directory"} == {"755"}
     assert not [name for name in hdfs.names() if name.startswith(".")], "HiveServer2's scratch folder is elsewhere"
 
 
@@ -140,9 +144,9 @@ def test_spark_connect_requires_the_token(settings: Settings) -> None:
             pytest.raises((ServerError, PySparkException), match=r"(?i)authenti|token"),
             spark.session(
                 stranger.model_copy(update={"spark": options}), "00000000-0000-4000-8000-000000000002", "x"
-            ) as one,
+            ) as first,
         ):
-            one.sql("SELECT 1").collect()
+            first.sql("SELECT 1").collect()
 
 
 def test_sparks_web_page_requires_the_token(settings: Settings) -> None:
@@ -171,7 +175,7 @@ def endless(settings: Settings) -> Iterator[hive.Cursor]:
     """A statement that would run for days on Spark, and has begun."""
     cursor = connected(settings.spark_thrift).cursor()
     cursor.execute(ENDLESS, async_=True)
-    while not any(one.text.startswith("SELECT COUNT(*) FROM range") for one in running.running(settings)):
+    while not any(statement.text.startswith("SELECT COUNT(*) FROM range") for statement in running.running(settings)):
         time.sleep(0.2)
     yield cursor
     cursor.cancel()
@@ -180,7 +184,7 @@ def endless(settings: Settings) -> Iterator[hive.Cursor]:
 def is_idle(settings: Settings) -> bool:
     """Whether nothing runs on Spark within some seconds."""
     for _ in range(50):
-        if not [one for one in running.running(settings) if one.engine == "spark"]:
+        if not [statement for statement in running.running(settings) if statement.engine == "spark"]:
             return True
         time.sleep(0.2)
     return False
@@ -231,7 +235,7 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize("statement", [*HUGE, *(pytest.param(one, marks=pytest.mark.long) for one in LARGE)])
+@pytest.mark.parametrize("statement", [*HUGE, *(pytest.param(large, marks=pytest.mark.long) for large in LARGE)])
 def test_what_is_too_large_fails_and_the_server_lives(settings: Settings, statement: str, case: Case) -> None:
     process = processes.read(settings)["processes"]["spark"].handle()
     with pytest.raises(Exception, match=r"OutOfMemory|memory|maxResultSize|too|exceed"):

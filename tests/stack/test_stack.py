@@ -19,17 +19,17 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_every_server_listens_on_this_machine_alone(settings: Settings) -> None:
-    found = set()
+    addresses = set()
     for process in processes.read(settings)["processes"].values():
-        for one in psutil.Process(process.pid).net_connections("inet"):
-            if one.status == psutil.CONN_LISTEN:
-                assert one.laddr.ip.removeprefix("::ffff:") == "127.0.0.1", (process.name, one.laddr)
-                found.add(one.laddr.port)
-    assert set(processes.read(settings)["ports"].values()) <= found
+        for connection in psutil.Process(process.pid).net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                assert connection.laddr.ip.removeprefix("::ffff:") == "127.0.0.1", (process.name, connection.laddr)
+                addresses.add(connection.laddr.port)
+    assert set(processes.read(settings)["ports"].values()) <= addresses
 
 
 def test_status_shows_every_server_well_with_its_process(settings: Settings, run: Run) -> None:
-    pids = {str(one.pid) for one in processes.read(settings)["processes"].values()}
+    pids = {str(process.pid) for process in processes.read(settings)["processes"].values()}
     rows = [line.split() for line in run("status").stdout.splitlines()[2:-1]]
     engines = ["spark-connect", "spark-thrift", "hiveserver2"]
     assert [row[0] for row in rows] == ["kafka", "namenode", "datanode", "metastore", *engines]

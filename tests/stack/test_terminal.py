@@ -26,4 +26,6 @@ def test_publish_shows_records_and_bytes(settings: Settings, tmp_path: Path) -> 
     code, output, seen = drawn(words, WAREHOUSE_HOME=str(settings.home))
     lines = frames(seen)
     assert (code, output) == (0, "") and lines[-1].startswith("acknowledged 100,000 messages")
-    assert any(re.search(r"publish ━.* [1-9]\d?,000 records, [\d.]+ MB, [\d,]+ records a second", one) for one in lines)
+    assert any(
+        re.search(r"publish ━.* [1-9]\d?,000 records, [\d.]+ MB, [\d,]+ records a second", line) for line in lines
+    )

@@ -35,6 +35,8 @@ def test_the_pages_of_the_stack_open_without_a_fault(
             assert not is_first or faults(page) == [], path
     if request.config.getoption("--write-docs"):
         take(browser, settings.reports / "validation.html", "validation")
+        take(browser, next(path for path in pages if ".rows" in path.name), "failing-rows")
+        take(browser, newest / "flat.messages.html", "data-docs")
 
 
 @pytest.mark.long
