@@ -223,7 +223,7 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status running doctor generate publish land rejected replay build plan rollback repair retire"
-    words += " clean compact validate report docs query export connect serve beeline customers run demo test"
+    words += " clean compact validate report docs query export connect serve beeline run demo test customers"
     assert " ".join(COMMANDS) == words
 
 
