@@ -41,6 +41,11 @@ def list_(as_json: Json = False) -> None:
     rows = [(customer.name, customer.database, len(exams.get(customer.database, ()))) for customer in owners.current()]
     result = Result(["customer", "database_name", "exams"], [*rows])
     print(query.formatted(result, "json" if as_json else "table"))
+    if rows:
+        from etl.customers.unowned import unowned
+
+        for line in unowned(conf()):
+            say(line)
 
 
 @customers.command(epilog="Example: ./warehouse customers add acme")

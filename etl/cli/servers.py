@@ -43,6 +43,8 @@ def up(
 
         door.prepare(conf())
     stack = processes.up(conf(), say, engine, until, has_customers)
+    if has_customers:
+        door.grant_all(conf())
     say(f"{len(stack['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
 
 

@@ -94,6 +94,17 @@ def grant(hive: Hive, customer: Customer) -> None:
         hive.query(f"GRANT SELECT ON TABLE {view_of(file, customer)} TO ROLE {customer.database}")
 
 
+def grant_all(settings: Settings) -> None:
+    """Give all customers their rights, as after they were added or the metastore was recreated without the door."""
+    customers = Customers(Hdfs(settings)).current()
+    if customers:
+        with administrator(settings) as hive:
+            for added in customers:
+                grant(hive, added)
+                if not settings.customers_ldap and reader_file(settings, added).exists():
+                    add_member(hive, added, added.database)
+
+
 def revoke(hive: Hive, customer: Customer) -> None:
     """Drop the role of a customer with its rights."""
     if customer.database in roles(hive):

@@ -147,7 +147,7 @@ def test_an_attempt_that_gets_something_is_noticed(opened: Settings) -> None:
 def test_a_wrong_password_is_refused(opened: Settings) -> None:
     own = next(iter(Customers(Hdfs(opened)).current()))
     for user, password in ((own.database, "guess"), ("nobody", "guess"), (own.database, "none"), ("", "guess")):
-        with pytest.raises(Exception, match="refused the login|Error validating"):
+        with pytest.raises(Exception, match=r"refused the login|Error validating"):
             Hive(door.at_door(opened, user or "x", password))
 
 
