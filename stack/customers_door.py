@@ -87,7 +87,6 @@ def customers_door(layout: Layout) -> Server:
         "hive.server2.builtin.udf.whitelist": ",".join(" ".join(FUNCTIONS.values()).split()),
         "hive.variable.substitute": "false",
         "hive.server2.allow.user.substitution": "false",
-        "hive.server2.enable.impersonation": "false",
         "hive.scheduled.queries.executor.enabled": "false",
         "hive.server2.logging.operation.enabled": "false",
         "hive.session.history.enabled": "false",

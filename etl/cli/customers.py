@@ -1,4 +1,4 @@
-"""customers list, add, remove, assign, users, check, audit: whose exams they are, and who may query them."""
+"""customers list, add, remove, assign, users, check: whose exams they are, and who may query them."""
 
 from __future__ import annotations
 

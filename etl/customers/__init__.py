@@ -1,1 +1,1 @@
-"""Customers: their rights at the customers' door, their logins, what they queried, and attempts to get out."""
+"""Customers: their rights at the customers' door, their questions, and attempts to get out."""

@@ -34,7 +34,6 @@ SHARED = [
     "ops.customers",
     "ops.pseudonym_keys",
     "ops.pseudonym_keys_v1",
-    "ops.queries",
     "ops.releases",
     "ops.expectation_results",
     "ops.published",
