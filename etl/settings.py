@@ -31,6 +31,7 @@ CUSTOMERS = "customers"  # as the engine of a session: the customers' door
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
+Months = Annotated[int, Field(ge=1, le=1200)]
 
 
 class Settings(BaseSettings):
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
     spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
     spark_token_file: Path | None = Field(None, description="a file that holds the token instead")
+    erasure_key_file: Path | None = Field(None, description="the key of erased ids, if not erasure.key in the home")
     adopt: bool = Field(False, description="let this home change to another warehouse or Kafka, once")
 
     engine: str = Field("spark", pattern="^(spark|hive)$", description="what runs the SQL: spark or hive")
@@ -87,6 +89,10 @@ class Settings(BaseSettings):
     hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
     result_megabytes: int = Field(256, gt=0, description="how much the rows of one statement may take in local Spark")
 
+    keep_months: dict[str, Months] = Field(default_factory=dict, description="months that tables keep, by table")
+    notify: SecretStr | None = Field(None, description="URL or command that gets a JSON document on failures")
+    clean_after_build: bool = Field(False, description="remove what no release needs after each build")
+
     ports: dict[str, Port] = Field(default_factory=dict, description="ports of the local stack, by name")
 
     @field_validator("home")
@@ -95,11 +101,11 @@ class Settings(BaseSettings):
         """The servers run in a folder of their own, where a relative path would mean another one."""
         return home.expanduser().absolute()
 
-    @field_validator("ports", mode="before")
+    @field_validator("ports", "keep_months", mode="before")
     @classmethod
-    def _of_text(cls, ports: Any) -> Any:
+    def _of_text(cls, value: Any) -> Any:
         """As a flag it is JSON, as in the environment."""
-        return json.loads(ports) if isinstance(ports, str) else ports
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

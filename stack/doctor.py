@@ -17,13 +17,13 @@ from etl.errors import UsageError
 from etl.setting_sources import origin
 from etl.settings import PROJECT, Settings
 from etl.terminal import Bar
-from stack import health, parts, ports, probes, processes
+from stack import health, parts, ports, probes, processes, superset
 from stack.layout import PORTS
 
 MEMORY_BYTES = 6e9  # of the whole stack with Spark alone
 FREE_MEMORY_BYTES = 1e9  # for a command beside it
 SKEW_SECONDS = 60
-SECRETS = ("hive_password", "spark_token")
+SECRETS = ("hive_password", "spark_token", "notify")
 PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 
@@ -38,7 +38,7 @@ class Check:
 
 def examine(settings: Settings, flags: Mapping[str, str], bar: Bar) -> Iterator[Check]:
     """Run all checks, the machine first. `flags` are the settings given as flags."""
-    for look in (_machine, _packages, _jars, _ports):
+    for look in (_machine, _packages, _jars, _superset, _ports):
         bar.at(0, text=look.__name__.strip("_"))
         yield from look(settings)
     yield from _settings(settings, flags)
@@ -106,6 +106,12 @@ def _jars(_: Settings) -> Iterator[Check]:
         return
     step = f"delete {parts.SHARE / 'jars.lock'}, then run ./warehouse up"
     yield _check(not bad, f"{len(jars)} jars, {len(bad)} missing or damaged", step)
+
+
+def _superset(settings: Settings) -> Iterator[Check]:
+    """The installation of Superset, where there is one."""
+    for is_good, text, step in superset.checks(settings):
+        yield _check(is_good, text, step)
 
 
 def _ports(settings: Settings) -> Iterator[Check]:

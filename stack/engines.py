@@ -37,6 +37,7 @@ OPENED = [
     for package in packages.split()
 ]
 
+SESSIONS = ("thriftserver", "connect", "classic")  # kinds of Spark's
 LEXER = "org/apache/hive/hplsql/HplsqlLexer.class"
 # They call any Java method, or read files of the server's machine and addresses that it reaches.
 XPATHS = ("", "_boolean", "_double", "_float", "_int", "_long", "_number", "_short", "_string")
@@ -151,6 +152,8 @@ def spark(layout: Layout) -> Server:
             # On Derby the metastore now and then cannot compare a numeric partition column, as Derby happens to plan:
             # it casts the values of other tables' partitions too. Then Spark takes all partitions and compares itself.
             "spark.sql.hive.metastorePartitionPruningFallbackOnException": "true",
+            # Files between the stages of a statement go with it: they hold rows, and an erasure must find none.
+            **{f"spark.sql.{kind}.shuffleDependency.fileCleanup.enabled": "true" for kind in SESSIONS},
             "spark.sql.maxConcurrentOutputFileWriters": 200,  # no sort before a write into partitions
             **_limits(layout),
             "spark.local.dir": layout.folder("tmp"),

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from etl.servers import spark
 from etl.settings import Settings
-from stack import probes, processes
+from stack import probes, processes, superset
+from stack.layout import HOST
 
 HEALTHY = "healthy"
 
@@ -34,6 +35,9 @@ def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
             chosen = settings.model_copy(update={"engine": engine})
             address = settings.hiveserver2 if engine == "hive" else settings.spark_thrift
             checked[server] = (address, functools.partial(_answers, chosen))
+    if superset.NAME in local:
+        address = f"{HOST}:{processes.read(settings)['ports'][superset.NAME]}"
+        checked[superset.NAME] = (f"http://{address}", functools.partial(superset.is_healthy, address))
     return checked
 
 
@@ -85,6 +89,7 @@ def versions(settings: Settings) -> dict[str, Callable[[], str]]:
         "spark-connect": connect,
         "spark-thrift": lambda: sql("spark"),
         "hiveserver2": lambda: sql("hive"),
+        superset.NAME: superset.version,
     }
     return {name: functools.partial(_or_nothing, question) for name, question in checked.items()}
 

@@ -30,6 +30,7 @@ PORTS = {
     "hiveserver2": 10001,
     "customers": 10002,
     "logins": 10389,
+    "superset": 8088,
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
 

@@ -9,11 +9,11 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,15 +24,14 @@ from etl.errors import ServerError, UsageError, WarehouseError
 from etl.local_stack import Process
 from etl.settings import Settings
 from etl.terminal import progress
-from stack import parts, servers
+from stack import logs, parts, rotate, servers
 from stack.layout import PORTS, Layout, Server
 from stack.ports import choose_ports
 
 START_SECONDS = 120
 STOP_SECONDS = 20
 FREE_BYTES = 2 * 1024**3
-TAIL_BYTES = 64 << 10
-LOG_BYTES = 10 << 20  # a longer log is put aside at the next start of its server, in place of the one before
+LOG_SECONDS = 2  # for the last lines of a server that has ended to reach its log
 
 
 def read(settings: Settings) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def _record(settings: Settings, state: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def exclusive(settings: Settings) -> Iterator[None]:
     """One `up` or `down` at a time on one folder."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -91,7 +90,7 @@ def up(
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
         raise UsageError(f"HDFS cannot run in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#")
-    with _alone(settings):
+    with exclusive(settings):
         try:
             with progress("start"):
                 if until is not None:
@@ -121,16 +120,34 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str, has_custome
     missing = [server for server in wanted if server.name not in running]
     _format(layout, [server for server in missing if server.format], say)
     _write(layout, engine, running)
+    writers: dict[str, subprocess.Popen[bytes]] = {}
     for server in missing:
-        running[server.name] = _start(layout, server)
+        running[server.name], writers[server.name] = _start(layout, server)
         _write(layout, engine, running)
     if missing:
         moved = [f"{name} {port}" for name, port in layout.ports.items() if port != PORTS[name]]
         say(f"starting {', '.join(server.name for server in missing)}")
         if moved:
             say(f"ports other than the defaults: {', '.join(moved)}")
-    _wait(layout, wanted, running)
+    _wait(layout, wanted, running, writers)
     return read(settings)
+
+
+def start(settings: Settings, server_of: Callable[[Layout], Server], say: Callable[[str], None]) -> Layout:
+    """Start a server beside those that run, unless it does, and wait until it is healthy; within `exclusive`."""
+    state = read(settings)
+    running = {name: process for name, process in state["processes"].items() if process.handle()}
+    layout = Layout(settings, choose_ports(settings, state["ports"], running))
+    server = server_of(layout)
+    writers: dict[str, subprocess.Popen[bytes]] = {}
+    if server.name not in running:
+        say(f"starting {server.name}")
+        running[server.name], writers[server.name] = _start(layout, server)
+        state["processes"][server.name] = running[server.name]
+        recorded = [asdict(process) for process in state["processes"].values()]
+        _record(settings, {**state, "ports": dict(layout.ports), "processes": recorded})
+    _wait(layout, [server], running, writers)
+    return layout
 
 
 def _format(layout: Layout, wanted: list[Server], say: Callable[[str], None]) -> None:
@@ -159,11 +176,13 @@ def _environment(server: Server) -> dict[str, str]:
     return {**kept, "TZ": "UTC", **server.environment}
 
 
-def _start(layout: Layout, server: Server) -> Process:
+def _start(layout: Layout, server: Server) -> tuple[Process, subprocess.Popen[bytes]]:
+    """Start a server, and the process that writes its log."""
     log = layout.folder("logs") / f"{server.name}.log"
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_suffix(".log.old"))
-    with log.open("ab") as out:
+    command = [sys.executable, "-I", "-S", str(rotate.__file__), str(log)]
+    source, out = os.pipe()
+    try:
+        writer = subprocess.Popen(command, stdin=source, start_new_session=True)
         started = subprocess.Popen(
             server.command,
             stdin=subprocess.DEVNULL,
@@ -173,10 +192,18 @@ def _start(layout: Layout, server: Server) -> Process:
             env=_environment(server),
             start_new_session=True,
         )
-    return Process(server.name, started.pid, psutil.Process(started.pid).create_time())
+    finally:
+        os.close(source)
+        os.close(out)
+    return Process(server.name, started.pid, psutil.Process(started.pid).create_time()), writer
 
 
-def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> None:
+def _wait(
+    layout: Layout,
+    wanted: list[Server],
+    running: Mapping[str, Process],
+    writers: Mapping[str, subprocess.Popen[bytes]],
+) -> None:
     end = time.monotonic() + START_SECONDS
     waiting = list(wanted)
     with progress("healthy") as bar:
@@ -187,59 +214,36 @@ def _wait(layout: Layout, wanted: list[Server], running: dict[str, Process]) -> 
             for server in waiting:
                 log = layout.folder("logs") / f"{server.name}.log"
                 if running[server.name].handle() is None:
-                    raise ServerError(f"{server.name} ended while starting: {_last_words(log)}", f"see {log}")
+                    with contextlib.suppress(KeyError, subprocess.TimeoutExpired):
+                        writers[server.name].wait(LOG_SECONDS)
+                    raise ServerError(f"{server.name} ended while starting: {logs.last_words(log)}", f"see {log}")
                 if time.monotonic() > end:
                     raise ServerError(f"{server.name} is not healthy after {START_SECONDS} s", f"see {log}")
             time.sleep(0.2)
 
 
-def _last_words(log: Path) -> str:
-    """The last line of a log that reports an error."""
-    lines = _tail(log)
-    telling = [line for line in lines if any(word in line for word in ("Exception", "Error", "ERROR", "FATAL"))]
-    return (telling or lines or ["no error in its log"])[-1].strip()[:300]
-
-
-def _tail(log: Path) -> list[str]:
-    """The last lines of a log."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()[-200:]
-    except OSError:
-        return []
-
-
-def ended(settings: Settings) -> list[str]:
-    """A sentence for each server that `up` started and that ended by itself: when, and out of memory or by what."""
-    sentences = []
-    for name in local_stack.read(settings.home).ended:
-        log = settings.home / "logs" / f"{name}.log"
-        lines = _tail(log)
-        is_full = any("OutOfMemoryError" in line for line in lines[-50:])
-        times = [line[:19] for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)]
-        cause = "out of memory" if is_full else f"see {log}"
-        when = f", last line at {times[-1]} UTC" if times else ""
-        sentences.append(f"{name} has ended ({cause}{when})")
-    return sentences
-
-
 def down(settings: Settings) -> list[str]:
     """Stop what `up` started and nothing else, last started first; returns the names of the servers."""
-    with _alone(settings):
+    with exclusive(settings):
         processes = list(read(settings)["processes"].values())
         ended = []
         for process in reversed(processes):
-            handle = process.handle()
-            if handle is None:
-                continue
-            handle.send_signal(signal.SIGTERM)
-            ended.append(process.name)
-            try:
-                handle.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                handle.kill()
-                handle.wait(STOP_SECONDS)
+            if stop(process):
+                ended.append(process.name)
         if settings.stack_file.exists():  # the ports stay this home's, for connections that people saved
             _record(settings, {**read(settings), "processes": []})
         return ended
+
+
+def stop(process: Process) -> bool:
+    """Stop a process and wait until it has ended; False where it had."""
+    handle = process.handle()
+    if handle is None:
+        return False
+    handle.send_signal(signal.SIGTERM)
+    try:
+        handle.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        handle.kill()
+        handle.wait(STOP_SECONDS)
+    return True

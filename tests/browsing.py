@@ -102,8 +102,7 @@ def firsts(pages: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """Each page, and whether it is the first of its template: axe takes longest, the others have the same faults."""
     seen = set()
     for path in pages:
-        kind = (path.parent.name == "data_docs", path.name.partition("v1")[2] or path.name)
-        if match := re.search(r"\.rows|\.suite|index|validation", path.name):
-            kind = (kind[0], match[0])
+        match = re.search(r"\.rows|\.suite|index|validation", path.name)
+        kind = (path.parent.name == "data_docs", match[0] if match else "of a table")
         yield path, kind not in seen
         seen.add(kind)

@@ -27,6 +27,7 @@ ORDER = {
     "test_cli.py": -2,
     "test_end_to_end.py": -1,
     "test_messages.py": 1,
+    "test_erase.py": 2,
 }
 LEFT = pytest.StashKey[Counter[str]]()
 FAILED = pytest.StashKey[bool]()
@@ -48,7 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what was not chosen; what needs no server comes first, while the servers start.
 
     The README, the rehearsal and the pages show the plain sample: they come before others publish what is wrong.
-    The corpus comes last: behind it every table is larger and slower to read.
+    The corpus comes late: behind it every table is larger and slower to read. An erasure is last: it empties the topic,
+    with which others compare the tables.
     """
     chosen, parts = config.getoption("--long"), {item: part_of(item) for item in items}
     if chosen not in (None, "all", *parts.values()):

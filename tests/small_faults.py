@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from etl.settings import PROJECT
@@ -27,6 +27,8 @@ JUDGES = (  # the quick ones first: a mutant is judged by the first test that fa
     *("tests/test_land.py", "tests/test_worker.py", "tests/test_identity.py", "tests/test_follow.py"),
     *("tests/test_suites.py", "tests/test_check.py", "tests/simulation"),
 )
+# The tests of all histories take a minute each; what they find of such faults, the others of the simulation find too.
+LEFT_OUT = "not stopped_before and not of_another_machine and not chance_brings and not test_steps"
 OPPOSITE: dict[type, type] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
@@ -95,9 +97,9 @@ def put(parent: ast.AST, field: str, place: int | None, node: ast.AST) -> None:
         getattr(parent, field)[place] = node
 
 
-def survives(project: Path, seconds: float) -> bool:
+def survives(project: Path, seconds: float, judges: Sequence[str]) -> bool:
     """Whether all tests of the copy pass; one that takes too long has noticed."""
-    judge = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *JUDGES]
+    judge = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT, *judges]
     try:
         done = subprocess.run(judge, cwd=project, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
@@ -110,6 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=40, help="how many mutants to try")
     parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument("tests", nargs="*", default=JUDGES, help="the tests that must notice one")
     given = parser.parse_args()
     paths = sorted(path for package in PACKAGES for path in (PROJECT / "etl" / package).glob("*.py"))
     every = [(path, *mutant) for path in paths for mutant in mutants(path)]
@@ -118,14 +121,14 @@ def main() -> None:
         skipped = shutil.ignore_patterns(".git", ".venv", ".warehouse", ".*_cache", "__pycache__")
         project = Path(shutil.copytree(PROJECT, Path(folder) / "project", ignore=skipped))
         began = time.monotonic()
-        if not survives(project, 3600):
+        if not survives(project, 3600, given.tests):
             sys.exit("the tests fail without a fault: mend them first")
         limit = 3 * (time.monotonic() - began) + 60
         survivors = 0
         for number, (path, line, change, text) in enumerate(chosen, 1):
             copied = project / path.relative_to(PROJECT)
             copied.write_text(text, encoding="utf-8")
-            if survives(project, limit):
+            if survives(project, limit, given.tests):
                 survivors += 1
                 print(f"{path.relative_to(PROJECT)}:{line}: {change}", flush=True)
             shutil.copy(path, copied)

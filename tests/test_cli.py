@@ -110,6 +110,7 @@ AWAY = {
     "query --json 'SELECT 1'": "WAREHOUSE_SPARK_THRIFT",
     "rejected --json": "WAREHOUSE_SPARK_THRIFT",
     "land --json": "127.0.0.1:1",
+    "check": "WAREHOUSE_WEBHDFS",
     "build --json": "WAREHOUSE_WEBHDFS",
     "report --json": "WAREHOUSE_SPARK_THRIFT",
     "query --engine hive 'SELECT 1'": "up --engine hive or set WAREHOUSE_HIVESERVER2",
@@ -125,7 +126,7 @@ def test_a_server_that_is_away_is_named_with_what_starts_it(typed: str, tmp_path
 
 def test_status_and_doctor_tell_each_server_that_is_away(tmp_path: Path) -> None:
     done = start(tmp_path, "status")
-    assert done.returncode == 1 and done.stdout.count("does not answer") == 6 and done.stderr == ""
+    assert done.returncode == 1 and done.stdout.count("does not answer\n") == 6 and done.stderr == ""
     done = start(tmp_path, "doctor")
     faults = [line for line in done.stdout.splitlines() if line.startswith("FAULT")]
     assert done.returncode == 1 and done.stderr == f"{len(faults)} faults\n"
@@ -135,7 +136,9 @@ def test_status_and_doctor_tell_each_server_that_is_away(tmp_path: Path) -> None
 def test_status_and_doctor_write_one_json_document(tmp_path: Path) -> None:
     done = start(tmp_path, "status", "--json")
     assert done.returncode == 1 and done.stderr == ""
-    assert [row["health"] for row in json.loads(done.stdout)] == ["does not answer"] * 6
+    status = json.loads(done.stdout)
+    assert [row["health"] for row in status["servers"]] == ["does not answer"] * 6
+    assert len(status["facts"]["unknown"]) == 2 and status["facts"]["lag_messages"] is None
     done = start(tmp_path, "doctor", "--json")
     document = json.loads(done.stdout)
     faults = [check for check in document["checks"] if not check["is_good"]]
@@ -222,8 +225,9 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_there_are_the_commands_of_the_project() -> None:
-    words = "up down status running doctor generate publish land rejected replay build plan rollback repair retire"
-    words += " clean compact validate report docs query export connect serve beeline run demo test customers"
+    words = "up down status check running doctor superset generate publish canary land rejected replay build plan"
+    words += " rollback repair retire clean erase compact validate report docs query export connect serve beeline run"
+    words += " demo test customers"
     assert " ".join(COMMANDS) == words
 
 

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,13 +28,15 @@ from etl import settings
 from etl.cli import app
 from etl.servers.hive_session import SESSION
 from etl.settings import PROJECT, Settings
-from stack import parts, servers
+from stack import parts, servers, superset
 from stack.layout import PORTS, Layout
 
 COMPOSE = PROJECT / "docker-compose.yml"
 DOCKER = PROJECT / "docker"
-SECRETS = {"POSTGRES_PASSWORD": "a", "HUE_SECRET_KEY": "b", "WAREHOUSE_SPARK_TOKEN": "c"}  # what no file may hold
-ONE_SHOTS = {"jars", "warehouse"}
+# What no file may hold.
+SECRETS = {"POSTGRES_PASSWORD": "a", "HUE_SECRET_KEY": "b", "WAREHOUSE_SPARK_TOKEN": "c"}
+SECRETS |= {"SUPERSET_SECRET_KEY": "d", "SUPERSET_PASSWORD": "e"}
+ONE_SHOTS = {"jars", "assets", "warehouse"}
 HDFS = {"namenode", "datanode", "metastore", "hiveserver2", "spark"}  # servers that read or write it
 
 
@@ -162,6 +165,7 @@ def test_the_versions_are_those_of_the_local_stack() -> None:
     assert ENV["HADOOP_VERSION"] == jars["hadoop-client-minicluster"]
     assert ENV["HIVE_VERSION"] == jars["hive-service"] == jars["hive-hcatalog-core"]
     assert ENV["SPARK_VERSION"] == spark[f"spark-sql-kafka-0-10_{ENV['SCALA_VERSION']}"]
+    assert ENV["SUPERSET_VERSION"] == superset.version()
     assert ENV["HIVE_VERSION"] == properties(DOCKER / "spark/spark.properties")["spark.sql.hive.metastore.version"]
 
 
@@ -288,6 +292,22 @@ def test_hue_meets_servers_of_the_stack_and_a_hive_site_that_says_how_to_log_in(
     of_hue = {name for name in SECRETS if name in SERVICES["hue"]["environment"]}
     assert scripts == {f"printenv {name}" for name in of_hue} and len(of_hue) == 2
     assert f"CREATE DATABASE {hue['[database]']['name']};" in (DOCKER / "postgres/hue.sql").read_text()
+
+
+def test_superset_imports_what_the_warehouse_writes_and_runs_as_in_the_local_stack(tmp_path: Path) -> None:
+    assets = SERVICES["assets"]["environment"]
+    met = {assets["WAREHOUSE_SPARK_THRIFT"], assets["WAREHOUSE_HIVESERVER2"]}
+    assert met == {"spark:10000", "hiveserver2:10000"} and {"spark", "hiveserver2"} <= waited_for("superset")
+    start = (DOCKER / "superset/start.sh").read_text()
+    bundle = Path(SERVICES["assets"]["command"][-1])
+    assert bundle.parent == Path(assets["WAREHOUSE_HOME"]) and f" /assets/{bundle.name} " in start
+    shared = {volume: where for service in ("assets", "superset") for volume, where, _ in mounts(SERVICES[service])}
+    assert ["reports", str(bundle.parent), "rw"] in mounts(SERVICES["assets"]) and shared["reports"] == "/assets"
+    server = superset.server(Layout(Settings(home=tmp_path), PORTS))
+    words = [word.replace("127.0.0.1", "0.0.0.0") for word in server.command[1:]]  # noqa: S104 (the container's own)
+    assert words == shlex.split(start.splitlines()[-1].removeprefix("exec python"))
+    image = (DOCKER / "superset/Dockerfile").read_text()
+    assert {name for name in server.environment if f"{name}=" not in image} <= {"PYTHONDONTWRITEBYTECODE"}
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")

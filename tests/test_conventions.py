@@ -72,7 +72,16 @@ WORDING = {
     r"make room": "free some space",
     r"stands? in for": "replace",
 }
-READ = ["README.md", "docs/*.md", "etl/**/*.py", "etl/pages/*.html", "stack/*.py", "sample/*.py", "sql/*/*.sql"]
+READ = [
+    "README.md",
+    "docs/*.md",
+    "etl/**/*.py",
+    "etl/pages/*.html",
+    "stack/*.py",
+    "superset/*.py",
+    "sample/*.py",
+    "sql/*/*.sql",
+]
 READ += ["expectations/*/*.json", "expectations/*/*/*.sql", "benchmarks/**/*.py", "docker-compose.yml", "warehouse"]
 TEXTS = sorted(path for pattern in READ for path in PROJECT.glob(pattern))
 MODULES = [path for path in [*TEXTS, *sorted(PROJECT.glob("tests/**/*.py"))] if path.suffix == ".py"]

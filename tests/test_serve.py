@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from playwright.sync_api import Browser, expect
 from etl.errors import ServerError
 from etl.pages.write import write
 from etl.serve import serve
-from etl.settings import PROJECT
+from etl.settings import PROJECT, Settings
 
 REPORT = "<!DOCTYPE html><title>Report</title><main>The report</main>"
 
@@ -56,10 +57,10 @@ class Answer:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Served]:
+def serving(folder: Path, load: Callable[[], Settings] | None = None) -> Iterator[Served]:
     """The real server, in a thread."""
     with serve.listening(0) as listener:
-        running = serve.server(folder)
+        running = serve.server(folder, load or (lambda: Settings(home=folder.parent)))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -183,6 +184,13 @@ def test_a_body_without_end_is_not_taken(served: Served) -> None:
                 sent += 1 << 20
         assert sent < 50 << 20
     assert served.get("/report.html").status == 200
+
+
+def test_metrics_of_no_servers_say_which_do_not_answer(served: Served) -> None:
+    """Two scrapes at once are one reading."""
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: served.get("/metrics").text, range(2))
+    assert "warehouse_unknown_count 2.0" in first and "warehouse_lag_messages " not in first and first == second
 
 
 # Clients that take their time

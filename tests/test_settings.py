@@ -257,7 +257,7 @@ def test_the_page_lists_every_setting_with_its_default_and_meaning() -> None:
     def default(name: str) -> str:
         field = Settings.model_fields[name]
         if field.default_factory:
-            return "{}" if name == "ports" else "the system user"
+            return "{}" if field.default_factory is dict else "the system user"
         is_path = isinstance(field.default, Path)
         return str(field.default.relative_to(PROJECT) if is_path else "" if field.default is None else field.default)
 

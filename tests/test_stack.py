@@ -24,7 +24,7 @@ from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.local_stack import Process
 from etl.settings import PROJECT, Settings
-from stack import health, parts, ports, probes, processes, servers
+from stack import health, logs, parts, ports, probes, processes, rotate, servers
 from stack.layout import PORTS, Layout, Server
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -359,11 +359,11 @@ def test_a_server_that_ended_by_itself_is_named_with_its_cause(small: Callable[.
         [sys.executable, "-c", "print('2026-01-01 10:00:00.000 ERROR x: java.lang.OutOfMemoryError: Java heap')"]
     )
     processes.up(given, print)
-    while not processes.ended(given):
+    while not logs.ended(given):
         time.sleep(0.05)
-    assert processes.ended(given) == ["only has ended (out of memory, last line at 2026-01-01 10:00:00 UTC)"]
+    assert logs.ended(given) == ["only has ended (out of memory, last line at 2026-01-01 10:00:00 UTC)"]
     processes.down(given)
-    assert processes.ended(given) == []
+    assert logs.ended(given) == []
 
 
 def test_down_spares_a_process_that_began_at_another_time(small: Callable[..., Settings]) -> None:
@@ -402,6 +402,17 @@ def test_a_server_that_dies_is_named_with_its_last_words_and_log(small: Callable
         processes.up(given, print)
     log = given.home / "logs" / "only.log"
     assert str(caught.value) == f"only ended while starting: java.io.IOException: no good; see {log}"
+
+
+def test_the_log_of_a_running_server_stays_small(tmp_path: Path) -> None:
+    """Its oldest lines go, and the others follow each other without a gap."""
+    text = "".join(f"line {number:06}\n" for number in range(100_000))
+    log, most = tmp_path / "only.log", 200_000
+    subprocess.run([sys.executable, "-I", "-S", rotate.__file__, log, str(most), "2"], input=text.encode(), check=True)
+    files = [tmp_path / f"only.log{ending}" for ending in (".2", ".1", "")]
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    assert all(0 < path.stat().st_size <= most for path in files)
+    assert text.endswith("".join(path.read_text() for path in files))
 
 
 def test_a_server_that_cannot_be_run_is_told(small: Callable[..., Settings]) -> None:
@@ -464,7 +475,7 @@ def test_only_hive_and_all_start_hiveserver2(tmp_path: Path) -> None:
 
 def test_two_at_once_are_refused(small: Callable[..., Settings]) -> None:
     given = small(SLEEPER)
-    with processes._alone(given), pytest.raises(WarehouseError, match="another up or down is running"):
+    with processes.exclusive(given), pytest.raises(WarehouseError, match="another up or down is running"):
         processes.down(given)
     assert processes.down(given) == []
 

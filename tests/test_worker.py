@@ -97,6 +97,13 @@ def test_the_rows_of_a_mixed_batch_keep_their_order() -> None:
     ]
 
 
+def test_a_canary_is_neither_accepted_nor_rejected() -> None:
+    canary = raw_lines.CANARY + b'"2026-03-01T04:17:09Z"}'
+    rows = [(PLACE, canary), (FULL, b"{}"), (PLACE, None), (PLACE, PLAIN), (PLACE, b" " + canary)]
+    tables = worker.lines_of(batch(rows), FITS, 3).column("table").to_pylist()
+    assert tables == ["canaries", "rejected_messages", "rejected_messages", "assessments", "rejected_messages"]
+
+
 def test_a_large_batch_is_written_in_pieces() -> None:
     values = [None if offset % 700 == 5 else PLAIN for offset in range(2 * worker.ROWS + 1)]
     rows = [(FULL._replace(offset=offset), value) for offset, value in enumerate(values)]

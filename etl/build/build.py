@@ -17,7 +17,7 @@ from etl.build import run_file
 from etl.build.plan import Plan, plan
 from etl.errors import ExpectationError, WarehouseError
 from etl.land import recheck
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, discarded
 from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
@@ -36,11 +36,16 @@ AT_ONCE = 3  # flat tables that do not read each other
 
 
 def build(
-    settings: Settings, say: Callable[[str], None], watch: Watch | None = None, is_brief: bool = False
+    settings: Settings,
+    say: Callable[[str], None],
+    watch: Watch | None = None,
+    is_brief: bool = False,
+    patience: float = 0,
 ) -> Validated | None:
     """Build what is due, validate it and publish it; None where nothing is due. `watch` as for Hive.
 
-    `is_brief` runs critical expectations only. Raises WarehouseError when another build is running or nothing was
+    `is_brief` runs critical expectations only; `patience` are the seconds to wait for another build to end.
+    Raises WarehouseError when another build is running or nothing was
     landed yet, ExpectationError when a critical expectation fails: then readers keep the previous release.
     """
     from etl.validate.run_suite import preload
@@ -51,7 +56,7 @@ def build(
 
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)
-    with lock.exclusive(settings, "build"), progress("build") as bar, Hive(settings, watch) as hive:
+    with lock.exclusive(settings, "build", patience), progress("build") as bar, Hive(settings, watch) as hive:
         todo = plan(hdfs, ledger)
         if not todo.landing:
             raise WarehouseError(
@@ -80,7 +85,7 @@ def build(
                 versions.append(run_file.version(file))
         customer_schema.add_partitions(schema, todo.files, todo.customers, release)
         before = todo.published
-        since = before.landing if before and not todo.changed else 0
+        since = before.landing if before and not todo.changed and not todo.holds_erased else 0
         _refuse_disturbed(hive, hdfs, release, todo)
         recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
         tables = [file.table for file in newest_versions(todo.files)]
@@ -120,14 +125,14 @@ def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, s
         if file.table in todo.changed:
             flat_folders.remove_outdated(hdfs, file, todo.seen.folders)
     tables = {file.table for file in flat}
-    for batch in _batches(flat, tables):
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for file, text in zip(
-                batch, pool.map(lambda file: _fill(settings, hdfs, file, todo, run), batch), strict=True
-            ):
-                schema.flat_partitions(file.table, todo.seen, todo.landing)
-                if text:
-                    say(text)
+    with discarded(hdfs, flat_folders.STAGING, run):
+        for batch in _batches(flat, tables):
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                texts = pool.map(lambda file: _fill(settings, hdfs, file, todo, run), batch)
+                for file, text in zip(batch, texts, strict=True):
+                    schema.flat_partitions(file.table, todo.seen, todo.landing)
+                    if text:
+                        say(text)
     hdfs.remove(flat_folders.STAGING, run)
 
 
@@ -168,8 +173,7 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     """
     schema.ops()
     raw(settings, schema, hdfs, todo.seen)
-    if todo.customers:
-        schema.make("databases of customers", ["CREATE DATABASE IF NOT EXISTS customers"])
+    customer_schema.create_shared(schema, todo.customers)
     for file in todo.files:
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
@@ -197,8 +201,9 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
         files = release_files(event, state.retired)
         tables = [file.table for file in files if file.is_flat]
         generations = landings.generations(hdfs)
-        seen = flat_folders.visible(hdfs, tables, generations, event.landing)
-        for table in tables:
+        complete = flat_folders.visible(hdfs, tables, generations, event.landing)
+        seen = complete or generations[-1]
+        for table in tables if complete else ():  # the metastore makes the folders that it registers
             schema.flat_partitions(table, seen, event.landing)
         if not _is_current(hdfs, ledger, state, generations):
             continue

@@ -47,26 +47,28 @@ class Leftover:
     why: str
 
 
-def clean(settings: Settings, is_removed: bool) -> list[Leftover]:
+def clean(settings: Settings, is_removed: bool, dead_before: float | None = None) -> list[Leftover]:
     """List what may be removed; with `is_removed` remove it.
 
+    Drafts of other homes count as left behind where nothing changed since `dead_before`, by default for a day.
     Raises BusyError when a build or a loader is running here, WarehouseError when nothing is published.
     """
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)
+    oldest = time.time() - DEAD_SECONDS if dead_before is None else dead_before
     with lock.between_steps(settings):
         state = ledger.state()
         if state.published is None:
             raise WarehouseError("nothing is published, so nothing is old", "run ./warehouse build")
         if not is_removed:
-            return _sized(hdfs, _leftovers(settings, hdfs, state, landings.generations(hdfs)))
+            return _sized(hdfs, _leftovers(settings, hdfs, state, landings.generations(hdfs), oldest))
         state = ledger.clean()
         generations = landings.generations(hdfs)
         with Hive(settings) as hive:
             schema = Schema(settings, hive, hdfs)
             schema.forget()  # another machine may have set a view back to a text that shows an older generation
             restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
-            leftovers = _sized(hdfs, _leftovers(settings, hdfs, state, generations))
+            leftovers = _sized(hdfs, _leftovers(settings, hdfs, state, generations, oldest))
             _drop_partitions(hive, hdfs, state, generations)
             for leftover in leftovers:
                 hdfs.remove(*leftover.path.split("/"))
@@ -84,7 +86,7 @@ def _sized(hdfs: Hdfs, leftovers: Iterable[tuple[Place, str]]) -> list[Leftover]
 
 
 def _leftovers(
-    settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet]
+    settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet], oldest: float
 ) -> Iterator[tuple[Place, str]]:
     origins = {folder.origin for seen in generations for folder in seen.folders}
     for database in ("flat", "marts", "customers"):
@@ -102,7 +104,7 @@ def _leftovers(
                 for partition in sorted(name for name in merged if _is_merged(name, generations[0])):
                     yield (database, table, *partition.split("/")), "of landings that were merged"
     yield from _merged(hdfs, generations)
-    yield from _drafts(settings, hdfs, state)
+    yield from _drafts(settings, hdfs, state, oldest)
     for table in OF_RUNS:
         runs = [name for name in hdfs.names("ops", table) if NAMES["run"].fullmatch(name)]
         for name in runs[:-RUNS]:
@@ -135,9 +137,8 @@ def _merged(hdfs: Hdfs, generations: list[FolderSet]) -> Iterator[tuple[Place, s
                 yield from (((landings.ROOT, name, entry), "of landings that were merged") for entry in unneeded)
 
 
-def _drafts(settings: Settings, hdfs: Hdfs, state: State) -> Iterator[tuple[Place, str]]:
-    """What killed commands left: of this home, which runs no other, and of others where nothing changed for a day."""
-    oldest = time.time() - DEAD_SECONDS
+def _drafts(settings: Settings, hdfs: Hdfs, state: State, oldest: float) -> Iterator[tuple[Place, str]]:
+    """What killed commands left: of this home, which runs no other, and of others where nothing changed since."""
     folders = [(landings.ROOT,), *(("ops", name) for name in hdfs.names("ops"))]
     for folder in folders:
         for name in hdfs.names(*folder):

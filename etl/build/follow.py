@@ -17,6 +17,7 @@ from types import FrameType
 
 from etl.build.build import build, refill
 from etl.build.clean import clean
+from etl.build.retention import expire
 from etl.errors import BusyError, ServerError, WarehouseError
 from etl.land.compact import compact
 from etl.land.land import land
@@ -30,8 +31,12 @@ PATIENCE = 10.0  # seconds before a retry after a server failed
 TIDY_LANDINGS = 200  # landings after the last compaction, before the next
 
 
-def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event) -> int:
+def follow(
+    settings: Settings, say: Callable[[str], None], stop: threading.Event, after_step: Callable[[], None] = lambda: None
+) -> int:
     """Land and build what is new until `stop` is set, which ends it after the current step; returns the messages.
+
+    `after_step` is called when a step has landed and published all there was.
 
     Raises WarehouseError as `land` and `build` do, but retries after failed servers and while others hold a lock.
     """
@@ -48,6 +53,7 @@ def follow(settings: Settings, say: Callable[[str], None], stop: threading.Event
                 is_brief = landed_at < warned + WHOLE
                 build(settings, quiet, is_brief=is_brief)
                 warned, is_behind = warned if is_brief else landed_at, False
+            after_step()
         except (ServerError, BusyError) as error:
             say(f"{error}; retrying in {PATIENCE:.0f} s")
             stop.wait(PATIENCE)
@@ -78,6 +84,7 @@ def tidy(settings: Settings, say: Callable[[str], None]) -> None:
     try:
         if compact(settings, quiet):
             refill(settings, quiet)
+        expire(settings, quiet)
         clean(settings, is_removed=True)
     except WarehouseError as error:
         say(f"not compacted and cleaned: {error}")

@@ -24,9 +24,15 @@ class Plan:
     seen: FolderSet
     published: Event | None
     fills: Mapping[str, Sequence[Folder]] = field(default_factory=dict)
+    erased: int = 0
     customers: Sequence[Customer] = ()
     periods: Sequence[Period] = ()  # in which these customers own exams
     is_ownership_changed: bool = False  # since the published release
+
+    @property
+    def holds_erased(self) -> bool:
+        """Whether what readers see was computed before attempts were erased."""
+        return self.published is not None and self.published.release < self.erased
 
     @property
     def landing(self) -> int:
@@ -53,6 +59,7 @@ class Plan:
             or published.landing < self.landing
             or published.hashes.keys() != self.hashes.keys()
             or bool(self.changed)
+            or self.holds_erased
             or any(self.fills.values())
             or self.is_ownership_changed
         )
@@ -64,6 +71,8 @@ class Plan:
         if self.fills.get(file.table):
             count = len(self.fills[file.table])
             return f"{count} new folder{'s' if count > 1 else ''}"
+        if self.holds_erased and file.is_computed:
+            return "erased attempts"
         return "new data" if self.is_due and file.is_computed else ""
 
 
@@ -79,10 +88,10 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     seen = landings.current(hdfs)
     fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
     if not customers:
-        return Plan(files, seen, state.published, fills)
+        return Plan(files, seen, state.published, fills, state.erased)
     periods = owners.periods()
     is_changed = state.published is not None and owners.released(state.published.release) != periods
-    return Plan(files, seen, state.published, fills, customers, periods, is_changed)
+    return Plan(files, seen, state.published, fills, state.erased, customers, periods, is_changed)
 
 
 def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:

@@ -30,21 +30,24 @@ def repair(settings: Settings) -> list[str]:
         state = ledger.state()
         schema.forget()
         schema.published = (0, 0)
+        schema.ops()
+        customer_schema.create_shared(schema, todo.customers)
+        for file in todo.files:
+            if file.columns and not file.is_flat:  # first, since the views that readers have show them at once
+                schema.table(file, is_released=file.table not in todo.changed)
+                _mart_partitions(schema, hive, hdfs, file)
         restore(settings, schema, hdfs, ledger, todo)
         if state.started:
             schema.point("candidate", *_candidate(state))
             for file in todo.files:
-                if file.is_flat:
-                    folders = flat_folders.missing(hdfs, file.table, todo.seen.folders)
-                    if not folders:
-                        schema.flat_partitions(file.table, todo.seen, todo.landing)
-                elif file.columns:
-                    _mart_partitions(schema, hive, hdfs, file)
+                if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.seen.folders):
+                    schema.flat_partitions(file.table, todo.seen, todo.landing)
             customer_schema.add_partitions(schema, todo.files, todo.customers)
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
-            seen = flat_folders.visible(hdfs, tables, landings.generations(hdfs), landing)
-            schema.views(newest_versions(todo.files), seen, is_candidate=True)
+            generations = landings.generations(hdfs)
+            seen = flat_folders.visible(hdfs, tables, generations, landing)
+            schema.views(newest_versions(todo.files), seen or generations[-1], is_candidate=True)
         schema.save()
         return lost
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
@@ -44,8 +45,17 @@ def fill(
         landings.refuse_replaced(hdfs, seen)
         figures = {"engine": settings.engine, "seconds": seconds}
         flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, figures)
+        _remove_unneeded(hdfs, file, folder)
     hive.query(f"DROP TABLE IF EXISTS {staging}")
     hdfs.remove(*root, *file.table.split("."))
+
+
+def _remove_unneeded(hdfs: Hdfs, file: SqlFile, folder: Folder) -> None:
+    """Remove a flat folder that came after its raw folder was replaced twice and cleaned, as by an erasure."""
+    generations = landings.generations(hdfs)
+    if all(folder.origin not in {other.origin for other in seen.folders} for seen in generations):
+        hdfs.remove(*flat_folders.place(file.table, folder))
+        raise WarehouseError(f"the landings up to {folder.last} were replaced while a build read them", "run it again")
 
 
 def compute(settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, release: int) -> dict[str, Any]:

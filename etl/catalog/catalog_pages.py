@@ -16,6 +16,7 @@ from typing import Any
 from etl.catalog.catalog import Catalog, Column, Expected, Table, catalog
 from etl.catalog.column_sources import Source
 from etl.catalog.lineage_drawing import BOX, picture
+from etl.monitoring import conditions
 from etl.pages import FOLDER as TEMPLATES
 from etl.pages import Facts, render
 from etl.pages.links import CATALOG, PAGES, links
@@ -38,11 +39,12 @@ def docs(settings: Settings) -> tuple[Path, Catalog]:
 
 
 def write_start(settings: Settings) -> Path:
-    """Write the start page, which links the pages that exist, and link those to each other; no server is queried."""
+    """Write the start page: what fails and the pages that exist, which get links to each other; queries no server."""
     pages = [(page, _written_at(settings.reports / page.path)) for page in PAGES]
     facts = Facts(heading(settings.topic, "warehouse"), datetime.datetime.now(datetime.UTC), 0)
     path = settings.reports / "index.html"
-    write(path, render("index.html", facts=facts, pages=pages, chart_style=STYLE))
+    failing = conditions.failing(settings)
+    write(path, render("index.html", facts=facts, pages=pages, failing=failing, chart_style=STYLE))
     _relink(settings.reports)
     return path
 

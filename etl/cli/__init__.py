@@ -72,9 +72,9 @@ def fail_with(error: Exception) -> NoReturn:
 def with_ended_servers(message: str) -> str:
     """An error, preceded by its likely cause: servers of the home's stack that ended by themselves, and why."""
     try:
-        from stack import processes
+        from stack import logs
 
-        ended = "; ".join(processes.ended(conf()))
+        ended = "; ".join(logs.ended(conf()))
     except Exception:  # the error to show is the one at hand
         return message
     if not ended:

@@ -163,13 +163,13 @@ def connect(engine: Engine = None, as_json: Json = False) -> None:
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
-    """Serve the pages on 127.0.0.1.
+    """Serve the pages on 127.0.0.1, and metrics at /metrics.
 
     Every user of this machine can reach them.
     """
     from etl.serve.serve import serve as verb
 
-    verb(conf(), port, say)
+    verb(conf, port, say)
 
 
 @app.command(

@@ -1,4 +1,4 @@
-"""generate, publish, land, rejected, replay: messages into Kafka, and from there into the raw tables."""
+"""generate, publish, canary, land, rejected, replay: messages into Kafka, and from there into the raw tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.shared import Json, app, conf, state, write, writing
+from etl.cli.shared import Json, app, conf, record, recorded, state, write, writing
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
@@ -56,6 +56,19 @@ def publish(
         say("this is the published file, byte for byte")
 
 
+@app.command(epilog="Example: ./warehouse canary")
+def canary() -> None:
+    """Publish a message that only proves the way from Kafka to the views.
+
+    It lands in raw.canaries, and no figure counts it.
+    """
+    from etl.publish.publish import publish_canary
+
+    given = conf()
+    publish_canary(given)
+    say(f"published a canary to {given.topic}")
+
+
 @app.command(epilog="Example: ./warehouse land")
 def land(
     accept_loss: Annotated[
@@ -81,7 +94,8 @@ def land(
     from etl.land.land import land as run
 
     offsets.gaps_of(accept_loss)  # what was typed, before a server is needed
-    landed = run(writing(), say, accept_loss)
+    with recorded("landing"):
+        landed = run(writing(), say, accept_loss)
     if as_json:
         write({"accepted": landed.accepted, "rejected": landed.rejected, "landing": landed})
     say(f"landed {landed.accepted:,} messages, rejected {landed.rejected:,}{landed.spans}")
@@ -92,8 +106,13 @@ def _follow(accept_loss: list[str]) -> None:
 
     if accept_loss:
         raise UsageError("--follow takes no --accept-loss", "run land with it once, then follow")
-    with stopped_by_signals() as stop:
-        total = follow(writing(), say, stop)
+
+    def recover() -> None:
+        for condition in ("follower", "landing", "build"):  # may have failed before
+            record(condition, None)
+
+    with recorded("follower"), stopped_by_signals() as stop:
+        total = follow(writing(), say, stop, recover)
     say(f"stopped; {total:,} messages were landed, built and validated")
 
 

@@ -1,14 +1,17 @@
-"""up, down, status, running, doctor: the servers, started and stopped, their health and what they run."""
+"""up, down, status, check, running, doctor, superset: the servers, their health and how things stand."""
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from etl import errors
-from etl.cli.shared import Json, app, conf, engines_to_start, write
+from etl.cli.shared import Engine, Json, app, conf, engines_to_start, recorded, write
 from etl.errors import UsageError
 from etl.local_stack import SERVERS
 from etl.terminal import escaped, progress, say
@@ -59,21 +62,82 @@ def down() -> None:
 
 
 @app.command(epilog="Example: ./warehouse status --json")
-def status(as_json: Json = False) -> None:
-    """Show the address, process and health of every server."""
+def status(
+    metrics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.prom", help="Also write the facts as metrics, for a Prometheus node exporter."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show every server, and how things stand.
+
+    The newest message, what is landed, what readers see and how far it lags, the last validation, what runs.
+    """
     from etl import query
+    from etl.monitoring.facts import facts as read
     from etl.servers.hive import Result
     from stack import health
 
     given = conf()
     if not any(getattr(given, name) for name in SERVERS):
         given.address("bootstrap_servers")  # says that no stack is up
-    with progress("asking every server"):
-        rows = health.status(given)
-    result = Result(["server", "address", "process", "health"], rows)
-    print(query.formatted(result, "json" if as_json else "table"))
-    if any(row[3] != "healthy" for row in rows):
+    with progress("status"):
+        result = Result(["server", "address", "process", "health"], health.status(given))
+        facts = read(given)
+    if metrics:
+        from etl.monitoring.metrics import write_metrics
+
+        write_metrics(facts, metrics)
+    if as_json:
+        write({"servers": result.dictionaries(), "facts": facts})
+    else:
+        rows = [(name.replace("_", " "), value) for name, value in dataclasses.asdict(facts).items()]
+        print(query.formatted(result, "table"))
+        print(query.formatted(Result(["fact", "value"], [(name, _text(value)) for name, value in rows]), "table"))
+    if any(row[3] != "healthy" for row in result.rows):
         raise typer.Exit(errors.EXIT_FAILED)
+
+
+def _text(value: Any) -> str | None:
+    """A fact for people."""
+    if isinstance(value, tuple):
+        return "; ".join(value) or "none"
+    if isinstance(value, datetime.datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return value if value is None else f"{value:,.0f}" if isinstance(value, float) else str(value)
+
+
+@app.command(epilog="Example: ./warehouse check --max-age 1h --max-lag 10000")
+def check(
+    max_age: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How old the newest messages that readers see may be: 90s, 15m, 1h, 2d."),
+    ] = None,
+    max_lag: Annotated[
+        int | None, typer.Option(min=0, metavar="MESSAGES", help="How many messages may wait to be seen by readers.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check that data is on time, complete and valid.
+
+    Exit code 3 when data is late or lost or the last validation failed, 1 when a server does not answer.
+    """
+    from etl.monitoring import limits
+    from etl.monitoring.facts import facts as read
+
+    age = None if max_age is None else limits.seconds(max_age)
+    with recorded("freshness"):
+        facts = read(conf())
+        faults = [*limits.faults(facts, age, max_lag)]
+        if as_json:
+            write({"faults": [*faults, *facts.unknown], "facts": facts})
+        for fault in faults[1:]:
+            say(fault)
+        if faults:
+            raise errors.ExpectationError(faults[0])
+        if facts.unknown:
+            raise errors.ServerError(facts.unknown[0])
+    say(f"readers see release {facts.release}, {facts.lag_messages} messages behind Kafka")
 
 
 @app.command(epilog="Example: ./warehouse running")
@@ -88,8 +152,8 @@ def running(
     A statement of Spark is listed while it runs jobs; so is a landing.
     """
     from etl import query
+    from etl.servers import running as verb
     from etl.servers.hive import Result
-    from stack import running as verb
 
     if end is not None:
         ended = verb.end(conf(), end)
@@ -138,3 +202,28 @@ def doctor(as_json: Json = False) -> None:
     say(f"{faults} faults")
     if faults:
         raise typer.Exit(errors.EXIT_FAILED)
+
+
+@app.command(epilog="Example: ./warehouse superset")
+def superset(
+    engine: Engine = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Only write the ZIP file that Superset imports.")
+    ] = None,
+) -> None:
+    """Start Apache Superset: SQL in a browser, charts, a dashboard.
+
+    Installs it below the home (0.8 GB) and imports datasets, saved queries, charts and a dashboard from the SQL files.
+    Run it again to replace these; what you added stays. Listens on 127.0.0.1 only.
+    """
+    from etl.superset import assets
+    from stack import superset as verb
+
+    given = conf(engine)
+    if export is not None:
+        written = assets.write(given, export)
+        say(f"wrote {len(written) - 1} assets to {export}")
+        return
+    password = given.password() if given.hive_auth == "LDAP" else ""
+    address = verb.start(given, lambda path: assets.write(given, path), password, say)
+    say(f"Superset is at {address}; log in as admin with the password in {verb.password_file(given)}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.errors import UsageError
+from etl.errors import BusyError, UsageError, WarehouseError
+from etl.terminal import say
 
 if TYPE_CHECKING:
     from etl.settings import Settings
@@ -26,7 +28,7 @@ ENGINES = {
     "hive": "HiveServer2 with Tez",
     "all": "both, for up",
 }
-SECRETS = {"hive_password", "spark_token"}  # settings that cannot be flags
+SECRETS = {"hive_password", "spark_token", "notify"}  # settings that cannot be flags
 FORMATS = {"table": "for people", "csv": "with a header", "json": "an array, one object a line"}
 
 
@@ -82,6 +84,30 @@ def writing(engine: str | None = None) -> Settings:
     return given
 
 
+@contextlib.contextmanager
+def recorded(condition: str) -> Iterator[None]:
+    """Record whether the block fails as a condition, which the start page shows and the setting `notify` reports."""
+    try:
+        yield
+    except (typer.Exit, BusyError):  # another process does it, and records how it ends
+        raise
+    except Exception as error:
+        record(condition, f"{error}" if isinstance(error, WarehouseError) else f"{type(error).__name__}: {error}")
+        raise
+    record(condition, None)
+
+
+def record(condition: str, fault: str | None) -> None:
+    """Record a condition; where that is a change, the start page shows it. Raises nothing."""
+    from etl.monitoring import conditions
+
+    if conditions.record(conf(), condition, fault, say):
+        from etl.catalog import catalog_pages
+
+        with contextlib.suppress(OSError):
+            catalog_pages.write_start(conf())
+
+
 def pairs(texts: list[str], option: str) -> dict[str, str]:
     """Parse `name=value` texts; raises UsageError for another form."""
     values = {}
@@ -122,7 +148,7 @@ def options(
     for name in SECRETS & set(flags):
         raise UsageError(
             f"{name} on the command line can be read by every user of this machine",
-            f"set WAREHOUSE_{name.upper()} in the environment, or {name}_file",
+            f"set WAREHOUSE_{name.upper()} in the environment, or {name} in warehouse.local.toml",
         )
     from etl.setting_sources import near
     from etl.settings import Settings

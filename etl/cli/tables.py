@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl import terminal
-from etl.cli.shared import Engine, Json, app, conf, write, writing
-from etl.errors import ExpectationError
+from etl.cli.shared import Engine, Json, app, conf, recorded, write, writing
+from etl.errors import ExpectationError, WarehouseError
 from etl.terminal import progress, say
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 
 @app.command(epilog="Example: ./warehouse build")
@@ -22,7 +25,11 @@ def built(engine: str | None, as_json: bool = False) -> bool:
     """Build and print the verdict; False where nothing was due."""
     from etl.build.build import build as run
 
-    validated = run(writing(engine), say, terminal.watch)
+    with recorded("build"):
+        given = writing(engine)
+        validated = run(given, say, terminal.watch)
+    if given.clean_after_build:
+        _clean_behind(given)
     if validated is None:
         if as_json:
             write({"release": None})
@@ -30,6 +37,17 @@ def built(engine: str | None, as_json: bool = False) -> bool:
         return False
     show(validated, as_json)
     return True
+
+
+def _clean_behind(settings: Settings) -> None:
+    """Remove what no release needs any more; what prevents it is reported, and the next build tries again."""
+    from etl.build.clean import clean as run
+
+    try:
+        leftovers = run(settings, is_removed=True)
+        say(f"removed {len(leftovers)} paths that no release needs")
+    except WarehouseError as error:
+        say(f"not cleaned: {error}")
 
 
 @app.command(epilog="Example: ./warehouse plan")
@@ -105,14 +123,18 @@ def clean(
 ) -> None:
     """Show what is no longer needed; with --yes remove it.
 
-    Old releases, merged landings, leftovers of killed commands; never the published release or the one before.
+    Old releases, merged landings, leftovers of killed commands, and what is older than keep_months;
+    never the published release or the one before.
     """
     from etl import query
+    from etl.build import retention
     from etl.build.clean import clean as run
     from etl.servers.hive import Result
 
     with progress("clean"):
-        leftovers = run(writing(engine) if yes else conf(engine), yes)
+        given = writing(engine) if yes else conf(engine)
+        leftovers = retention.expire(given, say) if yes else retention.expired(given)
+        leftovers += run(given, yes)
     total = sum(leftover.bytes for leftover in leftovers)
     rows = [(leftover.path, leftover.bytes, leftover.why) for leftover in leftovers]
     result = Result(["path", "bytes", "why"], rows)
@@ -120,8 +142,35 @@ def clean(
         write({"is_removed": yes, "bytes": total, "paths": result.dictionaries()})
     else:
         print(query.formatted(result, "table"))
+    if note := retention.longer_in_kafka(given):
+        say(note)
     count = f"{len(leftovers)} paths, {total:,} bytes"
     say(f"removed {count}" if yes else f"would remove {count}; nothing was removed without --yes")
+
+
+@app.command(epilog='Example: ./warehouse erase 37f0a30a-7464-11e6-aa92-a8667f27e5dc --reason "request 17"')
+def erase(
+    attempts: Annotated[list[str], typer.Argument(metavar="[ATTEMPT_ID]...")] = [],  # noqa: B006
+    reason: Annotated[str, typer.Option(help="Why; it stays in ops.erasures, so name no person.")] = "",
+    source: Annotated[str, typer.Option("--from", metavar="FILE|-", help="Also the ids of a file, one a line.")] = "",
+    engine: Engine = None,
+    as_json: Json = False,
+) -> None:
+    """Erase attempts everywhere, for good.
+
+    From raw and flat tables, marts, results, pages, logs and older releases. Kafka's topic is deleted
+    up to what was landed, for all its consumers. Without ids it completes what was interrupted.
+    """
+    from etl.build.erase import attempt_ids
+    from etl.build.erase import erase as run
+
+    ids = attempt_ids(attempts, source, reason)
+    done = run(writing(engine), ids, reason, say)
+    if as_json:
+        write(done)
+    for place in done.naming:
+        say(f"message {place} of another attempt names an erased one, and stays")
+    say(f"erased {done.attempts:,} attempts: {done.accepted:,} messages, {done.rejected:,} rejected ones. {done.kafka}")
 
 
 @app.command(epilog="Example: ./warehouse compact")
@@ -150,13 +199,14 @@ def validate(engine: Engine = None, as_json: Json = False) -> None:
     from etl.validate.validate import published
     from etl.validate.validate import validate as run
 
-    given = writing(engine)
-    if missing := check(given):
-        raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
-    validated = run(given, say, published(given))
-    show(validated, as_json)
-    if not validated.is_good:
-        raise ExpectationError("critical expectations failed", f"see {validated.summary}")
+    with recorded("validation"):
+        given = writing(engine)
+        if missing := check(given):
+            raise ExpectationError(f"the metastore lacks {', '.join(missing[:5])}", "run ./warehouse repair")
+        validated = run(given, say, published(given))
+        show(validated, as_json)
+        if not validated.is_good:
+            raise ExpectationError(f"critical expectations failed: {validated.worst}", f"see {validated.summary}")
 
 
 def show(validated: Any, as_json: bool) -> None:

@@ -10,14 +10,21 @@ import typer
 from etl.cli.answers import report
 from etl.cli.raw import land
 from etl.cli.shared import Engine, app, conf
-from etl.cli.tables import built, validate
+from etl.cli.tables import built, erase, validate
 from etl.errors import ExpectationError
 from etl.terminal import say
 
 
 @app.command(epilog="Example: ./warehouse run")
 def run(engine: Engine = None) -> None:
-    """Land, build, validate, publish and report."""
+    """Land, build, validate, publish and report.
+
+    Before that it completes an erasure that was interrupted.
+    """
+    from etl.store import erasures
+
+    if erasures.is_pending(conf(engine)):
+        erase([], engine=engine)
     land()
     failed: ExpectationError | None = None
     try:

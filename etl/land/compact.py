@@ -11,17 +11,17 @@ from collections.abc import Callable, Sequence
 
 from etl import sqlfile
 from etl.errors import WarehouseError
-from etl.land import spark_job
-from etl.servers.hdfs import Hdfs
+from etl.land import raw_lines
+from etl.servers.hdfs import Hdfs, discarded
 from etl.settings import Settings
 from etl.store import flat_folders, landings, ledger, lock
-from etl.store.landings import Folder
+from etl.store.landings import Folder, FolderSet
 from etl.store.ledger import Ledger
 from etl.terminal import progress
 
 SMALL_BYTES = 32 << 20  # of a folder: a larger one is not merged
 RUN_BYTES = 64 << 20  # of what a run becomes at most; one task reads a gzipped file
-KINDS = (spark_job.ACCEPTED, spark_job.REJECTED)  # of gzipped lines
+KINDS = (raw_lines.ACCEPTED, raw_lines.REJECTED, raw_lines.CANARIES)  # of gzipped lines
 
 
 def compact(settings: Settings, say: Callable[[str], None]) -> int:
@@ -34,31 +34,56 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
     hdfs = Hdfs(settings)
     with lock.between_steps(settings), progress("compact") as bar:
         seen = landings.current(hdfs)
-        state = Ledger(hdfs).state()
-        published = state.published
-        tables = {table for table in published.hashes if table not in state.retired} if published else set()
-        flat = [file.table for file in sqlfile.files("2_*") if file.is_flat and file.table in tables]
-        if published and not flat_folders.is_complete(hdfs, flat, seen, published.landing):
+        published = Ledger(hdfs).state().published
+        if not is_filled(hdfs, seen):
             say(f"compaction {seen.compaction} is not in the flat tables yet")
-            return seen.compaction  # readers see the generation before, which the next compaction would replace
+            return seen.compaction
         last = min(published.landing if published else 0, seen.last - 1)
         merged = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
         joined = [run for run in merged if len(run) > 1]
         if not joined:
             return 0
         number = seen.compaction + 1
-        staging = (landings.ROOT, f".staging-compaction-{uuid.uuid4()}")
+        staging = draft()
         target = (landings.ROOT, f"compaction={number}")
         folders = []
-        for run in bar.each(merged, lambda run: f"up to landing {run[-1].last:,}"):
-            folders.append(_joined(hdfs, run, staging, target) if len(run) > 1 else run[0].path)
-        rows = [{"last_landing": run[-1].last, "folder": folder} for run, folder in zip(merged, folders, strict=True)]
-        hdfs.put_rows(rows, *staging, landings.LIST)
-        if not hdfs.rename_new(staging, target):
-            raise WarehouseError(f"another compaction took number {number} first", "run it again")
+        with discarded(hdfs, *staging):
+            for run in bar.each(merged, lambda run: f"up to landing {run[-1].last:,}"):
+                folders.append(_joined(hdfs, run, staging, target) if len(run) > 1 else run[0].path)
+            listed = [(run[-1].last, folder) for run, folder in zip(merged, folders, strict=True)]
+            replace(hdfs, staging, listed, number)
     count = sum(map(len, joined))
     say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
     return number
+
+
+def is_filled(hdfs: Hdfs, seen: FolderSet) -> bool:
+    """Whether the flat tables have the folders of a generation, as far as readers see.
+
+    Until then readers see the generation before, which another compaction would replace.
+    """
+    state = Ledger(hdfs).state()
+    published = state.published
+    if published is None:
+        return True
+    tables = {table for table in published.hashes if table not in state.retired}
+    flat = [file.table for file in sqlfile.files("2_*") if file.is_flat and file.table in tables]
+    return flat_folders.is_complete(hdfs, flat, seen, published.landing)
+
+
+def replace(hdfs: Hdfs, staging: tuple[str, ...], folders: Sequence[tuple[int, str]], number: int) -> None:
+    """Make a compaction appear that lists these folders, as (last landing, path); what it wrote is in `staging`.
+
+    Raises WarehouseError where another compaction came first.
+    """
+    hdfs.put_rows([{"last_landing": last, "folder": path} for last, path in folders], *staging, landings.LIST)
+    if not hdfs.rename_new(staging, (landings.ROOT, f"compaction={number}")):
+        raise WarehouseError(f"another compaction took number {number} first", "run it again")
+
+
+def draft() -> tuple[str, ...]:
+    """A staging folder for a compaction."""
+    return landings.ROOT, f".staging-compaction-{uuid.uuid4()}"
 
 
 def runs(hdfs: Hdfs, folders: Sequence[Folder]) -> list[list[Folder]]:

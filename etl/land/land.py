@@ -22,7 +22,8 @@ from etl.servers import kafka, spark
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
-from etl.store import contract, landings, ledger, lock
+from etl.store import contract, erasures, landings, ledger, lock
+from etl.store.erased_attempts import Erased
 from etl.store.landings import FolderSet
 from etl.store.schema import Schema
 from etl.terminal import progress
@@ -57,7 +58,11 @@ class Landed:
             for row in self.partitions
             if row["end_offset"] > row["start_offset"]
         )
-        notes = {"without a message": self.total("absent_count"), "lost in Kafka": self.total("lost_count")}
+        notes = {
+            "without a message": self.total("absent_count"),
+            "of erased attempts": self.total("erased_count"),
+            "lost in Kafka": self.total("lost_count"),
+        }
         return spans + "".join(f"; offsets {note}: {count:,}" for note, count in notes.items() if count)
 
 
@@ -70,6 +75,7 @@ class Loader:
     hdfs: Hdfs
     number: int
     before: list[dict[str, Any]]
+    erased: Erased | None = None
     identity: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -99,6 +105,7 @@ class Loader:
         self.hdfs.put_rows(rows, *self.folder, f"table={landings.TABLE}", landings.ACCOUNT)
         self._refuse_lost(rows, [{"path": path} for path, _ in self.hdfs.files(*self.folder)])
         if not self.hdfs.rename_new(self.folder, target):
+            self.hdfs.remove(*self.folder)
             raise WarehouseError(
                 f"another loader landed landing {self.number} first; nothing of this one was kept",
                 "run it again",
@@ -128,41 +135,52 @@ def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
 
     If a loader dies after its rename, the next command does this for it.
     """
-    seen = landings.current(hdfs)
     schema = Schema(settings, hive, hdfs)
     schema.ops()
-    schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
-    schema.save()
-    return seen
+    while True:
+        folders = landings.current(hdfs)
+        schema.raw(folders, lambda _, seen=folders: recheck.refuse_unfit(settings, hdfs, seen.folders))  # type: ignore[misc]
+        schema.save()
+        if landings.current(hdfs).compaction == folders.compaction:  # else the view may show folders that are gone
+            return folders
 
 
 @contextlib.contextmanager
-def loading(settings: Settings) -> Iterator[Loader]:
-    """Hold the right to land for this home.
+def loading(settings: Settings, patience: float = 0) -> Iterator[Loader]:
+    """Hold the right to land for this home, waiting for it up to `patience` seconds.
 
     Raises BusyError when another loader is running.
     """
-    with lock.exclusive(settings, "land"), Hive(settings) as hive:
+    with lock.exclusive(settings, "land", patience), Hive(settings) as hive:
         hdfs = Hdfs(settings)
         seen = register(settings, hive, hdfs)
         before = landings.account(hdfs, seen.folders[-1]) if seen.folders else []  # no compaction holds the newest
-        loader = Loader(settings, hive, hdfs, seen.last + 1, before)
+        # Read behind the landings: a loader that misses a request has a number that the erasure takes.
+        loader = Loader(settings, hive, hdfs, seen.last + 1, before, erasures.read(settings, hdfs))
         loader.clean()
         yield loader
 
 
-def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequence[str] = ()) -> Landed:
+def land(
+    settings: Settings,
+    say: Callable[[str], None],
+    accepted_losses: Sequence[str] = (),
+    patience: float = 0,
+    takes_number: bool = False,
+) -> Landed:
     """Land everything between the end of the newest landing and the end of the topic.
 
+    `takes_number` adds a landing behind others even where nothing is new: a loader that read the same offsets before
+    cannot land them any more. `patience` is as for `loading`.
     Raises WarehouseError when another loader is running, or the topic was deleted and created again, and
     ExpectationError for offsets that Kafka has lost, except those in `accepted_losses`, written as 0:100-199.
     """
     accepted = offsets.gaps_of(accepted_losses)
-    with progress("land") as bar, loading(settings) as loader:
+    with progress("land") as bar, loading(settings, patience) as loader:
         topic = kafka.describe(settings)
         ranges = offsets.ranges(topic, loader.before, accepted)
         length = sum(row["end_offset"] - row["start_offset"] for row in ranges)
-        if not length and not accepted:
+        if not length and not accepted and not (takes_number and loader.before):
             return Landed(0, [])
         say(f"landing {length:,} offsets of {topic.name}")
         counts: dict[tuple[int, str], int] = {}
@@ -170,22 +188,22 @@ def land(settings: Settings, say: Callable[[str], None], accepted_losses: Sequen
             task = f"land {topic.name} of Kafka at {settings.bootstrap_servers}"
             with spark.session(settings, loader.identity, task, bar) as session:
                 bar.at(0, text=f"{length:,} offsets")
-                lines = spark_job.checked(session, spark_job.messages(session, settings, ranges), loader.number)
+                messages = spark_job.messages(session, settings, ranges)
+                lines = spark_job.checked(session, messages, loader.number, loader.erased)
                 counts = spark_job.write(lines, loader.staging, [row["kafka_partition"] for row in ranges])
             offsets.refuse_another(kafka.describe(settings), ranges)  # Spark knows the topic by its name alone
         return loader.commit([_counted(row, counts) for row in ranges])
 
 
 def _counted(row: dict[str, Any], counts: dict[tuple[int, str], int]) -> dict[str, Any]:
-    """Return a range with the counts of its accepted, rejected and absent messages."""
-    accepted, rejected = (
-        counts.get((row["kafka_partition"], table), 0) for table in (spark_job.ACCEPTED, spark_job.REJECTED)
-    )
-    absent = row["end_offset"] - row["start_offset"] - accepted - rejected
+    """Return a range with the counts of its accepted, rejected, erased and absent messages."""
+    accepted, rejected, erased = (counts.get((row["kafka_partition"], table), 0) for table in spark_job.COUNTED)
+    absent = row["end_offset"] - row["start_offset"] - accepted - rejected - erased
     return {
         **row,
         "accepted_count": accepted,
         "rejected_count": rejected,
+        "erased_count": erased,
         "absent_count": absent,
         "replayed_offsets": [],
     }

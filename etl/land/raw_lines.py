@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from etl.land.check_message import Accepted
 
 ACCEPTED, REJECTED = "assessments", "rejected_messages"  # the raw tables, without their database
+ERASED = "erased"  # in place of a table, for a message that is not written
+CANARIES = "canaries"  # the raw table of messages that only prove the way through the warehouse
+CANARY = b'{"warehouse_canary":'  # how such a message begins; no contract accepts it
 PIECE_BYTES = 15_000_000  # as base64, 20,000,000 characters; a multiple of 3, so that pieces can be joined
 # Each stands before a value; worker.py joins whole columns by the same texts.
 LANDING, TOPIC, PARTITION, OFFSET, TIMESTAMP = (

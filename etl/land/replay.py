@@ -50,7 +50,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
         say(f"checking {count:,} rejected messages again")
         partitions = [row["kafka_partition"] for row in loader.before]
         with spark.session(settings, loader.identity, "replay rejected messages", bar) as session:
-            lines = spark_job.checked(session, session.sql(MESSAGES), loader.number).where(
+            lines = spark_job.checked(session, session.sql(MESSAGES), loader.number, loader.erased).where(
                 f"`table` = '{spark_job.ACCEPTED}'"
             )
             counts = spark_job.write(lines, loader.staging, partitions)
@@ -68,6 +68,7 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
                 "start_offset": row["end_offset"],
                 "accepted_count": counts[row["kafka_partition"], spark_job.ACCEPTED],
                 "rejected_count": 0,
+                "erased_count": 0,
                 "absent_count": 0,
                 "lost_count": 0,
                 "replayed_offsets": replayed[row["kafka_partition"]],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,9 @@ from etl.land import raw_lines
 from etl.land.check_message import Contract, Rejected, contract
 from etl.land.raw_lines import (
     ACCEPTED,
+    CANARIES,
+    CANARY,
+    ERASED,
     REJECTED,
     Envelope,
     line_accepted,
@@ -27,6 +30,9 @@ from etl.land.raw_lines import (
     to_json,
 )
 
+if TYPE_CHECKING:
+    from etl.store.erased_attempts import Erased
+
 LINES = "`table` STRING, line STRING, kafka_partition INT"
 MISFITS = "kafka_partition INT, kafka_offset BIGINT, reason STRING"
 
@@ -35,14 +41,16 @@ Batches = Iterator[pa.RecordBatch]
 Rules = tuple[str, Sequence[str], int]  # the arguments of `contract`
 
 
-def checker(rules: Rules, landing: int) -> Callable[[Batches], Batches]:
+def checker(rules: Rules, landing: int, erased: Erased | None = None) -> Callable[[Batches], Batches]:
     """Return the function that turns messages (spark_job.COLUMNS) into LINES, in their order."""
 
     def run(batches: Batches) -> Batches:
         fits = contract(*rules)
         for batch in batches:
             for start in range(0, batch.num_rows, ROWS):
-                yield lines_of(batch.slice(start, ROWS), fits, landing)
+                some = batch.slice(start, ROWS)
+                lines = lines_of(some, fits, landing)
+                yield lines if erased is None else _without(lines, some, erased)
 
     return run
 
@@ -83,6 +91,22 @@ def lines_of(batch: pa.RecordBatch, fits: Contract, landing: int) -> pa.RecordBa
         lines = pc.replace_with_mask(lines, plain, _plain_lines(batch.filter(plain), landing))
     return pa.RecordBatch.from_arrays(
         [tables, lines, batch.column("partition")], names=["table", "line", "kafka_partition"]
+    )
+
+
+def _without(lines: pa.RecordBatch, batch: pa.RecordBatch, erased: Erased) -> pa.RecordBatch:
+    """Return the lines, empty and of the table ERASED where the message belongs to an erased attempt."""
+    rows = zip(*(batch.column(name).to_pylist() for name in ("value", "key", "headers")), strict=True)
+    is_erased = pa.array([erased.holds(value, key, _pairs(headers)) for value, key, headers in rows], pa.bool_())
+    if not pc.any(is_erased).as_py():
+        return lines
+    return pa.RecordBatch.from_arrays(
+        [
+            pc.if_else(is_erased, ERASED, lines.column("table")),
+            pc.if_else(is_erased, "", lines.column("line")),
+            lines.column("kafka_partition"),
+        ],
+        names=["table", "line", "kafka_partition"],
     )
 
 
@@ -129,7 +153,8 @@ def _other_lines(
         envelope = Envelope._make((landing, *place, _pairs(headers)))
         verdict = fits.check(value)
         if isinstance(verdict, Rejected):
-            lines[row] = REJECTED, line_rejected(envelope, verdict.reason, value)
+            table = CANARIES if (value or b"").startswith(CANARY) else REJECTED
+            lines[row] = table, line_rejected(envelope, verdict.reason, value)
         else:
             lines[row] = ACCEPTED, line_accepted(envelope, verdict)
     return lines

@@ -16,9 +16,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from etl.errors import ServerError, UsageError, WarehouseError
+from etl.land.raw_lines import CANARY
 from etl.publish.records import Content, records_of
+from etl.servers import kafka
 from etl.settings import Settings
-from etl.store import identity
+from etl.store import identity, ledger
 from etl.terminal import Bar, progress
 
 MESSAGE_BYTES = 11 << 20  # 10 MB and what Kafka puts around it
@@ -66,6 +68,15 @@ def publish(
         sender.finish()
     is_genuine = content.is_blob(settings.genuine_blob)
     return Published(sender.acknowledged, sender.bytes, time.monotonic() - started, sender.unkeyed, is_genuine)
+
+
+def publish_canary(settings: Settings) -> None:
+    """Publish a message that proves the way to the views and that no figure counts. Raises ServerError for Kafka."""
+    kafka.describe(settings)  # a topic is created by messages alone
+    identity.confirm_kafka(settings)
+    sender = _Sender(settings, settings.topic, 1)
+    sender.send(CANARY + msgspec.json.encode(ledger.now()) + b"}")
+    sender.finish()
 
 
 def _opened(source: str) -> AbstractContextManager[BinaryIO]:

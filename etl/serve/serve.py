@@ -51,11 +51,15 @@ class Bounded(H11Protocol):
         self.transport.close()
 
 
-def serve(settings: Settings, port: int, say: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM; `port` 0 takes a free one. Raises ServerError where the port is taken."""
+def serve(load: Callable[[], Settings], port: int, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; `port` 0 takes a free one. Raises ServerError where the port is taken.
+
+    `load` reads the settings again for each reading of the metrics: `up` and `down` change the addresses.
+    """
+    folder = load().reports
     with listening(port) as listener, _ending_quietly():
-        say(f"http://{HOST}:{listener.getsockname()[1]}/ serves {settings.reports}; Ctrl-C ends it")
-        server(settings.reports).run(sockets=[listener])
+        say(f"http://{HOST}:{listener.getsockname()[1]}/ serves {folder}; Ctrl-C ends it")
+        server(folder, load).run(sockets=[listener])
     say("ended")
 
 
@@ -84,11 +88,11 @@ def _ending_quietly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def server(folder: Path) -> uvicorn.Server:
-    """The server of a folder, to be run on a listening socket."""
+def server(folder: Path, load: Callable[[], Settings]) -> uvicorn.Server:
+    """The server of a folder of pages and of the metrics, to be run on a listening socket."""
     return uvicorn.Server(
         uvicorn.Config(
-            application(folder),
+            application(folder, load),
             http=Bounded,
             ws="none",
             lifespan="off",

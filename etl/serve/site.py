@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from etl import pages
+from etl.monitoring.facts import facts
+from etl.monitoring.metrics import metrics
+from etl.settings import Settings
 
 # Another name that is pointed at this address (DNS rebinding) is no host of ours.
 HOSTS = ("127.0.0.1", "localhost")
+METRICS_SECONDS = 5.0  # how old the facts behind /metrics may be: each reading takes Kafka and HDFS a dozen calls
 
 
 class Pages(StaticFiles):
@@ -38,13 +47,34 @@ class Pages(StaticFiles):
             raise HTTPException(404) from error
 
 
-def application(folder: Path) -> Starlette:
-    """The application that serves a folder; a symbolic link that leads out of it is not followed."""
+def application(folder: Path, load: Callable[[], Settings]) -> Starlette:
+    """The application that serves a folder, and /metrics of the servers that the settings name at that moment.
+
+    A symbolic link that leads out of the folder is not followed.
+    """
+    read = _cached(lambda: metrics(facts(load())))
     return Starlette(
-        routes=[Mount("/", Pages(directory=folder, html=True, check_dir=False))],
+        routes=[
+            Route("/metrics", lambda _: PlainTextResponse(read(), media_type=CONTENT_TYPE_LATEST)),
+            Mount("/", Pages(directory=folder, html=True, check_dir=False)),
+        ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)],
         exception_handlers={HTTPException: _error},
     )
+
+
+def _cached(read: Callable[[], bytes]) -> Callable[[], bytes]:
+    """The result of `read`, which runs at most once at a time and once in METRICS_SECONDS, however many call."""
+    lock, last = threading.Lock(), (-math.inf, b"")
+
+    def call() -> bytes:
+        nonlocal last
+        with lock:
+            if time.monotonic() > last[0] + METRICS_SECONDS:
+                last = time.monotonic(), read()
+            return last[1]
+
+    return call
 
 
 async def _error(request: Request, error: Exception) -> Response:

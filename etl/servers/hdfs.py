@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +14,7 @@ import fsspec
 import msgspec
 import requests
 
-from etl.errors import GoneError, ServerError
+from etl.errors import GoneError, ServerError, WarehouseError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 
@@ -103,9 +104,9 @@ class Hdfs:
         return [msgspec.json.decode(line) for line in self.content(*path).splitlines()]
 
     def remove(self, *path: str) -> None:
-        """Remove a file or folder with all in it, if it is there."""
+        """Remove a file or folder with all in it, if it is there, past the trash of an HDFS that has one."""
         try:
-            self._call("rm", self.path(*path), recursive=True)
+            self._call("_call", "DELETE", method="delete", path=self.path(*path), recursive="true", skiptrash="true")
         except FileNotFoundError:
             return
 
@@ -144,6 +145,16 @@ class Hdfs:
             raise ServerError(
                 f"HDFS at {self.address} refused {action}: {_cause(error)}", "run ./warehouse doctor"
             ) from error
+
+
+@contextlib.contextmanager
+def discarded(hdfs: Hdfs, *draft: str) -> Iterator[None]:
+    """Remove a draft that does not become anything: it may hold what an erasure removes meanwhile."""
+    try:
+        yield
+    except WarehouseError:
+        hdfs.remove(*draft)
+        raise
 
 
 def _cause(error: Exception) -> str:

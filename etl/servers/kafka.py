@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import datetime
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from etl.errors import ServerError
@@ -30,13 +33,11 @@ def describe(settings: Settings) -> Topic:
 
     Raises ServerError when no broker answers or there is no such topic.
     """
-    from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
+    from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
     from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-    address = settings.address("bootstrap_servers")
-    where = f"topic {settings.topic} at {address}"
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
-    try:
+    with _unreadable(settings):
+        admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
         future = admin.describe_topics(TopicCollection([settings.topic]), request_timeout=SECONDS)[settings.topic]
         topic = future.result(SECONDS + 5)
         partitions = [TopicPartition(settings.topic, partition.id) for partition in topic.partitions]
@@ -50,14 +51,74 @@ def describe(settings: Settings) -> Topic:
             held[end] = {
                 partition.partition: answer.result(SECONDS + 5).offset for partition, answer in answers.items()
             }
+    offsets = {number: (first, held["end"][number]) for number, first in held["first"].items()}
+    return Topic(settings.topic, str(topic.topic_id), offsets)
+
+
+def newest_at(settings: Settings, topic: Topic) -> datetime.datetime | None:
+    """When the newest message that the broker holds was published, None where it holds none. Raises ServerError."""
+    from confluent_kafka import TopicPartition
+    from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+    with _unreadable(settings):
+        admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+        newest = {TopicPartition(topic.name, number): OffsetSpec.max_timestamp() for number in topic.offsets}
+        answers = admin.list_offsets(newest, request_timeout=SECONDS).values()
+        return _time(max(answer.result(SECONDS + 5).timestamp for answer in answers))
+
+
+def oldest_at(settings: Settings, topic: Topic, starts: Mapping[int, int]) -> datetime.datetime | None:
+    """When the oldest committed message was published of those from the offsets `starts` of each partition on.
+
+    None where there is no such message. Raises ServerError.
+    """
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+    waiting = {number for number, start in starts.items() if start < topic.offsets[number][1]}
+    times: list[int] = []
+    with _unreadable(settings):
+        consumer = Consumer(
+            {
+                "bootstrap.servers": settings.address("bootstrap_servers"),
+                "group.id": "warehouse-status",  # required, although nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "log_level": 0,
+            }
+        )
+        with contextlib.closing(consumer):
+            consumer.assign([TopicPartition(topic.name, number, starts[number]) for number in waiting])
+            end = time.monotonic() + SECONDS
+            while waiting:
+                message = consumer.poll(max(0.0, end - time.monotonic()))
+                if message is None:
+                    raise TimeoutError(f"no message within {SECONDS:.0f} s")
+                error = message.error()
+                if error is None and message.partition() in waiting:
+                    times.append(message.timestamp()[1])
+                elif error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    continue  # librdkafka tries again until the deadline
+                waiting.discard(message.partition())
+    return _time(min(times, default=-1))
+
+
+def _time(milliseconds: int) -> datetime.datetime | None:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC) if milliseconds >= 0 else None
+
+
+@contextlib.contextmanager
+def _unreadable(settings: Settings) -> Iterator[None]:
+    """Raise what goes wrong in the block as ServerError."""
+    from confluent_kafka import KafkaException
+
+    try:
+        yield
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
         raise ServerError(
-            f"could not read {where}: {reason}",
+            f"could not read topic {settings.topic} at {settings.address('bootstrap_servers')}: {reason}",
             "publish to it first, start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS",
         ) from error
-    offsets = {number: (first, held["end"][number]) for number, first in held["first"].items()}
-    return Topic(settings.topic, str(topic.topic_id), offsets)
 
 
 def cluster_id(settings: Settings) -> str:
@@ -74,4 +135,56 @@ def cluster_id(settings: Settings) -> str:
         raise ServerError(
             f"no Kafka broker answers at {address}: {reason}",
             "start it with ./warehouse up or set WAREHOUSE_BOOTSTRAP_SERVERS",
+        ) from error
+
+
+def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
+    """Delete the messages of the topic before these offsets, by partition; when their bytes go, in words.
+
+    Nobody can read them from now on. Raises ServerError where the broker refuses it.
+    """
+    from confluent_kafka import KafkaException, TopicPartition
+    from confluent_kafka.admin import AdminClient
+
+    where = f"topic {settings.topic} at {settings.address('bootstrap_servers')}"
+    admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+    try:
+        places = [TopicPartition(settings.topic, partition, end) for partition, end in ends.items() if end]
+        for answer in admin.delete_records(places, request_timeout=SECONDS).values() if places else ():
+            answer.result(SECONDS + 5)
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise ServerError(
+            f"could not delete the landed messages of {where}: {reason}",
+            "the topic must have cleanup.policy delete, and the user the right to delete; then run it again",
+        ) from error
+    config = _config(settings)
+    hours, minutes = int(config["segment.ms"]) / 3_600_000, int(config["file.delete.delay.ms"]) / 60_000
+    return (
+        f"Kafka hides all messages of {settings.topic} that were landed; their bytes leave its disk when the segment "
+        f"ends, at the first message after {hours:,.1f} hours (segment.ms) or {int(config['segment.bytes']):,} bytes "
+        f"(segment.bytes), and at most {minutes:.0f} + 5 minutes later (file.delete.delay.ms, and its check)"
+    )
+
+
+def retention_days(settings: Settings) -> float | None:
+    """How long the broker keeps messages of the topic, None if forever. Raises ServerError where it does not answer."""
+    milliseconds = int(_config(settings)["retention.ms"])
+    return None if milliseconds < 0 else milliseconds / 86_400_000
+
+
+def _config(settings: Settings) -> dict[str, str]:
+    """The settings of the topic. Raises ServerError where the broker does not answer."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+    address = settings.address("bootstrap_servers")
+    try:
+        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+        (answer,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, settings.topic)]).values()
+        return {name: str(entry.value) for name, entry in answer.result(SECONDS + 5).items()}
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise ServerError(
+            f"could not read the settings of topic {settings.topic} at {address}: {reason}", "run ./warehouse status"
         ) from error

@@ -33,6 +33,12 @@ def view_of(file: SqlFile, customer: Customer) -> str:
     return f"{customer.database}.{file.name.partition('.')[2].removeprefix(SHARED)}"
 
 
+def create_shared(schema: Schema, customers: Sequence[Customer]) -> None:
+    """Create the database of the shared tables, where there are customers."""
+    if customers:
+        schema.make("database customers", ["CREATE DATABASE IF NOT EXISTS customers"])
+
+
 def create(schema: Schema, files: Sequence[SqlFile], customers: Iterable[Customer]) -> None:
     """Create the databases and tables of customers, and views where there are none yet."""
     for customer in customers:

@@ -77,7 +77,7 @@ def is_complete(hdfs: Hdfs, tables: Iterable[str], seen: FolderSet, landing: int
     return not any(missing(hdfs, table, seen.up_to(landing)) for table in tables)
 
 
-def visible(hdfs: Hdfs, tables: Sequence[str], generations: Sequence[FolderSet], landing: int) -> FolderSet:
-    """The newest generation of folders of which the tables have all rows up to a landing."""
+def visible(hdfs: Hdfs, tables: Sequence[str], generations: Sequence[FolderSet], landing: int) -> FolderSet | None:
+    """The newest generation of folders of which the tables have all rows up to a landing, None where rows are lost."""
     complete = (seen for seen in generations if is_complete(hdfs, tables, seen, landing))
-    return next(complete, generations[-1])
+    return next(complete, None)

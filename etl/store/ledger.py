@@ -18,7 +18,7 @@ from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 
 STARTED, PUBLISHED, REJECTED, ROLLED_BACK, RETIRED = "started", "published", "rejected", "rolled back", "retired"
-CLEANED = "cleaned"
+CLEANED, ERASED = "cleaned", "erased"
 RELEASES = ("ops", "releases_v1")
 EVENT, MERGED = re.compile(r"event-(\d{12})\.json"), re.compile(r"events-to-(\d{12})\.json")
 TAIL = 40  # newest events that stay files of their own; with as many more, these are merged
@@ -48,6 +48,7 @@ class State:
     """What the log says: the number of the next event, the newest release started, and what readers see.
 
     `publications` are the releases that were published, each before the next, without those that were rolled back.
+    `erased` is the number of the last event by which attempts left the raw tables: older releases may hold them.
     """
 
     next: int = 1
@@ -55,6 +56,7 @@ class State:
     publications: tuple[Event, ...] = ()
     retired: Mapping[str, str] = field(default_factory=dict)  # table_name: view_name
     undecided: int = 0
+    erased: int = 0
 
     @property
     def published(self) -> Event | None:
@@ -135,6 +137,11 @@ class Ledger:
                     f"so release {release} is not published",
                     "run ./warehouse build again when that one has ended",
                 )
+            if release < state.erased:
+                raise WarehouseError(
+                    f"attempts were erased while release {release} was built, so it is not published",
+                    "run ./warehouse build again",
+                )
             return Event(state.next, action, release, landing, engine, tables)
 
         return self._add(event)
@@ -154,6 +161,10 @@ class Ledger:
         """Take a table out of builds, views and suites for good."""
         row = {"table_name": table, "view_name": view, "sha256": ""}
         return self._add(lambda state: Event(state.next, RETIRED, 0, 0, "", [row]))
+
+    def erase(self) -> Event:
+        """Say that attempts left the raw tables: no older release is published or shown again from now on."""
+        return self._add(lambda state: Event(state.next, ERASED, 0, 0, ""))
 
     def clean(self) -> State:
         """Drop all releases but the published one and the one before; returns the state after it."""
@@ -178,7 +189,9 @@ class Ledger:
         events = self.events()
         state = fold(events)
         events = events[:-TAIL]
-        needed = {event.event for event in state.publications[-2:]} | {e.event for e in events if e.action == RETIRED}
+        needed = {event.event for event in state.publications[-2:]} | {
+            e.event for e in events if e.action in (RETIRED, ERASED)
+        }
         kept = [asdict(event) for event in events[:-KEPT] if event.event in needed]
         kept += [asdict(event) for event in events[-KEPT:]]
         merged = f"events-to-{events[-1].event:012d}.json"
@@ -192,13 +205,15 @@ class Ledger:
 def fold(events: Sequence[Event]) -> State:
     """The state after these events."""
     publications: list[Event] = []
-    started = undecided = 0
+    started = undecided = erased = 0
     retired: dict[str, str] = {}
     for event in events:
         if event.action == STARTED:
             started = undecided = event.release
         elif event.action == PUBLISHED:
-            publications.append(event)
+            publications = [*(older for older in publications if older.release > erased), event]
+        elif event.action == ERASED:
+            erased, publications = event.event, publications[-1:]
         elif event.action == ROLLED_BACK:
             while publications and publications[-1].release != event.release:
                 publications.pop()
@@ -210,4 +225,4 @@ def fold(events: Sequence[Event]) -> State:
         if event.action in (PUBLISHED, REJECTED):
             undecided = 0
     last = events[-1].event if events else 0
-    return State(last + 1, started, tuple(publications), retired, undecided)
+    return State(last + 1, started, tuple(publications), retired, undecided, erased)

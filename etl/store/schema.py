@@ -128,7 +128,7 @@ class Schema:
         elif places:
             there = self.partition_names(table)
             places = [(folder, place) for folder, place in places if folder.partition not in there]
-        texts = [f"PARTITION ({_spec(folder.partition)}) LOCATION '{self.root}/{'/'.join(place)}'"
+        texts = [f"PARTITION ({folder.partition.replace('/', ', ')}) LOCATION '{self.root}/{'/'.join(place)}'"
                  for folder, place in places]  # fmt: skip
         for start in range(0, len(texts), 200):
             self.hive.query(f"ALTER TABLE {table} ADD IF NOT EXISTS {' '.join(texts[start : start + 200])}")
@@ -149,19 +149,23 @@ class Schema:
         self._run(self._file(pointer).view({"release": str(release), "landing": str(landing)})[1:])
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
-        """Create a table, or correct its comments; one never released is recreated with new columns."""
+        """Create a table, or correct its comments; one never released, or of JSON with more columns, is recreated."""
         if not self.make(file.table, file.tables(self._values)):
             return
         there = self._described(file.table)
-        if [(name, kind) for name, kind, _ in there] != [(name, _plain(kind)) for name, kind in file.columns]:
-            if is_released:
+        columns = [(name, _plain(kind)) for name, kind in file.columns]
+        if [(name, kind) for name, kind, _ in there] != columns:
+            is_grown = file.stage[0] in "01" and {(name, kind) for name, kind, _ in there} < set(columns)  # JSON
+            if is_released and not is_grown:
                 raise UsageError(
                     f"{file.place} changes the columns of {file.table}, which was released",
                     f"undo the change and put it into a new file {file.following}",
                 )
             self.hive.query(f"DROP TABLE {file.table}")
-            self.hdfs.remove(*file.table.split("."))
-            self._objects.pop(f"partitions {file.table}", None)
+            if not is_grown:
+                self.hdfs.remove(*file.table.split("."))
+            for key in (f"partitions {file.table}", file.name):  # the view has the columns of when it was altered
+                self._objects.pop(key, None)
             self._run(file.tables(self._values))
             return
         kinds = dict(file.columns)
@@ -252,8 +256,3 @@ class Schema:
 
 def _plain(kind: str) -> str:
     return kind.lower().replace(" ", "").replace("`", "")
-
-
-def _spec(partition: str) -> str:
-    """How SQL writes the name of a partition."""
-    return partition.replace("/", ", ")

@@ -12,7 +12,7 @@ CREATE DATABASE IF NOT EXISTS ops;
 
 CREATE EXTERNAL TABLE IF NOT EXISTS ops.releases_v1 (
     event BIGINT COMMENT 'Number of the event, 1 is the first',
-    action STRING COMMENT 'started, published, rejected, rolled back, retired (a table) or cleaned',
+    action STRING COMMENT 'started, published, rejected, rolled back, retired, cleaned or erased',
     release BIGINT COMMENT 'The release, after a rollback the one that readers see again',
     landing BIGINT COMMENT 'The last landing that the release shows',
     engine STRING COMMENT 'Engine of the build: spark or hive',

@@ -9,6 +9,7 @@
 --     rejects what does not fit. Every other field may be missing or null. A field that is not
 --     named here stays in the line on HDFS and is recorded in unknown_fields.
 -- Required: keen_id, user_exam_id, base_exam_id, exam_name
+-- Attempt: user_exam_id
 -- Limit: 65,536 bytes of UTF-8 per text, also in fields that are not named here
 -- Compactions: `compaction` and `compacted` are 0 until `compact` has run, then its number and
 --     the last landing that it covers, as in the current view (SHOW CREATE TABLE).

@@ -19,7 +19,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.landings_v1 (
     end_offset BIGINT COMMENT 'The offset after its last, where the next landing starts',
     accepted_count BIGINT COMMENT 'Messages of the landing in raw.assessments',
     rejected_count BIGINT COMMENT 'Messages of the landing that were rejected',
-    absent_count BIGINT COMMENT 'Offsets of the landing without a message: aborted, compacted',
+    absent_count BIGINT
+    COMMENT 'Offsets of the landing without a message: aborted, compacted, canaries',
+    erased_count BIGINT COMMENT 'Messages of the landing that were erased since, NULL for none',
     lost_count BIGINT COMMENT 'Offsets before the first that Kafka deleted before they were landed',
     replayed_offsets ARRAY<BIGINT>
     COMMENT 'Offsets that earlier landings rejected and this one accepted',

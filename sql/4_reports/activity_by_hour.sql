@@ -7,6 +7,7 @@
 --     {messages} messages.
 -- Assumes: All times are UTC. The data does not say where people are.
 -- Chart: column x=started_hour y=attempts
+-- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_hour.sql
 
 SELECT

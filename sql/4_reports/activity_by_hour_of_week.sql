@@ -10,6 +10,7 @@
 -- Assumes: All times are UTC. The data does not say where people are. Hours without an attempt have
 --     no row and stay blank.
 -- Chart: heatmap x=started_hour y=day_of_week color=attempts
+-- Dashboard: 8
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_hour_of_week.sql
 
 WITH hourly AS (

@@ -10,6 +10,7 @@
 --     the last are left out where days are missing. A difference of up to a tenth counts as none.
 --     At most the 104 newest weeks are shown. A week without attempts has no row.
 -- Chart: line x=week_start y=attempts mean=mean_of_4_weeks
+-- Dashboard: 8
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_week.sql
 
 WITH covered AS (

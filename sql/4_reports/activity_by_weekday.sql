@@ -8,6 +8,7 @@
 -- Hides: day_of_week_number
 -- Assumes: Days are UTC days. The mean is over days with at least one attempt.
 -- Chart: column x=day_of_week y=attempts
+-- Dashboard: 4
 -- Usage: ./warehouse query -f sql/4_reports/activity_by_weekday.sql
 
 SELECT

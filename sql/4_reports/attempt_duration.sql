@@ -14,6 +14,7 @@
 --     Attempts without a click or a start are left out. Attempts that end before they start are in
 --     the table and in the means, as in the public reports, but not in the median.
 -- Chart: column x=duration y=attempts
+-- Dashboard: 4
 -- Usage: ./warehouse query -f sql/4_reports/attempt_duration.sql
 
 WITH measured AS (

@@ -10,6 +10,7 @@
 -- Assumes: Only exams with at least 30 scored attempts count. Reports that count messages come to
 --     mean_score_percent_of_messages.
 -- Chart: bar x=mean_score_percent y=exam_name
+-- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/best_and_worst_exams.sql
 
 WITH exams AS (

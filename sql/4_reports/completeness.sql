@@ -8,7 +8,8 @@
 --     attempts and {duplicates} duplicates, {not_built} are not in a published release yet.
 -- Hides: is_all_landed, is_all_built
 -- Assumes: The offsets in Kafka are those that the last validation read. Deleted messages count,
---     offsets without a message do not. A duplicate is a message whose attempt has a newer one.
+--     offsets without a message and erased messages do not. A duplicate is a message whose attempt
+--     has a newer one.
 -- Front: kafka_messages = raw_messages + rejected_messages if is_all_landed,
 --     raw_messages = attempts + duplicates if is_all_built
 -- Chart: none
@@ -29,7 +30,7 @@ landed AS (
     SELECT
         SUM(accepted_count) AS accepted,
         SUM(rejected_count - SIZE(replayed_offsets)) AS rejected, -- accepted since
-        SUM(absent_count) AS absent,
+        SUM(absent_count + COALESCE(erased_count, 0)) AS absent, -- the erased are nowhere any more
         SUM(lost_count) AS lost,
         SUM(end_offset - start_offset + lost_count) AS offset_count
     FROM raw.landings

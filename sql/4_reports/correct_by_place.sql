@@ -10,6 +10,7 @@
 --     one between questions. Places shown in fewer than 30 attempts are left out.
 -- Empty: No exam has 30 attempts yet.
 -- Chart: column x=question_position y=correct_percent
+-- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/correct_by_place.sql
 
 WITH most_taken AS (

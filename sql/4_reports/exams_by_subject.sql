@@ -8,6 +8,7 @@
 -- Assumes: The data names no subjects. An exam is about every listed subject that is a word of its
 --     name, so JavaScript is not Java. The list is part of the SQL.
 -- Chart: bar x=attempts y=subject
+-- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/exams_by_subject.sql
 
 WITH subjects AS (

@@ -9,6 +9,7 @@
 --     message. The mean is the mean of the scores of attempts, not the ratio of all correct answers
 --     to all questions.
 -- Chart: none
+-- Dashboard: attempts, exams, mean_score_percent, perfect_attempts
 -- Usage: ./warehouse query -f sql/4_reports/headline.sql
 
 WITH messages AS (

@@ -7,6 +7,7 @@
 -- Assumes: Exams of one name count as one, even if they have two ids. Ties are in alphabetical
 --     order.
 -- Chart: bar x=attempts y=exam_name
+-- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/most_taken_exams.sql
 
 SELECT

@@ -9,6 +9,7 @@
 --     that few values can occur. Attempts without a score are left out.
 -- Empty: No attempt has a score yet.
 -- Chart: column x=score_from_percent y=attempts
+-- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/score_distribution.sql
 
 SELECT

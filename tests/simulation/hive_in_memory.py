@@ -139,7 +139,9 @@ def _add_partitions(table: str, texts: str) -> Operation:
     def run(world: Any) -> list[tuple[Any, ...]]:
         root, partitions = _table(world, table)
         for name, place in rows:
-            partitions.setdefault(name, place or (*root, *name.split("/")))
+            place = partitions.setdefault(name, place or (*root, *name.split("/")))
+            if world.files.get(*place) is None:
+                world.files.put({}, *place)  # as the metastore does
         return []
 
     return run

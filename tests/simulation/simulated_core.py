@@ -7,7 +7,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from hdfs_in_memory import FakeHdfs
 from hive_in_memory import ROOT, FakeHive, rejected, rows_in
 
 from etl import sqlfile
-from etl.build import build, clean, plan, repair, retire, rollback
-from etl.land import compact, land, replay, spark_job
+from etl.build import build, clean, erase, plan, repair, retire, rollback
+from etl.land import compact, land, replay, rewrite, spark_job
 from etl.servers import kafka
 from etl.sqlfile import SqlFile
 from etl.sqltext import ESCAPED
-from etl.store import landings, ledger, schema
+from etl.store import erasures, landings, ledger, schema
+from etl.store.erasures import Erasure
 from etl.terminal import Bar
 
 TABLES = (
@@ -47,6 +48,7 @@ class Settings:
     warehouse_root: str = ROOT
     topic: str = "assessments"
     bootstrap_servers: str = "simulated"
+    keep_months: dict[str, int] = field(default_factory=dict)
 
 
 HOMES = tuple(Settings(Path(f"/simulated/{name}")) for name in ("first", "second", "third"))
@@ -159,13 +161,56 @@ def no_bar(*_: Any) -> Iterator[Bar]:
 
 
 def _validate(_settings: Any, _say: Any, _scope: Any) -> Any:
-    is_good = not FakeHdfs.world.is_rejecting
+    world = FakeHdfs.world
+    is_good = not world.is_rejecting
+    if any(world.pending.values()):  # in a history with an erasure, results name attempts
+        world.files.put(b'{"observed":["a0","a1"]}', "ops", "expectation_results_v1", f"r{len(world.landed)}")
     return types.SimpleNamespace(is_good=is_good, worst="simulated", summary="", rows=[], failed=[], seconds=0.0)
 
 
 def _describe(_settings: Any) -> kafka.Topic:
-    end = FakeHdfs.world.published // PARTITIONS
-    return kafka.Topic("assessments", "t", {partition: (0, end) for partition in range(PARTITIONS)})
+    world = FakeHdfs.world
+    end = world.published // PARTITIONS
+    return kafka.Topic("assessments", "t", {partition: (world.deleted, end) for partition in range(PARTITIONS)})
+
+
+def _request(settings: Any, attempts: Sequence[str], reason: str) -> None:
+    FakeHdfs.world.pending.setdefault(settings.home, {})["e1"] = Erasure("e1", attempts, reason)
+
+
+def _pending(settings: Any) -> list[Erasure]:
+    return list(FakeHdfs.world.pending.get(settings.home, {}).values())
+
+
+def _publish_requests(_settings: Any, hdfs: FakeHdfs, requests: Sequence[Erasure]) -> None:
+    for erasure in requests:
+        rows = [{"attempt_hash": f"hash of {attempt[1:]}"} for attempt in erasure.attempts]
+        hdfs.put_rows(rows, *erasures.TABLE, f"{erasure.erasure_id}.json")
+
+
+def _complete(settings: Any, hdfs: FakeHdfs, erasure: Erasure) -> None:
+    hdfs.put_rows([], *erasures.TABLE, f"{erasure.erasure_id}.completed.json")
+    FakeHdfs.world.pending[settings.home].pop(erasure.erasure_id)
+
+
+def _erased(_settings: Any, hdfs: FakeHdfs) -> frozenset[str] | None:
+    rows = [row for name in hdfs.names(*erasures.TABLE) for row in hdfs.rows(*erasures.TABLE, name)]
+    return frozenset(f"a{row['attempt_hash'].rpartition(' ')[2]}" for row in rows) or None
+
+
+def _kept(content: bytes, _kind: str, erased: Any, gone: list[Any], _naming: Any) -> Iterator[bytes]:
+    for line in content.splitlines(keepends=True):
+        partition, offset, attempt, _, landing = msgspec.json.decode(line)
+        if attempt in erased:
+            gone.append((landing, partition, offset))
+        else:
+            yield line
+
+
+def _delete_before(_settings: Any, ends: Mapping[int, int]) -> str:
+    world = FakeHdfs.world
+    world.change("delete records", lambda: setattr(world, "deleted", max(world.deleted, *ends.values())))
+    return ""
 
 
 @dataclass
@@ -214,7 +259,7 @@ def _messages(_session: Any, _settings: Any, ranges: Any) -> Any:
     return ranges
 
 
-def _checked(_session: Any, messages: Any, landing: int) -> Lines:
+def _checked(_session: Any, messages: Any, landing: int, erased: frozenset[str] | None = None) -> Lines:
     """Check messages that are landed, given as ranges, or that are replayed, given as places."""
     is_replayed = bool(messages) and isinstance(messages[0], tuple)
     places = (
@@ -226,10 +271,11 @@ def _checked(_session: Any, messages: Any, landing: int) -> Lines:
             for offset in range(row["start_offset"], row["end_offset"])
         ]
     )
-    lines: dict[str, list[tuple[Any, ...]]] = {spark_job.ACCEPTED: [], spark_job.REJECTED: []}
+    lines: dict[str, list[tuple[Any, ...]]] = {table: [] for table in spark_job.COUNTED}
     for place in places:
         is_good = fits_later(*place) if is_replayed else fits(*place)
-        lines[spark_job.ACCEPTED if is_good else spark_job.REJECTED].append((*message(*place), landing))
+        table = spark_job.ACCEPTED if is_good else spark_job.REJECTED
+        lines[spark_job.ERASED if message(*place)[2] in (erased or ()) else table].append((*message(*place), landing))
     return Lines(lines)
 
 
@@ -239,7 +285,7 @@ def _write(lines: Lines, staging: str, partitions: Sequence[int]) -> dict[tuple[
     for table, rows in lines.by_table.items():
         for row in rows:
             counts[row[0], table] += 1
-        if rows:
+        if rows and table != spark_job.ERASED:
             content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
             folder = staging.removeprefix(f"{ROOT}/").split("/")
             FakeHdfs(None).put(content, *folder, f"table={table}", "part-0.txt.gz")
@@ -289,7 +335,8 @@ def patches() -> Iterator[Any]:
         modules[name].__dict__.update(members)
     files_by_table()
     yield mock.patch.dict(sys.modules, modules)
-    for module in (build, clean, compact, repair, replay, retire, rollback, land, plan, landings, ledger, schema):
+    commands = (build, clean, compact, erase, repair, replay, retire, rewrite, rollback, land)
+    for module in (*commands, plan, landings, ledger, schema):
         for name, fake in (
             ("Hdfs", FakeHdfs),
             ("Hive", FakeHive),
@@ -305,6 +352,19 @@ def patches() -> Iterator[Any]:
         yield mock.patch.object(place, name, quick)
     yield mock.patch("etl.store.lock.exclusive", lambda *arguments: FakeHdfs.world.exclusive(*arguments))
     yield mock.patch("etl.build.repair.files", chosen_files)
+    for name, fake in (
+        ("request", _request),
+        ("pending", _pending),
+        ("publish_requests", _publish_requests),
+        ("complete", _complete),
+        ("read", _erased),
+    ):
+        yield mock.patch.object(erasures, name, fake)
+    yield mock.patch.object(rewrite, "_kept", _kept)
+    yield mock.patch.object(erase, "of_attempts", lambda erased, _: erased)
+    yield mock.patch.object(rewrite, "gzip", types.SimpleNamespace(compress=lambda content, _: content))
+    yield mock.patch.object(erase, "mask", lambda *_: 0)
+    yield mock.patch("etl.servers.kafka.delete_before", _delete_before)
     yield mock.patch("etl.servers.kafka.describe", _describe)
     yield mock.patch("etl.servers.spark.session", _session)
     yield mock.patch("etl.servers.spark.end", lambda *_: None)

@@ -20,6 +20,7 @@ from histories import (
     fails,
     shrunk,
 )
+from hive_in_memory import Metastore
 from reliability import Case
 from simulated_core import simulated
 from world import COMMANDS, MEANWHILE, Step, run
@@ -49,6 +50,19 @@ def test_a_command_behind_two_compactions_and_a_clean_shows_nobody_what_was_remo
 def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
     count = check_random(starts(), 3_000)
     case("Simulated servers", "kills, lost answers, up to three machines at once, by chance", OUTCOME, count)
+
+
+def test_landings_and_the_log_alone_bring_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a restore from a backup without flat and marts; readers see no rows between the two commands."""
+    world = run([Step(command) for command in f"{BUSY} compact land build".split()])
+    world.metastore = Metastore()
+    for folder in ("flat", "marts"):
+        world.files.pop(folder)
+    with monkeypatch.context() as patch, simulated():
+        patch.setattr("world.check_readers", lambda _: None)
+        world.run(Step("repair"))
+        world.run(Step("build"))
+    run([], world)
 
 
 def starts() -> list[Reached]:

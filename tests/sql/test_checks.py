@@ -157,11 +157,13 @@ def good() -> Tables:
         "raw.landings": [
             landing(1, 0, 2, 2, 0),
             landing(2, 2, 4, 1, 1),
-            landing(1, 7, 7, 0, 0, kafka_partition=1),
+            landing(1, 5, 7, 0, 0, kafka_partition=1, erased_count=2),
+            landing(1, 0, 1, 0, 0, kafka_partition=2, absent_count=1),
         ],
         "raw.rejected_messages": [
             {"landing": 2, "kafka_topic": "t", "kafka_partition": 0, "kafka_offset": 2, "reason": "no JSON"}
         ],
+        "raw.canaries": [{"landing": 1, "kafka_topic": "t", "kafka_partition": 2, "kafka_offset": 0}],
         "flat.messages": MESSAGES,
         "flat.attempts": MESSAGES[1:],
         "flat.superseded_messages": [
@@ -250,6 +252,12 @@ def add(table: str, place: int = 0, **values: Any) -> Callable[[Tables], Any]:
     return lambda tables: tables[table].append({**tables[table][place], **values})
 
 
+def hours_of(*days: int, hour: int = 10, attempts: int = 10) -> Callable[[Tables], Any]:
+    """An hour with attempts on each of these days of December 2017; the last day with data is 1 January."""
+    rows = [{"started_date": f"2017-12-{day:02}", "started_hour": hour, "attempt_count": attempts} for day in days]
+    return lambda tables: [add("marts.daily_activity", **row)(tables) for row in rows]
+
+
 FILES_, LANDINGS, REJECTED = "0_ops/stored_files_v1/", "1_raw/landings_v1/", "1_raw/rejected_messages_v1/"
 COUNTED, UNIQUE = "1_raw/assessments_v1/counts", "2_flat/messages_v1/unique_offsets"
 ATTEMPTS, SUPERSEDED = "2_flat/attempts_v1/", "2_flat/superseded_messages_v1/"
@@ -269,9 +277,12 @@ FAULTS = [
     Fault(COUNTED, "a message before the landing", update("flat.messages", 2, kafka_offset=1)),
     Fault(COUNTED, "a message of no landing", add("flat.messages", landing=3, last_landing=3)),
     Fault(LANDINGS + "account", "offsets that do not add up", update("raw.landings", absent_count=1)),
+    Fault(LANDINGS + "account", "erased messages that are still there", update("raw.landings", erased_count=1)),
     Fault(LANDINGS + "account", "a gap", update("raw.landings", 1, start_offset=3, rejected_count=0)),
     Fault(LANDINGS + "account", "an overlap", update("raw.landings", 1, start_offset=1, accepted_count=2)),
     Fault(LANDINGS + "account", "a landing twice", add("raw.landings", 2), 2),
+    Fault(LANDINGS + "absent", "an offset without a message", update("raw.landings", 3, absent_count=2)),
+    Fault(LANDINGS + "absent", "a lost canary", drop("raw.canaries")),
     Fault(LANDINGS + "broker", "a topic that was recreated", update("ops.topic_offsets", topic_id="new")),
     Fault(LANDINGS + "broker", "a topic that ends early", update("ops.topic_offsets", end_offset=3)),
     Fault(LANDINGS + "broker", "messages lost by retention", update("ops.topic_offsets", start_offset=5, end_offset=6)),
@@ -352,6 +363,10 @@ FAULTS = [
     Fault(HOURS + "adds_up", "another count", update("marts.daily_activity", unanswered_count=3)),
     Fault(HOURS + "computed", "another mean", update("marts.daily_activity", mean_score=0.3)),
     Fault(HOURS + "computed", "no hour", update("marts.daily_activity", started_hour=None)),
+    Fault(HOURS + "intervals", "a day without attempts", hours_of(3, 10, 17, 24), 2),
+    Fault(HOURS + "intervals", "an hour without attempts", lambda tables: [
+        hours_of(3, 10, 17, 24)(tables), hours_of(31, hour=11)(tables),
+    ]),
     Fault(HOURS + "computed", "more scored than attempts", update("marts.daily_activity", scored_attempt_count=3, score_sum=0.75, attempt_count=2)),
     Fault(OWNERS + "every_attempt", "an attempt without an owner", drop("customers.attempt_owners")),
     Fault(OWNERS + "every_attempt", "an attempt of two", add("customers.attempt_owners", customer="c_2")),
@@ -450,6 +465,24 @@ def test_a_late_message_of_an_old_attempt_is_compared_with_all_its_messages(chec
     tables["flat.attempts"][0] = late
     (row,) = checked.failing(ATTEMPTS + "newest_message", tables, since=1)
     assert row == ("a", 1, 2)
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        hours_of(3, 10, 17, 24, 31),
+        hours_of(3, 10, 17, 24, attempts=9),
+        hours_of(3, 10, 24),
+        hours_of(4, 11, 18, 25, hour=9),
+    ],
+    ids=["nothing is missing", "too few to expect any", "one week had none either", "the day is not over"],
+)
+def test_an_interval_is_missing_only_where_its_weekday_had_attempts_for_four_weeks(
+    checked: Checked, hours: Callable[[Tables], Any]
+) -> None:
+    tables = good()
+    hours(tables)
+    assert checked.failing(HOURS + "intervals", tables) == []
 
 
 def test_checks_name_no_parameter_but_those_of_a_scope() -> None:

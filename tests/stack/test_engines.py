@@ -270,8 +270,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("cbo", ["true", "false"])
+@pytest.mark.parametrize("cbo", ["true", pytest.param("false", marks=pytest.mark.long)])
 def test_every_shape_of_query_answers_on_hive(cbo: str, settings: Settings) -> None:
     with Hive(on(settings, "hive")) as hive:
         hive.query(f"SET hive.cbo.enable={cbo}")
@@ -304,6 +303,7 @@ def test_hiveserver2_runs_one_task_at_a_time(settings: Settings, tmp_path: Any) 
         assert f"<name>{name}</name><value>{value}</value>" in site
 
 
+@pytest.mark.long
 def test_three_users_of_hiveserver2_at_once_each_get_the_right_answer(
     settings: Settings, sessions: dict[str, Hive]
 ) -> None:

@@ -50,6 +50,7 @@ def test_it_goes_on_until_it_is_stopped(number: int, settings: Settings, case: C
     case("`land --follow` stopped by a signal", signal.Signals(number).name, outcome)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("nasty")
 def test_a_killed_one_leaves_nothing_that_the_next_run_does_not_mend(
     settings: Settings, quick_build: Callable[..., None], run: Run, case: Case

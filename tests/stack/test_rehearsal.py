@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def test_the_page_on_clusters_names_these_settings(cluster: dict[str, str]) -> N
 
 
 def test_status_sees_servers_that_are_not_ours(remote: Run) -> None:
-    rows = [line.split() for line in remote("status").stdout.splitlines()[2:-1]]
-    assert {" ".join(row[2:]) for row in rows} == {"not ours healthy"}
+    rows = json.loads(remote("status", "--json").stdout)["servers"]
+    assert {(row["process"], row["health"]) for row in rows} == {("not ours", "healthy")}
 
 
 @pytest.mark.usefixtures("built")

@@ -112,7 +112,7 @@ def test_a_rejected_build_leaves_readers_what_they_had_and_can_be_queried(
 STEPS = range(60)
 
 
-@pytest.mark.parametrize("count", [pytest.param(n, marks=[] if n in (8, 20) else [pytest.mark.long]) for n in STEPS])
+@pytest.mark.parametrize("count", [pytest.param(n, marks=[] if n == 20 else [pytest.mark.long]) for n in STEPS])
 def test_a_build_killed_before_any_statement_is_finished_by_the_next(
     count: int, settings: Settings, hive: Hive, quick_build: Callable[..., None], case: Case
 ) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import stat
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -19,12 +23,12 @@ from pyspark.errors import PySparkException
 from reliability import Case
 from TCLIService import ttypes
 
-from etl.errors import ServerError, UsageError
-from etl.servers import spark
+from etl.errors import ServerError, UsageError, WarehouseError
+from etl.servers import running, spark
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
-from etl.settings import Settings
-from stack import processes, running
+from etl.settings import PROJECT, Settings
+from stack import processes
 
 Run = Callable[..., Any]
 ENDLESS = "SELECT COUNT(*) FROM range(100000000) AS a CROSS JOIN range(1000000) AS b WHERE a.id + b.id = -1"
@@ -223,6 +227,50 @@ def test_a_statement_ends_at_the_limit_of_the_server(settings: Settings) -> None
     assert is_idle(settings)
 
 
+SLOW_ON_HIVE = (
+    "SELECT COUNT(*) FROM flat.question_options AS a CROSS JOIN flat.question_options AS b "
+    "CROSS JOIN flat.attempts AS c WHERE a.option_id > b.option_id"
+)
+
+
+def busy_seconds(process: psutil.Process) -> int:
+    """How long a server stays busy from now on: until it takes less than a quarter of a core for 5 s; 240 at most."""
+    began = time.monotonic()
+    while (seconds := time.monotonic() - began) < 240:
+        if process.cpu_percent(5) < 25:
+            break
+    return round(seconds)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("way", ["running --end", "Ctrl-C"])
+def test_a_statement_of_hive_is_ended(settings: Settings, run: Run, way: str, case: Case) -> None:
+    handle = processes.read(settings)["processes"]["hiveserver2"].handle()
+    server = psutil.Process(handle.pid)
+    environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home)}
+    words = [str(PROJECT / "warehouse"), "query", "--engine", "hive", SLOW_ON_HIVE]
+    command = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (rows := [row for row in running.running(settings) if row.engine == "hive"]):
+        time.sleep(0.5)
+    time.sleep(15)  # until its DAG runs
+    assert command.poll() is None and server.cpu_percent(5) > 50
+    if way == "Ctrl-C":
+        command.send_signal(signal.SIGINT)
+    else:
+        run("running", "--end", rows[0].id)
+    began = time.monotonic()
+    _, message = command.communicate(timeout=300)
+    seconds, busy = round(time.monotonic() - began), busy_seconds(server)
+    print(
+        f"{way}: exit code {command.returncode} after {seconds} s, the server busy for {busy} s more: {message[-300:]}"
+    )
+    assert busy < 240
+    with Hive(settings.model_copy(update={"engine": "hive"})) as session:
+        assert session.query("SELECT COUNT(*) FROM flat.attempts").rows[0][0] > 0
+    case("HiveServer2: a cross join that runs", way, "the command ends, the server becomes idle")
+
+
 HUGE = [
     "SELECT randstr(2147483647)",
     "SELECT concat(repeat('x', 1500000000), repeat('y', 600000000)) AS text",
@@ -231,7 +279,11 @@ HUGE = [
 LARGE = [
     "SELECT id FROM range(100000000) LIMIT 100000000",
     "SELECT id FROM range(100000000)",
+]
+# One row or one array of these takes most of the heap, so Spark's own threads may run out of memory.
+FILLING = [
     "SELECT EXPLODE(SEQUENCE(1, 50000000)) AS number",
+    "SELECT SIZE(COLLECT_LIST(id)) FROM range(100000000)",
 ]
 
 
@@ -244,3 +296,38 @@ def test_what_is_too_large_fails_and_the_server_lives(settings: Settings, statem
     with Hive(settings.model_copy(update={"engine": "spark"})) as session:
         assert session.query("SELECT COUNT(*) FROM range(10)").rows == [(10,)]
     case("Spark: a statement larger than its memory", "selected", "the statement fails, the server lives")
+
+
+@pytest.mark.long
+def test_collected_in_pieces_a_statement_counts_as_finished_before_it_ran(settings: Settings) -> None:
+    """Why spark.sql.thriftServer.incrementalCollect is off: time limits and cancelling end with the operation."""
+    cursor = connected(settings.spark_thrift).cursor()
+    cursor.execute("SET spark.sql.thriftServer.incrementalCollect=true")
+    cursor.execute(ENDLESS, async_=True)
+    deadline = time.monotonic() + 60
+    while cursor.poll().operationState != ttypes.TOperationState.FINISHED_STATE and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert cursor.poll().operationState == ttypes.TOperationState.FINISHED_STATE
+    assert not [row for row in running.running(settings) if row.text == ENDLESS], "and has not begun"
+    cursor.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("statement", FILLING)
+def test_where_a_statement_ends_spark_the_next_command_says_so_and_up_starts_it(
+    settings: Settings, run: Run, statement: str, case: Case
+) -> None:
+    with contextlib.suppress(Exception):
+        connected(settings.spark_thrift).cursor().execute(statement)
+    outcome = "Spark lives"
+    try:
+        with Hive(settings) as session:
+            session.query("SELECT COUNT(*) FROM range(10)")
+    except WarehouseError as error:
+        print(error)
+        assert "./warehouse up" in str(error)
+        outcome = "Spark ended, the next command says so, `up` starts it"
+    run("up", "--engine", "all")
+    with Hive(settings) as session:
+        assert session.query("SELECT COUNT(*) FROM range(10)").rows == [(10,)]
+    case(f"Spark: `{statement}`", "selected", outcome)

@@ -1,6 +1,6 @@
 -- account: the account of each landing adds up, and it starts where the previous one ended.
 -- Severity: critical
--- Reason: Offsets = accepted - replayed + rejected + without a message. A gap that is not
+-- Reason: Offsets = accepted - replayed + rejected + erased + without a message. A gap that is not
 --     counted as lost is messages never landed, an overlap is messages landed twice.
 -- Reads: raw.landings
 -- Parameters: landing integer
@@ -18,6 +18,7 @@ SELECT
     accepted_count,
     rejected_count,
     absent_count,
+    erased_count,
     replayed_count,
     row_count
 FROM (
@@ -36,4 +37,5 @@ WHERE
     OR start_offset > end_offset
     OR start_offset <> previous_end_offset + lost_count
     OR end_offset - start_offset
-    <> accepted_count - replayed_count + rejected_count + absent_count;
+    <> accepted_count - replayed_count + rejected_count + absent_count
+    + COALESCE(erased_count, 0); -- landings of before the first erasure lack it

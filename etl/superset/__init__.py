@@ -1,0 +1,1 @@
+"""The warehouse as assets of Apache Superset: a database, datasets, saved queries, charts and a dashboard."""

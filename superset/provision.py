@@ -1,0 +1,86 @@
+"""Prepares Superset's metadata: its tables, its roles, the administrator, and the assets of the warehouse.
+
+`python provision.py ASSETS.zip PASSWORD_FILE`; standard input has the password of the SQL session, if there is one.
+What earlier assets had and these do not is removed, unless a chart uses it; nothing else is touched.
+
+Superset's models can be imported once its application exists, so each function imports its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+from flask_migrate import upgrade
+from superset.app import create_app
+from yaml import safe_load
+
+ADMIN = "admin"
+KINDS = ("dashboards", "charts", "queries", "datasets")
+Uuids = dict[str, list[str]]
+
+
+def administrator(password_file: Path) -> Any:
+    """The administrator, added with the password of the file where there is none yet."""
+    from superset import appbuilder, security_manager
+
+    appbuilder.add_permissions(update_perms=True)
+    security_manager.sync_role_definitions()
+    role = security_manager.find_role("Admin")
+    password = password_file.read_text(encoding="utf-8").strip()
+    user = security_manager.find_user(username=ADMIN)
+    return user or security_manager.add_user(ADMIN, "Warehouse", "Admin", "admin@localhost", role, password)
+
+
+def import_assets(bundle: Path, user: Any, password: str) -> Uuids:
+    """Import a ZIP file in the name of a user; returns the uuids in it by kind."""
+    from superset.commands.importers.v1.assets import ImportAssetsCommand
+    from superset.commands.importers.v1.utils import get_contents_from_bundle
+    from superset.utils.core import override_user
+
+    with ZipFile(bundle) as file:
+        contents = get_contents_from_bundle(file)
+    passwords = {name: password for name in contents if name.startswith("databases/") and password}
+    with override_user(user):
+        ImportAssetsCommand(contents, passwords=passwords).run()
+    texts = {kind: [text for name, text in contents.items() if name.startswith(f"{kind}/")] for kind in KINDS}
+    return {kind: [safe_load(text)["uuid"] for text in texts[kind]] for kind in KINDS}
+
+
+def remove_old(before: Uuids, now: Uuids) -> None:
+    """Remove what earlier assets had and these do not; a dataset stays while a chart uses it."""
+    from superset.connectors.sqla.models import SqlaTable
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+    from superset.models.sql_lab import SavedQuery
+
+    from superset import db
+
+    models = dict(zip(KINDS, (Dashboard, Slice, SavedQuery, SqlaTable), strict=True))
+    for kind, model in models.items():
+        for uuid in set(before.get(kind, [])) - set(now[kind]):
+            asset = db.session.query(model).filter_by(uuid=uuid).one_or_none()
+            users = db.session.query(Slice).filter_by(datasource_id=asset.id) if asset and kind == "datasets" else None
+            if asset and not (users and users.count()):
+                db.session.delete(asset)
+                db.session.flush()
+    db.session.commit()
+
+
+def main(bundle: Path, password_file: Path, password: str) -> None:
+    """Do all of it."""
+    recorded = Path(os.environ["SUPERSET_FOLDER"]) / "assets.json"
+    with create_app().app_context():
+        upgrade()
+        uuids = import_assets(bundle, administrator(password_file), password)
+        if recorded.exists():
+            remove_old(json.loads(recorded.read_text(encoding="utf-8")), uuids)
+    recorded.write_text(json.dumps(uuids), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.stdin.read())

@@ -1,0 +1,105 @@
+"""What one command leaves, where no other is at work: what is due, what is recorded, what repair registers."""
+
+from __future__ import annotations
+
+import pytest
+from hdfs_in_memory import FakeHdfs
+from histories import after
+from hive_in_memory import FakeHive, Metastore
+from simulated_core import HOMES, silent, simulated
+from world import Process, Step, World, check_readers
+
+from etl import sqlfile
+from etl.build import build, plan, repair
+from etl.store import landings, recorded_files
+from etl.store.ledger import PUBLISHED, Ledger
+
+
+def at_work(commands: str) -> World:
+    """The state after these commands, to be asked by a test."""
+    world = after(commands).world
+    FakeHdfs.world = FakeHive.world = world
+    world.running.append(Process(Step("test")))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("commands", "is_due"),
+    [
+        ("land build", False),
+        ("land build land", True),
+        ("land build land reject", True),
+        ("land build compact", False),
+        ("land build retire", True),
+        ("land build rollback land build rollback", True),
+    ],
+)
+def test_a_build_is_due_where_readers_do_not_see_all_that_there_is(commands: str, is_due: bool) -> None:
+    with simulated():
+        at_work(commands)
+        assert plan.plan(FakeHdfs(None), Ledger(FakeHdfs(None))).is_due == is_due
+        before = Ledger(FakeHdfs(None)).events()
+        assert (build.build(HOMES[0], silent) is not None) == is_due
+        assert (Ledger(FakeHdfs(None)).events() != before) == is_due
+
+
+def recorded(since: int) -> set[str]:
+    """The paths that a validation compares, of landings after `since`."""
+    hdfs = FakeHdfs(None)
+    event = Ledger(hdfs).state().published
+    assert event
+    files = [file for file in sqlfile.files("[23]_*") if file.table in event.hashes]
+    rows = recorded_files.of(hdfs, files, landings.current(hdfs), since, event.landing, event.table_versions)
+    assert all(row["bytes"] == hdfs.size(row["path"]) for row in rows if row["bytes"])
+    return {row["path"] for row in rows}
+
+
+def test_every_file_that_readers_read_is_recorded() -> None:
+    with simulated():
+        world = at_work("land build land land build")
+        whole = {"/".join(path) for path, _ in world.files.walk() if path[-1].startswith("part-0")}
+        assert recorded(0) == {path for path in whole if "release=1/" not in path}
+        new = {path for path in recorded(0) if "landing=1/" not in path}
+        assert recorded(1) == new and recorded(3) == {path for path in new if path.startswith("marts/")}
+
+
+def test_a_flat_folder_whose_record_is_lost_counts_as_a_file_that_is_missing() -> None:
+    with simulated():
+        world = at_work("land build")
+        lost = "flat/messages_v1/compaction=0/last_landing=1/_manifest.json"
+        world.files.pop(*lost.split("/"))
+        assert lost in recorded(0)
+
+
+def test_a_landing_is_a_partition_of_each_raw_table_when_its_loader_ends() -> None:
+    with simulated():
+        world = at_work("land land")
+        for table in ("raw.assessments_v1", "raw.landings_v1", "raw.rejected_messages_v1"):
+            folders = [folder.partition for folder in landings.current(FakeHdfs(None)).folders]
+            assert len(folders) == 2 and sorted(world.metastore.tables[table][1]) == folders
+
+
+@pytest.mark.parametrize("commands", ["land build land reject", "land land build land compact land reject"])
+def test_repair_registers_every_folder_that_is_filled(commands: str) -> None:
+    with simulated():
+        world = at_work(commands)
+        tables = ("raw.assessments_v1", "flat.messages_v1", "flat.superseded_messages_v1", "marts.exams_v1")
+        before = {table: world.metastore.tables[table][1] for table in tables}
+        views = dict(world.metastore.views)
+        world.metastore = Metastore()
+        lost = repair.repair(HOMES[0])
+        assert {"table raw.assessments_v1", "view flat.attempts"} <= set(lost)
+        folders = [folder.partition for folder in landings.current(FakeHdfs(None)).folders]
+        for table in tables[:3]:
+            assert world.metastore.tables[table][1] == {name: before[table][name] for name in folders}
+        assert world.metastore.tables["marts.exams_v1"][1] == before["marts.exams_v1"]
+        assert world.metastore.views["ops.published"] == views["ops.published"]
+        check_readers(world)
+        assert repair.repair(HOMES[0]) == []
+
+
+def test_the_log_names_each_release_once() -> None:
+    with simulated():
+        at_work("land build land reject build rollback")
+        events = Ledger(FakeHdfs(None)).events()
+        assert len({event.release for event in events if event.action == PUBLISHED}) == 2
