@@ -90,8 +90,10 @@ def grant(hive: Hive, customer: Customer) -> None:
     """Let the role of a customer read its views, and nothing else; run again, nothing changes."""
     if customer.database not in roles(hive):
         hive.query(f"CREATE ROLE {customer.database}")
+    granted = {f"{row[0]}.{row[1]}" for row in hive.query(f"SHOW GRANT ROLE {customer.database} ON ALL").rows}
     for file in shared(newest_versions(sqlfile.files("5_*"))):
-        hive.query(f"GRANT SELECT ON TABLE {view_of(file, customer)} TO ROLE {customer.database}")
+        if view_of(file, customer) not in granted:
+            hive.query(f"GRANT SELECT ON TABLE {view_of(file, customer)} TO ROLE {customer.database}")
 
 
 def grant_all(settings: Settings) -> None:
