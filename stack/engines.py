@@ -152,7 +152,9 @@ def spark(layout: Layout) -> Server:
             # On Derby the metastore now and then cannot compare a numeric partition column, as Derby happens to plan:
             # it casts the values of other tables' partitions too. Then Spark takes all partitions and compares itself.
             "spark.sql.hive.metastorePartitionPruningFallbackOnException": "true",
-            # Files between the stages of a statement go with it: they hold rows, and an erasure must find none.
+            # Files between the stages of a query go with it, those of INSERT when memory is collected: they hold rows,
+            # and an erasure must leave none.
+            "spark.cleaner.periodicGC.interval": "1min",
             **{f"spark.sql.{kind}.shuffleDependency.fileCleanup.enabled": "true" for kind in SESSIONS},
             "spark.sql.maxConcurrentOutputFileWriters": 200,  # no sort before a write into partitions
             **_limits(layout),

@@ -182,7 +182,9 @@ def _start(layout: Layout, server: Server) -> tuple[Process, subprocess.Popen[by
     command = [sys.executable, "-I", "-S", str(rotate.__file__), str(log)]
     source, out = os.pipe()
     try:
-        writer = subprocess.Popen(command, stdin=source, start_new_session=True)
+        # Without outputs of its own: it outlives the command, whose reader may wait for the end of its output.
+        nowhere = subprocess.DEVNULL
+        writer = subprocess.Popen(command, stdin=source, stdout=nowhere, stderr=nowhere, start_new_session=True)
         started = subprocess.Popen(
             server.command,
             stdin=subprocess.DEVNULL,

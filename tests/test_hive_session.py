@@ -58,3 +58,16 @@ def test_a_server_that_speaks_otherwise_or_not_at_all_is_told_in_time(auth: str,
 def test_a_user_that_is_no_name_is_refused_before_it_is_sent(name: str) -> None:
     with pytest.raises(ValueError, match="hive_user"):
         Settings(hive_user=name)
+
+
+def test_a_spark_whose_memory_a_statement_took_is_named_with_the_remedy() -> None:
+    hive = Hive.__new__(Hive)
+    hive.address = "spark at 127.0.0.1:1"
+    error = hive._failed(
+        "SELECT 1", Exception("IllegalStateException: Cannot call methods on a stopped SparkContext.\nThis")
+    )
+    assert isinstance(error, ServerError)
+    assert str(error) == (
+        "spark at 127.0.0.1:1 has stopped, though its process lives: a statement took its memory; "
+        "run ./warehouse down, then ./warehouse up"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from altair.utils import schemapi
 from markdown_it import MarkdownIt
 
 from etl.errors import ServerError, UsageError
@@ -397,6 +399,15 @@ def test_a_chart_is_drawn_for_wide_and_narrow_pages_and_as_a_file(tmp_path: Path
     tips = {element.text or "" for element in root.iter(f"{{{SVG}}}title")}
     assert any("thing: " in tip and "; " in tip for tip in tips)
     assert "![Which it is it?](plots/it.svg)" in done.markdown.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_grammar_of_a_chart_is_that_of_vega_lite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(schemapi, "debug_mode", lambda _: contextlib.nullcontext())  # Altair checks what it is given
+    chart, columns, rows = KINDS[kind]
+    answered(tmp_path, Rows(columns, rows), chart)
 
 
 def tree(svg: str) -> ElementTree.Element:

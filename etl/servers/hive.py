@@ -24,6 +24,9 @@ CAUSE = re.compile(r"(?:[\w$.]+(?:Exception|Error): )+")
 HUNG_UP, TOO_LONG = 4, 6  # of thrift's TTransportException: what another protocol looks like
 
 
+STOPPED = "stopped SparkContext"  # what Spark says to every statement once its own threads ran out of memory
+
+
 class StatementError(WarehouseError):
     """A statement that the server refused or could not finish."""
 
@@ -135,6 +138,11 @@ class Hive:
     def _failed(self, statement: str, error: BaseException) -> WarehouseError:
         """What a server's error about a statement is raised as."""
         text = message(error)
+        if STOPPED in text:
+            return ServerError(
+                f"{self.address} has stopped, though its process lives: a statement took its memory",
+                "run ./warehouse down, then ./warehouse up",
+            )
         if is_lost(text):
             return ServerError(
                 f"{self.address} lost a server that it needs during `{_short(statement)}`: {reduced(error)}",

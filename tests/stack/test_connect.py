@@ -43,6 +43,7 @@ def test_the_examples_of_the_pages_run(
     assert (tmp_path / "exams.html").stat().st_size > 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("built")
 def test_the_commands_of_the_page_run_and_a_mistake_is_shown_as_there(
     settings: Settings, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -70,11 +71,17 @@ def test_what_the_page_says_of_pyhives_dialect_on_spark_is_so(settings: Settings
     assert set(inspect(engine).get_table_names()) == {"flat"}
     with pytest.raises(Exception, match="Could not reflect"):
         pandas.read_sql("SELECT 1 AS n", engine)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("built")
+def test_pyhives_dialect_works_on_hiveserver2(settings: Settings) -> None:
     engine = create_engine(f"hive://analyst@{settings.hiveserver2}/flat")
     assert {"attempts", "messages"} <= set(inspect(engine).get_table_names())
     assert pandas.read_sql("SELECT 1 AS n", engine)["n"].tolist() == [1]
 
 
+@pytest.mark.long
 @both_engines
 def test_values_come_as_the_page_says(engine: str, settings: Settings) -> None:
     host, _, port = settings.model_copy(update={"engine": engine}).sql_server.rpartition(":")

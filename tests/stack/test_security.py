@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -23,7 +22,7 @@ from pyspark.errors import PySparkException
 from reliability import Case
 from TCLIService import ttypes
 
-from etl.errors import ServerError, UsageError, WarehouseError
+from etl.errors import ServerError, UsageError
 from etl.servers import running, spark
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
@@ -280,11 +279,6 @@ LARGE = [
     "SELECT id FROM range(100000000) LIMIT 100000000",
     "SELECT id FROM range(100000000)",
 ]
-# One row or one array of these takes most of the heap, so Spark's own threads may run out of memory.
-FILLING = [
-    "SELECT EXPLODE(SEQUENCE(1, 50000000)) AS number",
-    "SELECT SIZE(COLLECT_LIST(id)) FROM range(100000000)",
-]
 
 
 @pytest.mark.parametrize("statement", [*HUGE, *(pytest.param(large, marks=pytest.mark.long) for large in LARGE)])
@@ -296,38 +290,3 @@ def test_what_is_too_large_fails_and_the_server_lives(settings: Settings, statem
     with Hive(settings.model_copy(update={"engine": "spark"})) as session:
         assert session.query("SELECT COUNT(*) FROM range(10)").rows == [(10,)]
     case("Spark: a statement larger than its memory", "selected", "the statement fails, the server lives")
-
-
-@pytest.mark.long
-def test_collected_in_pieces_a_statement_counts_as_finished_before_it_ran(settings: Settings) -> None:
-    """Why spark.sql.thriftServer.incrementalCollect is off: time limits and cancelling end with the operation."""
-    cursor = connected(settings.spark_thrift).cursor()
-    cursor.execute("SET spark.sql.thriftServer.incrementalCollect=true")
-    cursor.execute(ENDLESS, async_=True)
-    deadline = time.monotonic() + 60
-    while cursor.poll().operationState != ttypes.TOperationState.FINISHED_STATE and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert cursor.poll().operationState == ttypes.TOperationState.FINISHED_STATE
-    assert not [row for row in running.running(settings) if row.text == ENDLESS], "and has not begun"
-    cursor.close()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("statement", FILLING)
-def test_where_a_statement_ends_spark_the_next_command_says_so_and_up_starts_it(
-    settings: Settings, run: Run, statement: str, case: Case
-) -> None:
-    with contextlib.suppress(Exception):
-        connected(settings.spark_thrift).cursor().execute(statement)
-    outcome = "Spark lives"
-    try:
-        with Hive(settings) as session:
-            session.query("SELECT COUNT(*) FROM range(10)")
-    except WarehouseError as error:
-        print(error)
-        assert "./warehouse up" in str(error)
-        outcome = "Spark ended, the next command says so, `up` starts it"
-    run("up", "--engine", "all")
-    with Hive(settings) as session:
-        assert session.query("SELECT COUNT(*) FROM range(10)").rows == [(10,)]
-    case(f"Spark: `{statement}`", "selected", outcome)

@@ -52,9 +52,9 @@ SELECT
     expected.interval_name,
     expected.least_attempt_count
 FROM expected
-INNER JOIN newest ON expected.started_date < newest.started_date
+CROSS JOIN newest
 LEFT JOIN intervals
     ON
         expected.started_date = intervals.started_date
         AND expected.interval_name = intervals.interval_name
-WHERE intervals.attempt_count IS NULL;
+WHERE expected.started_date < newest.started_date AND intervals.attempt_count IS NULL;
