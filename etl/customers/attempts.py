@@ -6,7 +6,7 @@ check` makes them on the warehouse as it is, the tests on a warehouse with two c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 VIEWS = ("attempts", "attempt_questions", "question_options", "exams", "questions", "daily_activity")
@@ -251,8 +251,3 @@ CALLS: tuple[str, ...] = (
     "GetTableTypes",
 )
 CALLS += ("GetPrimaryKeys", "GetCrossReference", "GetInfo")
-
-
-def leaks(answer: str, secrets: Collection[str]) -> list[str]:
-    """What an answer holds of what must not be returned."""
-    return [secret for secret in secrets if secret.lower() in answer.lower()]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from TCLIService import ttypes
-from thrift.Thrift import TException
 
 from etl.customers import door
-from etl.customers.attempts import Attempt, attempts, leaks
-from etl.errors import WarehouseError
+from etl.customers.attempts import Attempt, attempts
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, message
 from etl.servers.hive_session import Connection
@@ -131,6 +129,7 @@ def pair(session: Settings, own: Customer, other: Customer, hidden: set[str], ex
     escapes = []
     client = Client(session)
     try:
+        client.run(f"SELECT * FROM {own.database}.attempts LIMIT 1")  # else every refusal would prove nothing
         for attempt in attempts(own.database, other.database, other.database, exam):
             tried[attempt.kind] = tried.get(attempt.kind, 0) + 1
             own_words = {word for word in hidden if word in attempt.statement}
@@ -152,7 +151,7 @@ def _gain(client: Client, session: Settings, attempt: Attempt, hidden: set[str])
             opened = Client(session, attempt.session)
         chosen = opened or client
         answer = chosen.call(*attempt.statement.split()) if attempt.call else chosen.run(attempt.statement)
-    except (hive.Error, TException, WarehouseError, OSError, EOFError) as error:
+    except hive.Error as error:  # the server refuses it; one that is gone refuses nothing, so its errors are raised
         return ", ".join(leaks(message(error), hidden))
     finally:
         if opened:
@@ -160,3 +159,8 @@ def _gain(client: Client, session: Settings, attempt: Attempt, hidden: set[str])
     if attempt.must_fail:
         return f"it was not refused: {answer[:200]}"
     return ", ".join(leaks(str(answer), hidden))
+
+
+def leaks(answer: str, secrets: Collection[str]) -> list[str]:
+    """What an answer holds of what must not be returned."""
+    return [secret for secret in secrets if secret.lower() in answer.lower()]

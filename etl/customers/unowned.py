@@ -6,7 +6,7 @@ from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.store.customers import NOBODY
 
-SHOWN = 20  # exams that are named
+MOST = 20  # exams that are named
 
 
 def unowned(settings: Settings) -> list[str]:
@@ -19,5 +19,5 @@ def unowned(settings: Settings) -> list[str]:
             ).rows
         except StatementError:
             return []
-    lines = [f"nobody owned {name} ({exam}) at {count:,} attempts" for name, exam, count in rows[:SHOWN]]
-    return [*lines, f"and {len(rows) - SHOWN} more exams"] if len(rows) > SHOWN else lines
+    lines = [f"nobody owned {name} ({exam}) at {count:,} attempts" for name, exam, count in rows[:MOST]]
+    return [*lines, f"and {len(rows) - MOST} more exams"] if len(rows) > MOST else lines

@@ -88,12 +88,12 @@ def test_an_exam_of_two_customers_is_a_row_of_each(owned: Warehouse) -> None:
 
 
 def test_questions_are_ranked_among_those_of_their_customer(owned: Warehouse) -> None:
-    shown = {"exam_id": "x", "question_position": 1}
+    question = {"exam_id": "x", "question_position": 1}
     owned.given(
         "candidate.attempt_questions",
-        {**shown, "attempt_id": "1", "question_id": "p", "result": "correct"},
-        {**shown, "attempt_id": "2", "question_id": "p", "result": "incorrect"},
-        {**shown, "attempt_id": "2", "question_id": "q", "result": "correct", "question_position": 2},
+        {**question, "attempt_id": "1", "question_id": "p", "result": "correct"},
+        {**question, "attempt_id": "2", "question_id": "p", "result": "incorrect"},
+        {**question, "attempt_id": "2", "question_id": "q", "result": "correct", "question_position": 2},
     )
     for place in (ATTEMPTS, QUESTIONS, HARD):
         owned.run(place)
