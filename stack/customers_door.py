@@ -39,7 +39,7 @@ FUNCTIONS = {
     "collections": "array_contains array_distinct array_except array_intersect array_join array_max array_min "
     "array_slice array_union explode inline json_tuple map_keys map_values parse_url_tuple posexplode size sort_array "
     "stack",
-    "aggregates": "avg count collect_list collect_set compute_stats corr count covar_pop covar_samp histogram_numeric max "
+    "aggregates": "avg collect_list collect_set compute_stats corr count covar_pop covar_samp histogram_numeric max "
     "min ngrams percentile percentile_approx percentile_cont percentile_disc regr_avgx regr_avgy regr_count "
     "regr_intercept regr_r2 regr_slope std stddev stddev_pop stddev_samp sum var_pop var_samp variance "
     "approx_distinct grouping",
