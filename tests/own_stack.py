@@ -72,6 +72,7 @@ def keep(home: Path) -> int:
         sys.stdin.read()
         os.kill(os.getpid(), signal.SIGINT)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
     threading.Thread(target=wait_for_end, daemon=True).start()
     settings = settings_module.load(home=home, ports={name: 0 for name in PORTS}, warehouse_root=ROOT, hdfs_user=USER)
     try:

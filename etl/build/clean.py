@@ -89,12 +89,12 @@ def _leftovers(
     settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet], oldest: float
 ) -> Iterator[tuple[Place, str]]:
     origins = {folder.origin for seen in generations for folder in seen.folders}
-    for database in ("flat", "marts", "customers"):
+    for database in ("flat", "marts"):
         for table in hdfs.names(database):
             name = f"{database}.{table}"
             if name in state.retired:
                 yield (database, table), "of a retired table"
-            elif database != "flat":
+            elif database == "marts":
                 for partition in hdfs.names(database, table):
                     match = NAMES["release"].fullmatch(partition)
                     if match and _is_over(int(match[1]), state):

@@ -1,4 +1,4 @@
-"""Describes a topic as the broker holds it: its id, its partitions and offsets."""
+"""Describes a topic as the broker holds it, and deletes what it holds of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import datetime
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from etl.errors import ServerError
 from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 SECONDS = 10.0
 
@@ -34,10 +38,10 @@ def describe(settings: Settings) -> Topic:
     Raises ServerError when no broker answers or there is no such topic.
     """
     from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
-    from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+    from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
     with _unreadable(settings):
-        admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+        admin = _admin(settings)
         future = admin.describe_topics(TopicCollection([settings.topic]), request_timeout=SECONDS)[settings.topic]
         topic = future.result(SECONDS + 5)
         partitions = [TopicPartition(settings.topic, partition.id) for partition in topic.partitions]
@@ -58,10 +62,10 @@ def describe(settings: Settings) -> Topic:
 def newest_at(settings: Settings, topic: Topic) -> datetime.datetime | None:
     """When the newest message that the broker holds was published, None where it holds none. Raises ServerError."""
     from confluent_kafka import TopicPartition
-    from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+    from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
     with _unreadable(settings):
-        admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+        admin = _admin(settings)
         newest = {TopicPartition(topic.name, number): OffsetSpec.max_timestamp() for number in topic.offsets}
         answers = admin.list_offsets(newest, request_timeout=SECONDS).values()
         return _time(max(answer.result(SECONDS + 5).timestamp for answer in answers))
@@ -106,36 +110,40 @@ def _time(milliseconds: int) -> datetime.datetime | None:
     return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC) if milliseconds >= 0 else None
 
 
+def _admin(settings: Settings) -> AdminClient:
+    """A client of the broker, which must outlive its answers."""
+    from confluent_kafka.admin import AdminClient
+
+    return AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+
+
+def _unreadable(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Raise that the topic cannot be read as ServerError."""
+    return _refused(
+        f"could not read topic {settings.topic} at {settings.address('bootstrap_servers')}",
+        "publish to it first, start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS",
+    )
+
+
 @contextlib.contextmanager
-def _unreadable(settings: Settings) -> Iterator[None]:
-    """Raise what goes wrong in the block as ServerError."""
+def _refused(failure: str, step: str) -> Iterator[None]:
+    """Raise what goes wrong in the block as ServerError with the broker's reason."""
     from confluent_kafka import KafkaException
 
     try:
         yield
     except (KafkaException, TimeoutError) as error:
         reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
-        raise ServerError(
-            f"could not read topic {settings.topic} at {settings.address('bootstrap_servers')}: {reason}",
-            "publish to it first, start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS",
-        ) from error
+        raise ServerError(f"{failure}: {reason}", step) from error
 
 
 def cluster_id(settings: Settings) -> str:
     """The id of the Kafka cluster. Raises ServerError when no broker answers."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
     address = settings.address("bootstrap_servers")
-    try:
-        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    step = "start it with ./warehouse up or set WAREHOUSE_BOOTSTRAP_SERVERS"
+    with _refused(f"no Kafka broker answers at {address}", step):
+        admin = _admin(settings)
         return str(admin.describe_cluster(request_timeout=SECONDS).result(SECONDS + 5).cluster_id)
-    except (KafkaException, TimeoutError) as error:
-        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
-        raise ServerError(
-            f"no Kafka broker answers at {address}: {reason}",
-            "start it with ./warehouse up or set WAREHOUSE_BOOTSTRAP_SERVERS",
-        ) from error
 
 
 def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
@@ -143,21 +151,16 @@ def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
 
     Nobody can read them from now on. Raises ServerError where the broker refuses it.
     """
-    from confluent_kafka import KafkaException, TopicPartition
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka import TopicPartition
 
-    where = f"topic {settings.topic} at {settings.address('bootstrap_servers')}"
-    admin = AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
-    try:
+    admin = _admin(settings)
+    with _refused(
+        f"could not delete the landed messages of topic {settings.topic} at {settings.address('bootstrap_servers')}",
+        "the topic must have cleanup.policy delete, and the user the right to delete; then run it again",
+    ):
         places = [TopicPartition(settings.topic, partition, end) for partition, end in ends.items() if end]
         for answer in admin.delete_records(places, request_timeout=SECONDS).values() if places else ():
             answer.result(SECONDS + 5)
-    except (KafkaException, TimeoutError) as error:
-        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
-        raise ServerError(
-            f"could not delete the landed messages of {where}: {reason}",
-            "the topic must have cleanup.policy delete, and the user the right to delete; then run it again",
-        ) from error
     config = _config(settings)
     hours, minutes = int(config["segment.ms"]) / 3_600_000, int(config["file.delete.delay.ms"]) / 60_000
     return (
@@ -175,16 +178,10 @@ def retention_days(settings: Settings) -> float | None:
 
 def _config(settings: Settings) -> dict[str, str]:
     """The settings of the topic. Raises ServerError where the broker does not answer."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+    from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
-    address = settings.address("bootstrap_servers")
-    try:
-        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    where = f"topic {settings.topic} at {settings.address('bootstrap_servers')}"
+    with _refused(f"could not read the settings of {where}", "run ./warehouse status"):
+        admin = _admin(settings)
         (answer,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, settings.topic)]).values()
         return {name: str(entry.value) for name, entry in answer.result(SECONDS + 5).items()}
-    except (KafkaException, TimeoutError) as error:
-        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
-        raise ServerError(
-            f"could not read the settings of topic {settings.topic} at {address}: {reason}", "run ./warehouse status"
-        ) from error

@@ -98,6 +98,16 @@ def test_repair_registers_every_folder_that_is_filled(commands: str) -> None:
         assert repair.repair(HOMES[0]) == []
 
 
+def test_merging_the_log_keeps_the_release_that_a_rollback_goes_back_to() -> None:
+    rejected = "land reject " * 12
+    with simulated():
+        world = at_work(f"land build land build {rejected} land build")
+        files = world.files.get("ops", "releases_v1")
+        assert any(name.startswith("events-to-") for name in files)
+        previous = Ledger(FakeHdfs(None)).state().previous
+        assert previous and previous.landing == 2
+
+
 def test_the_log_names_each_release_once() -> None:
     with simulated():
         at_work("land build land reject build rollback")

@@ -81,12 +81,12 @@ def test_a_table_is_the_same_whoever_builds_and_whoever_reads_it(
         assert len(other) == len(first), who
 
 
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("reports")
 def test_what_hive_reads_is_what_an_independent_computation_says(settings: Settings, sessions: dict[str, Hive]) -> None:
     assert_tables_are_right(settings, sessions["hive"])
 
 
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("reports")
 @pytest.mark.parametrize("table", RAW + OPS)
 def test_a_table_of_json_lines_is_read_the_same_by_both(table: str, sessions: dict[str, Hive]) -> None:
     spark, hive = (sessions[engine].query(f"SELECT * FROM {table}").dictionaries() for engine in ENGINES)
@@ -110,7 +110,7 @@ BEFORE_10000 = {  # PyHive cannot read what a zone in the east makes of the last
 }
 
 
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("reports")
 @pytest.mark.parametrize(
     ("engine", "zone"),
     [
@@ -178,7 +178,7 @@ def built_in(hive: Hive, settings: Settings, table: str) -> list[dict[str, Any]]
 # One writes, the other reads
 
 
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("reports")
 def test_a_new_landing_and_its_build_are_seen_by_the_other_engine_at_once(
     run: Run, settings: Settings, sessions: dict[str, Hive], quick_build: Callable[..., None]
 ) -> None:
@@ -218,7 +218,7 @@ def test_hive_counts_what_spark_wrote_over_its_own_rows(settings: Settings, sess
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("reports")
 def test_every_expectation_finds_the_same_on_both_engines(run: Run, sessions: dict[str, Hive]) -> None:
     """Each engine validates the published build. The nasty messages break rules, so that there is something to find."""
     columns = "table_name, expectation, column_name, severity, is_met, observed"
@@ -239,7 +239,7 @@ def test_a_report_gives_the_same_answers_on_both_engines(run: Run) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("found")
+@pytest.mark.usefixtures("reports")
 def test_beeline_runs_every_file_on_hive_too(run: Run, settings: Settings, quick_build: Callable[..., None]) -> None:
     for file in sqlfile.files("[0-4]_*"):
         if file.name not in ("ops.metastore", "ops.candidate"):

@@ -41,9 +41,8 @@ def end_segments_soon(settings: Settings) -> None:
         for name, value in (("segment.ms", "1000"), ("file.delete.delay.ms", "1"))
     ]
     resource = ConfigResource(ResourceType.TOPIC, settings.topic, incremental_configs=entries)
-    (answer,) = (
-        AdminClient({"bootstrap.servers": settings.bootstrap_servers}).incremental_alter_configs([resource]).values()
-    )
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})  # it must live as long as its answer
+    (answer,) = admin.incremental_alter_configs([resource]).values()
     answer.result(20)
 
 

@@ -15,7 +15,6 @@ from etl.settings import Settings
 COUNTS = "SELECT (SELECT COUNT(*) FROM flat.attempts) AS attempts, (SELECT COUNT(*) FROM marts.exams) AS exams"
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("built")
 def test_a_dropped_table_partition_or_view_is_named_and_repaired(settings: Settings, run: Run, case: Case) -> None:
     with Hive(settings) as hive:

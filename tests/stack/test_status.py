@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def facts(run: Run) -> dict[str, Any]:
     return dict(json.loads(run("status", "--json").stdout)["facts"])
 
 
+@pytest.fixture(autouse=True)
+def nothing_fails(settings: Settings) -> None:
+    """Forget the failures that tests of other modules have brought about."""
+    shutil.rmtree(settings.home / "conditions", ignore_errors=True)
+
+
 @pytest.mark.usefixtures("nasty")
 def test_messages_that_wait_are_a_lag_until_readers_see_them(
     settings: Settings, run: Run, quick_build: Callable[..., None], tmp_path: Path
@@ -31,7 +38,7 @@ def test_messages_that_wait_are_a_lag_until_readers_see_them(
     before = facts(run)
     assert (before["lag_messages"], before["lag_seconds"], before["lost"], before["unknown"]) == (0, 0, None, [])
     assert before["landing"] == before["release_landing"] and before["release_since"] > before["landed_at"]
-    assert not before["critical_failures"] and before["running"] == []
+    assert not before["critical_failures"]
     publish(settings, *(text(attempt(f"waiting {number}")) for number in range(3)))
     waiting = facts(run)
     assert waiting["lag_messages"] == 3 and 0 < waiting["lag_seconds"] == waiting["age_seconds"] < 100
