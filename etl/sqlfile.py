@@ -22,13 +22,12 @@ from sqlglot import exp
 
 from etl.errors import UsageError
 from etl.settings import PROJECT
-from etl.sqltext import TYPES, VARIABLE, split, statements, tokens
+from etl.sqltext import TYPES, VARIABLE, renamed, split, statements, tokens
 
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
 KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
 CUSTOMERS = "5_customers"  # part of a build where there are customers
-COMPUTED = ("3_marts", CUSTOMERS)
 VIEW = re.compile(r"CREATE OR REPLACE VIEW\s+")
 # Created twice by a build: for readers, and in the database candidate, which shows the release being built.
 POINTERS = {"ops.published": "ops.candidate"}
@@ -175,7 +174,7 @@ class SqlFile:
     @property
     def is_computed(self) -> bool:
         """Whether builds compute its table as a whole, into a partition of the release: marts and customers' tables."""
-        return self.stage in COMPUTED
+        return self.stage in ("3_marts", CUSTOMERS)
 
     @cached_property
     def _definitions(self) -> list[exp.ColumnDef]:
@@ -240,12 +239,6 @@ def candidate_text(text: str) -> str:
 def published_text(text: str) -> str:
     """SQL that names the release being built, as SQL that names what readers see."""
     return renamed(text, {candidate: name for name, candidate in _readers_names().items()})
-
-
-def renamed(text: str, names: Mapping[str, str]) -> str:
-    """SQL with each of these tables and views under another name."""
-    pattern = rf"(?<![\w.])({'|'.join(map(re.escape, names))})(?!\w)"
-    return re.sub(pattern, lambda match: names[match[0]], text)
 
 
 def versions(name: str) -> list[SqlFile]:

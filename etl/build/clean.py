@@ -18,7 +18,7 @@ from etl.build.plan import plan
 from etl.errors import WarehouseError
 from etl.land.land import staging_prefix
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive
+from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.store import customer_schema, flat_folders, landings, lock
 from etl.store.customers import Customers
@@ -89,12 +89,12 @@ def _leftovers(
     settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet], oldest: float
 ) -> Iterator[tuple[Place, str]]:
     origins = {folder.origin for seen in generations for folder in seen.folders}
-    for database in ("flat", "marts"):
+    for database in ("flat", "marts", "customers"):
         for table in hdfs.names(database):
             name = f"{database}.{table}"
             if name in state.retired:
                 yield (database, table), "of a retired table"
-            elif database == "marts":
+            elif database != "flat":
                 for partition in hdfs.names(database, table):
                     match = NAMES["release"].fullmatch(partition)
                     if match and _is_over(int(match[1]), state):
@@ -172,9 +172,12 @@ def _drop_staging(hive: Hive, hdfs: Hdfs) -> None:
 
 def _drop_partitions(hive: Hive, hdfs: Hdfs, state: State, generations: list[FolderSet]) -> None:
     """Forget the partitions of what is removed. That of a landing which is lost stays, so that it is reported."""
-    customers = Customers(hdfs).current()
-    files = sqlfile.files("[1235]_*" if customers else "[123]_*")
-    for table in customer_schema.partitioned(files, customers):
+    files = sqlfile.files("[123]_*")
+    if hdfs.names("customers"):  # left also by customers that were removed
+        with contextlib.suppress(StatementError):  # a metastore without the database has no partitions
+            there = {f"customers.{table}" for table in hive.tables("customers")}
+            files += [file for file in sqlfile.files(sqlfile.CUSTOMERS) if file.table in there]
+    for table in customer_schema.own_tables(files, Customers(hdfs).current()):
         names = [row[0] for row in hive.query(f"SHOW PARTITIONS {table}").rows]
         _drop(hive, table, [name for name in names if _is_over(_release(name), state)])
     partitions = {folder.partition for seen in generations for folder in seen.folders}

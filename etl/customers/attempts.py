@@ -241,13 +241,5 @@ SESSIONS = (
     {"set:system:user.name": "customers_admin"},
     {"set:metaconf:hive.metastore.try.direct.sql": "false"},
 )
-CALLS: tuple[str, ...] = (
-    "GetCatalogs",
-    "GetSchemas",
-    "GetTables",
-    "GetColumns",
-    "GetFunctions",
-    "GetTypeInfo",
-    "GetTableTypes",
-)
-CALLS += ("GetPrimaryKeys", "GetCrossReference", "GetInfo")
+CALLS = ["GetCatalogs", "GetSchemas", "GetTables", "GetColumns", "GetFunctions", "GetTypeInfo", "GetTableTypes"]
+CALLS += ["GetPrimaryKeys", "GetCrossReference", "GetInfo"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from etl import sqlfile
+from etl import sqlfile, sqltext
 from etl.sqlfile import SqlFile
 from etl.store.customer_schema import shared, view_of
 from etl.store.customers import Customer
@@ -22,7 +22,7 @@ def questions(customer: Customer) -> list[SqlFile]:
     """The questions that read only what the customer has, and that no header keeps from customers."""
     views = names(customer)
     return [
-        SqlFile(file.path, sqlfile.renamed(file.text, views))
+        SqlFile(file.path, sqltext.renamed(file.text, views))
         for file in sqlfile.files("4_*")
         if set(file.reads) <= set(views) and "Customers" not in file.header
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from etl import sqlfile
 from etl.sqlfile import CUSTOMERS, SqlFile
 from etl.store.customers import PERIODS, Customer, Customers, Period, refuse_missing_keys
 from etl.store.release_files import newest_versions
@@ -103,12 +104,13 @@ def add_partitions(
                     )
 
 
-def partitioned(files: Sequence[SqlFile], customers: Iterable[Customer]) -> Iterator[str]:
+def own_tables(files: Sequence[SqlFile], customers: Iterable[Customer]) -> Iterator[str]:
     """The customers' own tables."""
     return (table_of(file, customer) for customer in customers for file in shared(files))
 
 
 def drop(schema: Schema, customer: Customer) -> None:
     """Drop the database of a customer with its tables and views; files stay."""
+    for file in shared(sqlfile.files(CUSTOMERS)):
+        schema.drop(table_of(file, customer), [view_of(file, customer)])
     schema.hive.query(f"DROP DATABASE IF EXISTS {customer.database} CASCADE")
-    schema.forget(customer.database)

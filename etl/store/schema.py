@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from etl import sqlfile
@@ -56,13 +55,8 @@ class Schema:
     def __contains__(self, name: str) -> bool:
         return name in self._objects
 
-    def forget(self, database: str = "") -> None:
-        """Ignore the hashes of ops.metastore, so that everything is recreated, or what is in a database alone."""
-        if database:
-            self._objects = {
-                key: value for key, value in self._objects.items() if database not in re.split("[ .]", key)
-            }
-            return
+    def forget(self) -> None:
+        """Ignore the hashes of ops.metastore, so that everything is recreated."""
         self._forgotten |= self._objects.keys()
         self._objects = {}
         self._all_listed()  # before HDFS is read, so that the views that follow from it come at once
@@ -168,10 +162,9 @@ class Schema:
                 self._objects.pop(key, None)
             self._run(file.tables(self._values))
             return
-        kinds = dict(file.columns)
         for name, _, comment in there:
             if comment not in (file.comments.get(name, comment), JSON_COMMENT):
-                change = f"`{name}` `{name}` {kinds[name]} COMMENT '{file.comments[name]}'"
+                change = f"`{name}` `{name}` {dict(file.columns)[name]} COMMENT '{file.comments[name]}'"
                 self.hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
@@ -217,9 +210,8 @@ class Schema:
     def _described(self, table: str) -> list[tuple[str, str, str]]:
         """(name, type, comment) of each column, partition columns last."""
         rows = self.hive.query(f"DESCRIBE {table}").rows
-        heads = [number for number, row in enumerate(rows) if not row[0] or row[0].startswith("#")]
-        columns = rows[: heads[0] if heads else None]
-        return [(row[0].strip(), _plain(row[1]), row[2] or "") for row in columns]
+        end = next((number for number, row in enumerate(rows) if not row[0] or row[0].startswith("#")), None)
+        return [(row[0].strip(), _plain(row[1]), row[2] or "") for row in rows[:end]]
 
     def make(self, name: str, statements: Sequence[str], needed: Sequence[str] | None = None) -> bool:
         """Run the statements of an object, or only `needed`, unless the same ones ran before; whether they ran."""
