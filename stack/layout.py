@@ -167,34 +167,3 @@ def write_log4j(folder: Path) -> None:
             "appender.stderr.layout.pattern": "%d{yyyy-MM-dd HH:mm:ss.SSS} %p %c: %m%n",
         },
     )
-
-
-def write_statement_log(folder: Path, log: Path) -> None:
-    """As `write_log4j`; and HiveServer2's own account of sessions and statements as JSON lines, which no text can fake.
-
-    Each line has the id of its session and of its statement.
-    """
-    write_log4j(folder)
-    loggers = {
-        "session": "org.apache.hadoop.hive.ql.session.SessionState",
-        "service": "org.apache.hive.service.cli",
-        "driver": "org.apache.hadoop.hive.ql.Driver",
-        "compiler": "org.apache.hadoop.hive.ql.Compiler",
-        "executor": "org.apache.hadoop.hive.ql.Executor",
-    }
-    log.touch(mode=0o600)
-    properties = {
-        "appender.json.type": "File",
-        "appender.json.name": "json",
-        "appender.json.fileName": log,
-        "appender.json.layout.type": "JsonLayout",
-        "appender.json.layout.compact": "true",
-        "appender.json.layout.eventEol": "true",
-        "appender.json.layout.properties": "true",
-        "appender.json.layout.stacktraceAsString": "true",
-    }
-    for name, package in loggers.items():
-        properties |= {f"logger.{name}.name": package, f"logger.{name}.level": "info"}
-        properties |= {f"logger.{name}.appenderRef.json.ref": "json"}
-    with (folder / "log4j2.properties").open("a", encoding="utf-8") as file:
-        file.writelines(f"{name}={value}\n" for name, value in properties.items())

@@ -82,7 +82,8 @@ class Connection(socketserver.StreamRequestHandler):
             and bool(secret)
             and logins.is_right(self.server.passwords, user, secret.decode("utf-8", "replace"))
         )
-        line = {"at": now(), "user_name": user[:256], "outcome": "logged in" if is_accepted else "refused"}
+        outcome = "logged in" if is_accepted else "login refused"
+        line = {"started_at": now(), "user_name": user[:256], "outcome": outcome}
         with self.server.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         return SUCCESS if is_accepted else INVALID_CREDENTIALS

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from etl.customers import queries
 from etl.errors import UsageError
 from etl.servers import logins
+from etl.settings import load
 from etl.store.customers import Customers, Period, fold, pads, refuse_overlaps
 from stack.logins import DN, Server
 
@@ -189,7 +191,7 @@ def test_every_bind_is_a_line_of_json_without_the_password(directory: Server) ->
     lines = [json.loads(line) for line in directory.log.read_text().splitlines()]
     assert [(line["user_name"], line["outcome"]) for line in lines] == [
         ("alice", "logged in"),
-        ("mallory\n{}", "refused"),
+        ("mallory\n{}", "login refused"),
     ]
     assert password not in directory.log.read_text() and "guess" not in directory.log.read_text()
 
@@ -213,3 +215,24 @@ def test_the_password_file_holds_no_password_and_is_for_its_owner_alone(tmp_path
 def test_a_name_that_a_directory_could_misread_is_no_login(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be named"):
         logins.add(tmp_path / "passwords", name)
+
+
+# Who queried what
+
+
+def test_each_line_of_the_log_is_a_row_of_ops_queries_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, given = Folder(), load(home=tmp_path)
+    monkeypatch.setattr(queries, "Hdfs", lambda _: folder)
+    assert queries.collect(given) == []
+    log = tmp_path / "logs" / logins.AUDIT
+    log.parent.mkdir()
+    log.write_text('{"user_name": "alice"}\n{"user_name": "bo')
+    assert queries.collect(given) == [{"user_name": "alice"}]
+    assert queries.collect(given) == []
+    with log.open("a") as file:
+        file.write('lt"}\n{"user_name": "cog"}\n')
+    assert queries.collect(given) == [{"user_name": "bolt"}, {"user_name": "cog"}]
+    log.write_text('{"user_name": "in a new log"}\n')
+    queries.collect(given)
+    rows = [row["user_name"] for path in sorted(folder.files) for row in folder.files[path]]
+    assert sorted(rows) == ["alice", "bolt", "cog", "in a new log"]

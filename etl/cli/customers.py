@@ -1,4 +1,4 @@
-"""customers list, add, remove, assign, users, check: whose exams they are, and who may query them."""
+"""customers list, add, remove, assign, users, check, queries: whose exams they are, and who may query them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from etl.cli.shared import Json, app, conf, write, writing
 from etl.errors import EXIT_FAILED, UsageError
-from etl.terminal import progress, say
+from etl.terminal import escaped, progress, say
 
 if TYPE_CHECKING:
     from etl.store.customers import Period
@@ -92,12 +92,14 @@ def remove(name: Name) -> None:
     given = writing()
     customer = Customers(Hdfs(given)).get(name)
     with progress("customers remove"):
-        with door.administrator(given) as hive:
-            for user in door.members(hive, customer):
-                logins.remove(door.password_file(given), user)
-            door.revoke(hive, customer)
+        logins.remove(door.password_file(given), customer.database)
         door.reader_file(given, customer).unlink(missing_ok=True)
         run(given, name)
+        if given.customers_door:
+            with door.administrator(given) as hive:
+                door.revoke(given, hive, customer)
+        else:
+            say("its other logins are removed by ./warehouse up --customers")
     say(f"removed {name}; run ./warehouse build, and clean --yes later, to remove its rows")
 
 
@@ -219,3 +221,19 @@ def check(as_json: Json = False) -> None:
     if escapes:
         raise typer.Exit(EXIT_FAILED)
     say(f"{len(pairs)} pairs, no attempt got anything")
+
+
+@customers.command(epilog="Example: ./warehouse customers queries")
+def queries(as_json: Json = False) -> None:
+    """Copy what the door logged into ops.queries, and show it; `build` copies it too."""
+    from etl.customers.queries import collect
+
+    rows = collect(writing())
+    if as_json:
+        write({"queries": rows})
+    else:
+        for row in rows:
+            print(
+                escaped(f"{row['started_at']} {row['user_name']} {row['outcome']}: {row.get('statement') or 'login'}")
+            )
+    say(f"{len(rows):,} more rows of ops.queries")

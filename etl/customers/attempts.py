@@ -74,7 +74,7 @@ def attempts(own: str, other: str, role: str, secret_exam: str) -> Iterator[Atte
         yield Attempt("calls", f"{call} {other}", must_fail=False, call=call)
     for session in SESSIONS:
         options = {name: value.format(own=own, other=other) for name, value in session.items()}
-        yield Attempt("sessions", SESSION.format(other=other), session=options)
+        yield Attempt("sessions", "SELECT 1", session=options)
 
 
 TABLE = "SELECT * FROM {table} LIMIT 1"
@@ -195,6 +195,10 @@ REFUSED = (
     "SHOW CONNECTORS",
     "REPL DUMP {other}",
     "REPL STATUS {other}",
+    "FROM {own}.attempts INSERT OVERWRITE DIRECTORY '/tmp/stolen' SELECT exam_id",
+    "PREPARE stolen FROM SELECT exam_id FROM {other}.attempts",
+    "EXPLAIN INSERT OVERWRITE DIRECTORY '/tmp/stolen' SELECT * FROM {own}.attempts",
+    "SELECT * FROM {own}.attempts_v1",
 )
 HARMLESS = (  # it may be answered, without what is not the user's
     "SHOW DATABASES",
@@ -231,7 +235,6 @@ HARMLESS = (  # it may be answered, without what is not the user's
     "SELECT * FROM {own}.no_such_table",
     "SELECT no_such_column FROM {own}.attempts",
 )
-SESSION = "SELECT * FROM {other}.attempts LIMIT 1"
 SESSIONS = (
     {"set:hiveconf:hive.security.authorization.enabled": "false"},
     {"set:hiveconf:hive.server2.enable.doAs": "true"},
@@ -239,6 +242,7 @@ SESSIONS = (
     {"use:database": "{other}"},
     {"hive.server2.proxy.user": "customers_admin"},
     {"set:system:user.name": "customers_admin"},
+    {"set:env:HOME": "/tmp"},
     {"set:metaconf:hive.metastore.try.direct.sql": "false"},
 )
 CALLS = ["GetCatalogs", "GetSchemas", "GetTables", "GetColumns", "GetFunctions", "GetTypeInfo", "GetTableTypes"]

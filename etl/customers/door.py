@@ -97,18 +97,23 @@ def grant(hive: Hive, customer: Customer) -> None:
 
 
 def grant_all(settings: Settings) -> None:
-    """Give all customers their rights, as after they were added or the metastore was recreated without the door."""
-    customers = Customers(Hdfs(settings)).current()
-    if customers:
+    """Give all customers their rights, and take those of removed ones, whatever changed while the door was closed."""
+    customers = Customers(Hdfs(settings))
+    current, removed = customers.current(), customers.removed()
+    if current or removed:
         with administrator(settings) as hive:
-            for added in customers:
-                grant(hive, added)
-                if not settings.customers_ldap and reader_file(settings, added).exists():
-                    add_member(hive, added, added.database)
+            for customer in current:
+                grant(hive, customer)
+                if not settings.customers_ldap and reader_file(settings, customer).exists():
+                    add_member(hive, customer, customer.database)
+            for customer in removed:
+                revoke(settings, hive, customer)
 
 
-def revoke(hive: Hive, customer: Customer) -> None:
-    """Drop the role of a customer with its rights."""
+def revoke(settings: Settings, hive: Hive, customer: Customer) -> None:
+    """Drop the role of a customer with its rights, and the logins of its users."""
+    for user in members(hive, customer):
+        logins.remove(password_file(settings), user)
     if customer.database in roles(hive):
         hive.query(f"DROP ROLE {customer.database}")
 

@@ -19,6 +19,7 @@ from filelock import FileLock
 from etl.errors import UsageError
 
 ADMIN = "customers_admin"  # grants rights at the door
+AUDIT = "customers_queries.jsonl"  # the log of the door: a line per login and statement
 USER = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 COST, BLOCK, PARALLEL = 2**14, 8, 1  # of scrypt: 16 MB and some 50 ms for each login
 

@@ -70,6 +70,10 @@ class Customers:
         last = {row["customer"]: row for row in self._rows(CHANGES)}
         return [Customer(name, last[name]["database_name"]) for name in sorted(last) if not last[name]["is_removed"]]
 
+    def removed(self) -> list[Customer]:
+        """The customers that were removed, whose databases no other customer ever has."""
+        return [Customer(row["customer"], row["database_name"]) for row in self._rows(CHANGES) if row["is_removed"]]
+
     def get(self, name: str) -> Customer:
         """A customer by name. Raises UsageError where there is none."""
         customers = {customer.name: customer for customer in self.current()}
