@@ -1,4 +1,6 @@
 import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
@@ -9,6 +11,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -78,6 +81,7 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
   static final Set RIGHTS = words(
       "TOK_SHOW_SET_ROLE TOK_SET_ROLE TOK_SHOW_ROLES TOK_SHOW_GRANT TOK_SHOW_ROLE_GRANT TOK_SHOW_ROLE_PRINCIPALS"
       + " TOK_CREATEROLE TOK_DROPROLE TOK_GRANT TOK_REVOKE TOK_GRANT_ROLE TOK_REVOKE_ROLE");
+  static final Map NAMES = names();
   /** Marks the statement of this thread as refused here, for its line in the log. */
   static final ThreadLocal REFUSED = new ThreadLocal();
 
@@ -193,8 +197,24 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
     return (ASTNode) node.getChild(place);
   }
 
+  /** What Hive's grammar calls a node; its parser has a constant per name. */
   private static String name(ASTNode node) {
-    return HiveParser.tokenNames[node.getType()];
+    return (String) NAMES.get(Integer.valueOf(node.getType()));
+  }
+
+  private static Map names() {
+    Map names = new HashMap();
+    Field[] fields = HiveParser.class.getFields();
+    for (int i = 0; i < fields.length; i++) {
+      if (fields[i].getType() == int.class && Modifier.isStatic(fields[i].getModifiers())) {
+        try {
+          names.put(fields[i].get(null), fields[i].getName());
+        } catch (IllegalAccessException error) {
+          throw new IllegalStateException(error);
+        }
+      }
+    }
+    return names;
   }
 
   private static String text(ASTNode node) {
@@ -271,6 +291,11 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
       return isSeen(table.getDbName()) || table.getDbName().equals("ops") && table.getTableName().equals("published");
     }
 
+    /** Whether it is no table such as attempts_v1, which its view reads and nobody else can. */
+    private static boolean isView(String name) {
+      return !name.matches(".*_v[0-9]+");
+    }
+
     @Override
     public List filterDatabases(List names) {
       List seen = new ArrayList();
@@ -290,12 +315,11 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
       return database;
     }
 
-    /** The views; the tables below them, named like attempts_v1, can be read by nobody here. */
     @Override
     public List filterTableNames(String catalog, String database, List names) {
       List seen = new ArrayList();
       for (int i = 0; isSeen(database) && i < names.size(); i++) {
-        if (!((String) names.get(i)).matches(".*_v[0-9]+")) {
+        if (isView((String) names.get(i))) {
           seen.add(names.get(i));
         }
       }
@@ -312,7 +336,7 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
       List seen = new ArrayList();
       for (int i = 0; i < tables.size(); i++) {
         TableMeta table = (TableMeta) tables.get(i);
-        if (isSeen(table.getDbName()) && !table.getTableName().matches(".*_v[0-9]+")) {
+        if (isSeen(table.getDbName()) && isView(table.getTableName())) {
           seen.add(table);
         }
       }
@@ -331,8 +355,9 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
     public List filterTables(List tables) {
       List seen = new ArrayList();
       for (int i = 0; i < tables.size(); i++) {
-        if (isRead((Table) tables.get(i))) {
-          seen.add(tables.get(i));
+        Table table = (Table) tables.get(i);
+        if (isSeen(table.getDbName()) && isView(table.getTableName())) {
+          seen.add(table);
         }
       }
       return seen;

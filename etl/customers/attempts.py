@@ -72,9 +72,8 @@ def attempts(own: str, other: str, role: str, secret_exam: str) -> Iterator[Atte
         yield Attempt("answers", statement.format(own=own, other=other, role=role, exam=secret_exam), must_fail=False)
     for call in CALLS:
         yield Attempt("calls", f"{call} {other}", must_fail=False, call=call)
-    for session in SESSIONS:
-        options = {name: value.format(own=own, other=other) for name, value in session.items()}
-        yield Attempt("sessions", "SELECT 1", session=options)
+    for name, value, statement in SESSIONS:
+        yield Attempt("sessions", statement, session={name: value.format(other=other)})
 
 
 TABLE = "SELECT * FROM {table} LIMIT 1"
@@ -235,15 +234,15 @@ HARMLESS = (  # it may be answered, without what is not the user's
     "SELECT * FROM {own}.no_such_table",
     "SELECT no_such_column FROM {own}.attempts",
 )
-SESSIONS = (
-    {"set:hiveconf:hive.security.authorization.enabled": "false"},
-    {"set:hiveconf:hive.server2.enable.doAs": "true"},
-    {"set:hivevar:mode": "HPLSQL"},
-    {"use:database": "{other}"},
-    {"hive.server2.proxy.user": "customers_admin"},
-    {"set:system:user.name": "customers_admin"},
-    {"set:env:HOME": "/tmp"},
-    {"set:metaconf:hive.metastore.try.direct.sql": "false"},
+SESSIONS = (  # a setting that opens the session, its value, and a statement in it
+    ("set:hiveconf:hive.security.authorization.enabled", "false", "SELECT 1"),
+    ("set:hiveconf:hive.server2.enable.doAs", "true", "SELECT 1"),
+    ("set:hivevar:mode", "HPLSQL", "HOST 'id'"),
+    ("set:hivevar:mode", "HPLSQL", "!id"),
+    ("use:database", "{other}", "SELECT 1"),
+    ("hive.server2.proxy.user", "customers_admin", "SELECT 1"),
+    ("set:system:user.name", "customers_admin", "SELECT 1"),
+    ("set:env:HOME", "{other}", "SELECT 1"),
 )
 CALLS = ["GetCatalogs", "GetSchemas", "GetTables", "GetColumns", "GetFunctions", "GetTypeInfo", "GetTableTypes"]
 CALLS += ["GetPrimaryKeys", "GetCrossReference", "GetInfo"]

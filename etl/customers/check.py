@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -95,7 +96,7 @@ def secrets(settings: Settings, customers: Sequence[Customer]) -> dict[str, set[
             "(PARTITION BY customer ORDER BY attempt_id) AS place FROM customers.owned_attempts) AS attempts "
             f"WHERE place <= {SAMPLES}"
         ).rows
-    names = {customer.database: {customer.name} for customer in customers}
+    names = {customer.database: {customer.name, customer.database} for customer in customers}
     owners: dict[str, set[str]] = {}
     for database, *texts in exams:
         for text in texts:
@@ -119,7 +120,8 @@ def check(settings: Settings) -> Iterator[Pair]:
     for own in customers:
         for other in [customer for customer in customers if customer != own] or [nobody]:
             hidden = set().union(*(words for database, words in texts.items() if database != own.database))
-            hidden -= texts[own.database]
+            own_texts = "\n".join(texts[own.database]).lower()
+            hidden = {word for word in hidden if word.lower() not in own_texts}
             yield pair(door.as_customer(settings, own), own, other, hidden, min(texts.get(other.database, {"x"})))
 
 
@@ -135,8 +137,8 @@ def pair(
             client.run(TABLE.format(table=f"{own.database}.attempts"))  # else every refusal would prove nothing
         for attempt in attempts(own.database, other.database, other.database, exam):
             tried[attempt.kind] = tried.get(attempt.kind, 0) + 1
-            own_words = {word for word in hidden if word in attempt.statement}
-            gain = _gain(client, session, attempt, hidden - own_words)
+            sent = " ".join([attempt.statement, *attempt.session.values()])
+            gain = _gain(client, session, attempt, {word for word in hidden if word not in sent})
             if gain:
                 escapes.append(Escape(attempt, gain))
     finally:
@@ -166,4 +168,4 @@ def _gain(client: Client, session: Settings, attempt: Attempt, hidden: set[str])
 
 def leaks(answer: str, secrets: Collection[str]) -> list[str]:
     """What an answer holds of what must not be returned."""
-    return [secret for secret in secrets if secret.lower() in answer.lower()]
+    return [text for text in secrets if re.search(rf"(?<!\w){re.escape(text)}(?!\w)", answer, re.IGNORECASE)]

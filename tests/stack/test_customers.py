@@ -223,7 +223,8 @@ def test_an_erased_attempt_is_in_no_table_or_release_of_its_customer(
         "SELECT COUNT(*), AVG(score), MIN(started_at) FROM attempts",
         "SELECT exam_name, RANK() OVER (ORDER BY attempt_count DESC) AS place FROM exams ORDER BY place LIMIT 3",
         "WITH days AS (SELECT started_date, SUM(attempt_count) AS attempts FROM daily_activity GROUP BY started_date) "
-        "SELECT DATE_FORMAT(started_date, 'yyyy-MM'), SUM(attempts) FROM days GROUP BY 1",
+        "SELECT DATE_FORMAT(started_date, 'yyyy-MM'), SUM(attempts) FROM days "
+        "GROUP BY DATE_FORMAT(started_date, 'yyyy-MM')",
         "SELECT a.exam_id, COUNT(DISTINCT q.question_id), CAST(SUM(q.is_correct) AS DECIMAL(10, 2)) FROM (SELECT "
         "attempt_id, question_id, CASE WHEN question_position BETWEEN 1 AND 9 THEN 1 ELSE 0 END AS is_correct FROM "
         "attempt_questions) AS q JOIN attempts AS a ON a.attempt_id = q.attempt_id "
