@@ -57,15 +57,16 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
 
   /** What a query may consist of: the names that Hive's grammar gives the nodes of its tree. */
   static final Set QUERY = words(
-      "TOK_QUERY TOK_FROM TOK_INSERT TOK_DESTINATION TOK_DIR TOK_TMP_FILE TOK_SELECT TOK_SELECTDI TOK_SELEXPR TOK_EXPLIST"
-      + " TOK_WHERE TOK_GROUPBY TOK_ROLLUP_GROUPBY TOK_CUBE_GROUPBY TOK_GROUPING_SETS TOK_GROUPING_SETS_EXPRESSION"
+      "TOK_QUERY TOK_FROM TOK_INSERT TOK_DESTINATION TOK_DIR TOK_TMP_FILE TOK_SELECT TOK_SELECTDI TOK_SELEXPR"
+      + " TOK_EXPLIST TOK_WHERE TOK_GROUPBY TOK_ROLLUP_GROUPBY TOK_CUBE_GROUPBY TOK_GROUPING_SETS"
+      + " TOK_GROUPING_SETS_EXPRESSION"
       + " TOK_HAVING TOK_QUALIFY TOK_ORDERBY TOK_SORTBY TOK_DISTRIBUTEBY TOK_CLUSTERBY TOK_TABSORTCOLNAMEASC"
       + " TOK_TABSORTCOLNAMEDESC TOK_NULLS_FIRST TOK_NULLS_LAST TOK_LIMIT TOK_OFFSET"
       + " TOK_UNIONALL TOK_UNIONDISTINCT TOK_INTERSECTALL TOK_INTERSECTDISTINCT TOK_EXCEPTALL TOK_EXCEPTDISTINCT"
       + " TOK_CTE TOK_SUBQUERY TOK_SUBQUERY_EXPR TOK_SUBQUERY_OP TOK_SUBQUERY_OP_NOTEXISTS TOK_SUBQUERY_OP_NOTIN"
-      + " TOK_TABREF TOK_TABALIAS TOK_ALLCOLREF TOK_TABLE_OR_COL TOK_TABLESPLITSAMPLE TOK_TABLEBUCKETSAMPLE"
-      + " TOK_ROWCOUNT TOK_PERCENT TOK_JOIN TOK_LEFTOUTERJOIN TOK_RIGHTOUTERJOIN TOK_FULLOUTERJOIN TOK_CROSSJOIN"
-      + " TOK_LEFTSEMIJOIN TOK_LEFTANTISEMIJOIN TOK_LATERAL_VIEW TOK_LATERAL_VIEW_OUTER"
+      + " TOK_TABREF TOK_TABALIAS TOK_ALLCOLREF TOK_TABLE_OR_COL TOK_TABCOLNAME TOK_TABLESPLITSAMPLE"
+      + " TOK_TABLEBUCKETSAMPLE TOK_ROWCOUNT TOK_PERCENT TOK_JOIN TOK_LEFTOUTERJOIN TOK_RIGHTOUTERJOIN"
+      + " TOK_FULLOUTERJOIN TOK_CROSSJOIN TOK_LEFTSEMIJOIN TOK_LEFTANTISEMIJOIN TOK_LATERAL_VIEW TOK_LATERAL_VIEW_OUTER"
       + " TOK_WINDOWSPEC TOK_WINDOWDEF TOK_PARTITIONINGSPEC TOK_WINDOWRANGE TOK_WINDOWVALUES TOK_WITHIN_GROUP"
       + " TOK_IGNORE_NULLS TOK_RESPECT_NULLS TOK_NULL TOK_TRUE TOK_FALSE TOK_DATELITERAL TOK_TIMESTAMPLITERAL"
       + " TOK_INTERVAL_YEAR_LITERAL TOK_INTERVAL_MONTH_LITERAL TOK_INTERVAL_DAY_LITERAL TOK_INTERVAL_HOUR_LITERAL"
@@ -159,7 +160,7 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
           own(text(child(part, j)));
           isNamed = true;
         }
-      } else if (!kind.equals("StringLiteral")) {
+      } else if (!kind.equals("StringLiteral") && !kind.equals("KW_LIKE")) {
         throw refused("this statement");
       }
     }
@@ -170,8 +171,10 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
 
   /** A table, or the name of a common table expression: without a database it is in that of the session. */
   private static void table(ASTNode node) throws SemanticException {
-    if (node.getChildCount() > 2) {
-      throw refused("this name of a table");
+    for (int i = 0; i < node.getChildCount(); i++) {
+      if (i == 2 || !text(child(node, i)).matches("\\w+")) { // Hive takes `other.table` in quotes apart again
+        throw refused("this name of a table");
+      }
     }
     own(node.getChildCount() == 2 ? text(child(node, 0)) : SessionState.get().getCurrentDatabase());
   }

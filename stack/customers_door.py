@@ -35,8 +35,8 @@ FUNCTIONS = {
     "space split str_to_map substr substring substring_index translate trim ucase unbase64 upper",
     "times": "add_months current_date current_timestamp date_add date_format date_sub datediff day dayofmonth "
     "dayofweek extract floor_day floor_hour floor_minute floor_month floor_quarter floor_second floor_week floor_year "
-    "from_unixtime from_utc_timestamp hour last_day minute month months_between next_day quarter second "
-    "to_date to_epoch_milli to_unix_timestamp to_utc_timestamp trunc unix_timestamp weekofyear year",
+    "from_unixtime from_utc_timestamp hour internal_interval last_day minute month months_between next_day "
+    "quarter second to_date to_epoch_milli to_unix_timestamp to_utc_timestamp trunc unix_timestamp weekofyear year",
     "collections": "array_contains array_distinct array_except array_intersect array_join array_max array_min "
     "array_slice array_union explode inline json_tuple map_keys map_values parse_url_tuple posexplode size sort_array "
     "stack",
