@@ -442,7 +442,7 @@ public class CustomersDoor extends AbstractSemanticAnalyzerHook {
       line.put("user_name", session == null ? null : session.getUserName());
       line.put("client_address", session == null ? null : session.getUserIpAddress());
       line.put("session_id", session == null ? null : session.getSessionId());
-      line.put("statement", context.getCommand());
+      line.put("statement_text", context.getCommand());
       line.put("outcome", outcome);
       line.put("seconds", Double.valueOf((Instant.now().toEpochMilli() - begin.toEpochMilli()) / 1000.0));
       append(context.getHiveConf().get(LOG), line);

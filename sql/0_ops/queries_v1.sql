@@ -1,7 +1,7 @@
 -- ops.queries: one row per statement and login at the customers' door.
--- Reads: nothing: `build` and `customers queries` put the lines of the door's log into the folder
+-- Reads: nothing: `build` and `customers queries` put the lines of its log into the folder
 -- Writes: ops.queries_v1, ops.queries
--- Grain: started_at, user_name, session_id, statement
+-- Grain: started_at, user_name, session_id, statement_text
 -- Parameters: warehouse_root text
 -- Usage: ./warehouse beeline -f sql/0_ops/queries_v1.sql
 --     --hivevar warehouse_root=hdfs://warehouse/warehouse
@@ -13,7 +13,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS ops.queries_v1 (
     user_name STRING COMMENT 'The login, also one that is refused',
     client_address STRING COMMENT 'Address of the client, NULL for a login',
     session_id STRING COMMENT 'The session, NULL for a login',
-    statement STRING COMMENT 'The statement as it was sent, nothing of its result, NULL for a login',
+    statement_text STRING COMMENT 'The statement as it was sent, nothing of its result, NULL for a login',
     outcome STRING COMMENT 'succeeded, failed, refused (by the door), logged in, login refused',
     seconds DOUBLE COMMENT 'From its begin to its outcome, NULL for a login'
 )
