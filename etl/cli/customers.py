@@ -233,7 +233,6 @@ def queries(as_json: Json = False) -> None:
         write({"queries": rows})
     else:
         for row in rows:
-            print(
-                escaped(f"{row['started_at']} {row['user_name']} {row['outcome']}: {row.get('statement') or 'login'}")
-            )
+            subject = row.get("statement_text") or "login"
+            print(escaped(f"{row['started_at']} {row['user_name']} {row['outcome']}: {subject}"))
     say(f"{len(rows):,} more rows of ops.queries")

@@ -1,4 +1,4 @@
--- ops.queries: one row per statement and login at the customers' door.
+-- ops.queries: one row per statement and login where customers query.
 -- Reads: nothing: `build` and `customers queries` put the lines of its log into the folder
 -- Writes: ops.queries_v1, ops.queries
 -- Grain: started_at, user_name, session_id, statement_text
@@ -13,7 +13,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS ops.queries_v1 (
     user_name STRING COMMENT 'The login, also one that is refused',
     client_address STRING COMMENT 'Address of the client, NULL for a login',
     session_id STRING COMMENT 'The session, NULL for a login',
-    statement_text STRING COMMENT 'The statement as it was sent, nothing of its result, NULL for a login',
+    statement_text STRING COMMENT 'The statement as it was sent, NULL for a login',
     outcome STRING COMMENT 'succeeded, failed, refused (by the door), logged in, login refused',
     seconds DOUBLE COMMENT 'From its begin to its outcome, NULL for a login'
 )

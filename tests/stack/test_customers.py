@@ -321,12 +321,12 @@ def test_statements_and_logins_are_rows_without_their_results(opened: Settings, 
         Hive(door.at_door(opened, "mallory", "guess"))
     run("customers", "queries")
     with Hive(opened) as hive:
-        statement = "SELECT user_name, outcome, statement FROM ops.queries WHERE statement LIKE '%audited%'"
-        found = hive.query(f"{statement} ORDER BY started_at").rows
-        assert [(user, outcome) for user, outcome, _ in found] == [
+        statement = "SELECT user_name, outcome, statement_text FROM ops.queries WHERE statement_text LIKE '%audited%'"
+        lines = hive.query(f"{statement} ORDER BY started_at").rows
+        assert [(user, outcome) for user, outcome, _ in lines] == [
             (own.database, "succeeded"),
             (own.database, "failed"),
             (own.database, "refused"),
         ]
-        assert exam not in str(found)
+        assert exam not in str(lines)
         assert hive.query("SELECT outcome FROM ops.queries WHERE user_name = 'mallory'").rows == [("login refused",)]
