@@ -265,6 +265,21 @@ def test_at_the_door_a_customer_reads_its_rows(opened: Settings) -> None:
                 assert_same(rows(hive, view), right[view])
 
 
+def test_query_and_report_of_a_customer_log_in_at_the_door(opened: Settings, run: Run) -> None:
+    own, *others = Customers(Hdfs(opened)).current()
+    right = expected(opened, own)
+    output = run("query", "--customer", own.name, "SELECT COUNT(*) AS attempts FROM attempts", "--json").stdout
+    assert json.loads(output) == [{"attempts": len(right["attempts"])}]
+    run("query", "--customer", own.name, f"SELECT 1 FROM {others[0].database}.attempts", code=1)
+    run("report", "--customer", own.name)
+    text = (opened.home / "customers" / own.name / "reports" / "report.html").read_text()
+    names = {str(row["exam_name"]) for row in right["exams"]}
+    texts = check.secrets(opened, [own, *others])
+    hidden = set().union(*(words for database, words in texts.items() if database != own.database))
+    assert any(name in text for name in names)
+    assert check.leaks(text, {word for word in hidden if all(word not in name for name in names)}) == []
+
+
 def test_no_customer_gets_out(opened: Settings, case: Case) -> None:
     for pair in check.check(opened):
         tried = sum(pair.tried.values())
