@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import answers, layouts, machine, messages, others, ours, page, plot
+from benchmarks import answers, dbt, layouts, machine, messages, others, ours, page, plot
 from benchmarks import stack as stacks
 from benchmarks.measure import BenchmarkError
 from benchmarks.messages import Expected
@@ -23,9 +23,9 @@ from etl.errors import WarehouseError
 from etl.terminal import say
 
 ATTEMPTS = [10_000, 100_000, 1_000_000]
-CONTESTANTS = ("ours", "hive", "answers", "layouts", "script", "scalars", "copy", "duckdb", "pyspark", "later")
+CONTESTANTS = ("ours", "hive", "answers", "layouts", "script", "scalars", "copy", "duckdb", "pyspark", "dbt", "later")
 DUMPED = ("duckdb", "pyspark")  # contestants that read the dump of the topic
-BEHIND = ("hive", "answers", "layouts", "later")  # steps that need the tables of `ours`
+BEHIND = ("hive", "answers", "layouts", "dbt", "later")  # steps that need the tables of `ours`
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -57,6 +57,8 @@ def main() -> None:
     given = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("benchmarks: ended"))  # so that the servers end, too
     try:
+        if given.is_run and "dbt" in given.only:
+            dbt.install()
         measurement = measured(given) if given.is_run else page.newest()
     except (BenchmarkError, WarehouseError) as error:
         sys.exit(f"benchmarks: {error}")
@@ -109,10 +111,17 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
             say(f"{attempts:,} attempts: a table in three layouts")
             layouts.compare(stack, size)
         compete(stack, size, expected, [name for name in given.only if name in (*others.SPARK, "duckdb")], folder)
-        if "later" in given.only:
-            for number, (hundredth, few) in enumerate(later, 1):
-                say(f"{attempts:,} attempts: a little more, {number} of {repeats}")
-                ours.later(stack, size, expected, hundredth, few)
+        for repeat in range(repeats if "dbt" in given.only else 0):
+            say(f"{attempts:,} attempts: dbt, {repeat + 1} of {repeats}")
+            dbt.build(stack, size, "dbt", attempts, folder, is_full=True)
+
+        def follow_up(name: str, count: int) -> None:
+            if "dbt" in given.only:
+                dbt.build(stack, size, f"{name}.dbt", count, folder)
+
+        for number, (hundredth, few) in enumerate(later if "later" in given.only else [], 1):
+            say(f"{attempts:,} attempts: a little more, {number} of {repeats}")
+            ours.later(stack, size, expected, hundredth, few, follow_up)
     return size
 
 

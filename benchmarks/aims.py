@@ -56,6 +56,11 @@ def whole(size: Size) -> float | None:
     return ratio(size.median(*RUN), size.median("script"))
 
 
+def built(size: Size) -> float | None:
+    """Build, validation included, to dbt's build with its tests, from the same landing."""
+    return ratio(size.median("build"), size.median("dbt"))
+
+
 def validation(size: Size) -> float | None:
     """The validation in a build to the whole run."""
     return ratio(size.median("build.validation"), size.median(*RUN))
@@ -96,6 +101,7 @@ AIMS = [
     Aim("landing, every message checked : plain copy of the topic by Spark", 1.3, "{:.2f}", landing),
     Aim("all of `flat.*` : DuckDB", 3.0, "{:.2f}", flat),
     Aim("whole run, land to validated marts : usual script", 1.0, "{:.2f}", whole),
+    Aim("build, validation included : dbt build of the same tables with as many tests", 1.0, "{:.2f}", built),
     Aim("validation : whole run", 0.15, "{:.1%}", validation),
     Aim("run after 1 % more, less its fixed cost : whole run", 0.05, "{:.1%}", increment),
     Aim("heap of Spark's server, GB", 2.0, "{:.0f}", heap),

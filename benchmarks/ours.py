@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import messages
@@ -83,10 +84,16 @@ def by_hive(stack: Stack, size: Size, expected: Expected) -> None:
     check_tables(stack, expected, "hive")
 
 
-def later(stack: Stack, size: Size, expected: Expected, hundredth: Path, few: Path) -> None:
-    """Land and build what comes later: a hundredth, then a few, whose cost is what is fixed."""
+def later(
+    stack: Stack, size: Size, expected: Expected, hundredth: Path, few: Path, then: Callable[[str, int], None]
+) -> None:
+    """Land and build what comes later: a hundredth, then a few, whose cost is what is fixed.
+
+    `then` is called after each with the name and the number of messages, for others that work on the same landings.
+    """
     for name, path, count in (("more", hundredth, messages.more(size.attempts)), ("few", few, messages.FEW)):
         stack.warehouse("publish", str(path), engine="")
         _land(stack, size, f"{name}.land", count)
         _build(stack, size, f"{name}.build", count)
         check_tables(stack, expected.add_file(path))
+        then(name, count)

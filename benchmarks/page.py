@@ -37,12 +37,21 @@ LABELS = {
     "dump": "dump the topic for the next two",
     "duckdb": "DuckDB, to local Parquet",
     "pyspark": "plain PySpark",
+    "dbt": "dbt build, tests included",
+    "dbt.models": "of which its models",
+    "dbt.tests": "of which its tests",
     "more.land": "land 1 % more",
     "more.build": "build with 1 % more",
     "more.build.validation": "of which validation",
+    "more.dbt": "dbt build with 1 % more",
+    "more.dbt.models": "of which its models",
+    "more.dbt.tests": "of which its tests",
     "few.land": "land 10 more",
     "few.build": "build with 10 more",
     "few.build.validation": "of which validation",
+    "few.dbt": "dbt build with 10 more",
+    "few.dbt.models": "of which its models",
+    "few.dbt.tests": "of which its tests",
 }
 INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the file of results alone
 MB = 1e6
@@ -68,6 +77,16 @@ def newest(folder: Path = RESULTS) -> dict[str, Any]:
         raise BenchmarkError("no run was saved yet: run python -m benchmarks first")
     measurement: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
     return measurement
+
+
+def named_by(page: Path = PAGE, folder: Path = RESULTS) -> dict[str, Any]:
+    """The saved run that the page names. Raises BenchmarkError where it names none."""
+    text = page.read_text(encoding="utf-8").partition(BEGIN)[2]
+    for path in sorted(folder.glob("*.json"), reverse=True):
+        if f"/{path.name})" in text:
+            measurement: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return measurement
+    raise BenchmarkError(f"{page.name} names no saved run: run python -m benchmarks --write-docs")
 
 
 def sizes_of(measurement: dict[str, Any]) -> list[Size]:
@@ -99,8 +118,14 @@ def _where(measurement: dict[str, Any]) -> str:
     return (
         f"Measured {measurement['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
         f"the load of the machine just before was {machine['load_before']}. {versions}. "
-        f"Seed {measurement['seed']}.{note}"
+        f"Seed {measurement['seed']}. Saved as {_link(measurement)}.{note}"
     )
+
+
+def _link(measurement: dict[str, Any]) -> str:
+    """The saved run, as the page names it: another run, such as one of a part, changes nothing there."""
+    name = f"{measurement['date']}.json"
+    return f"[{name}](../benchmarks/results/{name})"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -177,7 +202,9 @@ def _steps(size: Size) -> Iterable[tuple[str, Step]]:
 
 
 def _parts(size: Size, build: str) -> list[str]:
-    return [name for name in size.steps if name.startswith(f"{build}.") and name.count(".") == build.count(".") + 2]
+    """The steps inside a build that made a table; a view takes no time."""
+    inside = [name for name in size.steps if name.startswith(f"{build}.") and name.count(".") == build.count(".") + 2]
+    return [name for name in inside if size.steps[name].median]
 
 
 def _whole(size: Size) -> Step:

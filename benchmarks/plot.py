@@ -15,9 +15,9 @@ from etl.settings import PROJECT
 PICTURE = PROJECT / "docs" / "pictures" / "performance.svg"
 LINES = {
     "whole run: land and build": RUN,
-    "land": ("land",),
+    "build alone, from the landing": ("build",),
+    "dbt, from the landing": ("dbt",),
     "usual script": ("script",),
-    "plain copy": ("copy",),
     "DuckDB, flat only": ("duckdb",),
     "PySpark, flat only": ("pyspark",),
 }

@@ -19,6 +19,7 @@ from etl import settings as settings_module
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import PROJECT, Settings
+from etl.store import identity
 from etl.terminal import say
 from stack import processes
 from stack.layout import PORTS
@@ -36,7 +37,7 @@ class Stack:
     def warehouse(self, *words: str, engine: str = "spark", into: Path | None = None) -> Measured:
         """Run ./warehouse and measure it, with the server of the engine where that has a part in it."""
         flags = ["--engine", engine] if engine == "hive" else []
-        servers = [self._server(ENGINE_SERVERS[engine]).pid] if engine else []
+        servers = self.server(ENGINE_SERVERS[engine]) if engine else []
         return measure.run([str(PROJECT / "warehouse"), *words, *flags], self.environment, servers, into=into)
 
     def rows(self, statement: str, engine: str = "spark") -> list[dict[str, Any]]:
@@ -53,6 +54,10 @@ class Stack:
             "NO_COLOR": "1",
             "PYTHONPATH": str(PROJECT),
         }
+
+    def server(self, name: str) -> list[int]:
+        """The process id of a server, for what is measured with it."""
+        return [self._server(name).pid]
 
     def _server(self, name: str) -> psutil.Process:
         handle: psutil.Process | None = processes.read(self.settings)["processes"][name].handle()
@@ -74,7 +79,7 @@ class Stack:
                     hive.query(f"DROP DATABASE {database} CASCADE")
         hdfs = Hdfs(self.settings)
         for name in hdfs.names():
-            if not name.startswith("."):  # HiveServer2's own folder
+            if not name.startswith(".") and name != identity.NAME:  # HiveServer2's own folder, and what the home knows
                 hdfs.remove(name)
 
     def sizes(self) -> dict[str, int]:

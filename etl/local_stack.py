@@ -19,6 +19,7 @@ SERVERS = {
     "spark_thrift": "spark",
     "spark_web": "spark",
     "hiveserver2": "hiveserver2",
+    "customers_door": "customers",
 }
 
 

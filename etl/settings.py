@@ -27,6 +27,7 @@ from etl.setting_sources import PREFIX, refusal, refuse_unknown_variables, unrea
 
 PROJECT = Path(__file__).resolve().parent.parent
 ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
+CUSTOMERS = "customers"  # as the engine of a session: the customers' door
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     engine: str = Field("spark", pattern="^(spark|hive)$", description="what runs the SQL: spark or hive")
     spark_thrift: str = Field("", pattern=rf"^{ADDRESS}$", description="Spark's Thrift Server")
     hiveserver2: str = Field("", pattern=rf"^{ADDRESS}$", description="HiveServer2, binary transport")
+    hive_database: str = Field("default", pattern=r"^\w+$", description="the database that the SQL session begins in")
     hive_user: str = Field(default_factory=getpass.getuser, pattern=USER, description="user of the SQL session")
     hive_auth: str = Field("NONE", pattern="^(NONE|NOSASL|LDAP|KERBEROS)$", description="how the SQL session logs in")
     hive_password: SecretStr | None = Field(None, description="its password, for LDAP")
@@ -75,6 +77,13 @@ class Settings(BaseSettings):
     hive_tls: bool = Field(False, description="whether the SQL session is encrypted by TLS")
     hive_tls_ca: Path | None = Field(None, description="PEM file of the authority that signs the server's certificate")
     hive_tls_verify: bool = Field(True, description="whether the server's certificate must be valid")
+    customers_door: str = Field("", pattern=rf"^{ADDRESS}$", description="HiveServer2 of the customers")
+    customers_ldap: str = Field("", pattern=r"^ldaps?://\S+$", description="directory of customers' logins")
+    customers_ldap_dn: str = Field(
+        "", pattern=r"^[^%]*%s[^%]*$", description="a login's name in it, as uid=%s,ou=people"
+    )
+    customers_keystore: Path | None = Field(None, description="PKCS12 file by which the customers' door encrypts")
+    customers_keystore_password_file: Path | None = Field(None, description="a file that holds its password")
     hive_connect_seconds: float = Field(30, gt=0, description="how long a SQL session may take to open")
     hive_silence_seconds: float = Field(120, gt=0, description="how long the SQL server may leave a call unanswered")
     hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
@@ -116,6 +125,8 @@ class Settings(BaseSettings):
             return value
         stack = local_stack.read(self.home)
         variable = f"{PREFIX}{name.upper()}"
+        if name == "customers_door" and stack.running:
+            raise WarehouseError(f"the customers' door is not open in {self.home}", "run ./warehouse up --customers")
         if name == "hiveserver2" and stack.running:
             raise WarehouseError(f"HiveServer2 is not started in {self.home}", "run ./warehouse up --engine all")
         if stack.running:
@@ -129,7 +140,7 @@ class Settings(BaseSettings):
     @property
     def sql_server(self) -> str:
         """Address of the engine: a server that speaks the HiveServer2 protocol. Raises as `address`."""
-        return self.address("hiveserver2" if self.engine == "hive" else "spark_thrift")
+        return self.address({"hive": "hiveserver2", CUSTOMERS: "customers_door"}.get(self.engine, "spark_thrift"))
 
     def password(self) -> str:
         """The password of the SQL session, from its setting or its file; UsageError where there is none."""

@@ -22,11 +22,12 @@ from sqlglot import exp
 
 from etl.errors import UsageError
 from etl.settings import PROJECT
-from etl.sqltext import TYPES, VARIABLE, split, statements, tokens
+from etl.sqltext import TYPES, VARIABLE, renamed, split, statements, tokens
 
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
 KEY = re.compile(r"^-- (?P<key>[A-Z][a-z]+): (?P<value>.+)$")
+CUSTOMERS = "5_customers"  # part of a build where there are customers
 VIEW = re.compile(r"CREATE OR REPLACE VIEW\s+")
 # Created twice by a build: for readers, and in the database candidate, which shows the release being built.
 POINTERS = {"ops.published": "ops.candidate"}
@@ -170,6 +171,11 @@ class SqlFile:
         """Whether builds fill its table folder by folder."""
         return self.stage.startswith("2") and bool(self.columns)
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether builds compute its table as a whole, into a partition of the release: marts and customers' tables."""
+        return self.stage in ("3_marts", CUSTOMERS)
+
     @cached_property
     def _definitions(self) -> list[exp.ColumnDef]:
         """The columns of the CREATE TABLE with those that partition it last; none for a file that has only a view."""
@@ -216,7 +222,7 @@ def files(stages: str = "[0-9]_*") -> list[SqlFile]:
 
 def _readers_names() -> Mapping[str, str]:
     """The name in candidate of each view of flat and marts, by the readers' name."""
-    return _names(tuple(sorted(SQL.glob("[23]_*/*.sql"))))
+    return _names(tuple(sorted(SQL.glob("[235]_*/*.sql"))))
 
 
 @cache
@@ -227,17 +233,12 @@ def _names(paths: tuple[Path, ...]) -> Mapping[str, str]:
 
 def candidate_text(text: str) -> str:
     """SQL that names what readers see, as SQL that names the release being built."""
-    return _renamed(text, _readers_names())
+    return renamed(text, _readers_names())
 
 
 def published_text(text: str) -> str:
     """SQL that names the release being built, as SQL that names what readers see."""
-    return _renamed(text, {candidate: name for name, candidate in _readers_names().items()})
-
-
-def _renamed(text: str, names: Mapping[str, str]) -> str:
-    pattern = rf"(?<![\w.])({'|'.join(map(re.escape, names))})(?!\w)"
-    return re.sub(pattern, lambda match: names[match[0]], text)
+    return renamed(text, {candidate: name for name, candidate in _readers_names().items()})
 
 
 def versions(name: str) -> list[SqlFile]:

@@ -119,3 +119,9 @@ def split(text: str) -> list[str]:
         start = token.start if start is None else start
         end = token.end + 1
     return [*texts, text[start:end]] if start is not None else texts
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """SQL with each of these tables and views under another name."""
+    pattern = rf"(?<![\w.])({'|'.join(map(re.escape, names))})(?!\w)"
+    return re.sub(pattern, lambda match: names[match[0]], text)

@@ -7,7 +7,9 @@ import os
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+from etl.servers.logins import ADMIN
 from etl.settings import PROJECT
 from stack import parts
 from stack.layout import (
@@ -101,6 +103,7 @@ def metastore(layout: Layout) -> Server:
             "metastore.expression.proxy": "org.apache.hadoop.hive.ql.optimizer.ppr.PartitionExpressionForMetastore",
             "metastore.metastore.event.db.notification.api.auth": "false",
             "metastore.stats.auto.analyze": "none",
+            "metastore.users.in.admin.role": ADMIN,
         },
     )
     classes: list[str | Path] = [folder, parts.SHARE / "hive" / "*"]
@@ -251,51 +254,57 @@ def hiveserver2(layout: Layout) -> Server:
     """
     shared, folder = client_conf(layout), layout.folder("conf", "hiveserver2")
     write_log4j(folder)
-    scratch = layout.folder("tmp", "hive")
-    write_xml(
-        folder / "hiveserver2-site.xml",
-        {
-            "hive.execution.engine": "tez",
-            "tez.local.mode": "true",
-            # Else Tez listens on every address, to talk to itself, and runs for anybody who talks to it. The price: a
-            # statement that is cancelled ends when the DAG that it runs has ended.
-            "tez.local.mode.without.network": "true",
-            "tez.am.tez-ui.webservice.enable": "false",
-            "tez.ignore.lib.uris": "true",
-            "tez.runtime.optimize.local.fetch": "true",
-            # One task at a time in this process, for all users: tasks share Hive's IOContextMap, and with two of them
-            # counts were wrong without an error, or queries failed. So one task in a Tez session, and one session
-            # that all users share in turn.
-            "tez.am.inline.task.execution.max-tasks": 1,
-            "hive.server2.tez.initialize.default.sessions": "true",
-            "hive.server2.tez.default.queues": "default",
-            "hive.server2.tez.sessions.per.default.queue": 1,
-            "hive.server2.tez.sessions.custom.queue.allowed": "false",
-            "mapreduce.framework.name": "local",
-            "tez.counters.max": 2000,  # its own 120 are fewer than a query of several parts counts
-            "hive.exec.submit.local.task.via.child": "false",
-            "hive.server2.thrift.port": layout.ports["hiveserver2"],
-            "hive.server2.webui.port": 0,
-            "hive.server2.builtin.udf.blacklist": ",".join(REFUSED_FUNCTIONS),
-            "hive.query.timeout.seconds": f"{math.ceil(layout.settings.hive_query_seconds)}s",
-            "hive.server2.sleep.interval.between.start.attempts": "1s",  # it starts beside HDFS and the metastore
-            "hive.server2.max.start.attempts": 60,
-            "hive.resultset.use.unique.column.names": "false",  # the columns of SELECT * are named without their table
-            "hive.server2.materializedviews.registry.impl": "DUMMY",  # there are none, and looking takes seconds
-            "hive.default.nulls.last": "false",  # as Spark orders
-            "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
-            "hive.exec.local.scratchdir": scratch,
-            "hive.downloaded.resources.dir": scratch / "resources",
-            "hive.server2.logging.operation.log.location": scratch / "operations",
-        },
-    )
-    classes: list[str | Path] = [folder, shared, *hive_jars(layout.folder("conf", "hiveserver2", "jars"))]
+    write_xml(folder / "hiveserver2-site.xml", hive_properties(layout, "hiveserver2", layout.folder("tmp", "hive")))
+    return hive_server(layout, "hiveserver2", folder, shared)
+
+
+def hive_properties(layout: Layout, port: str, scratch: Path) -> dict[str, Any]:
+    """The settings of a HiveServer2 that listens on a port of the stack."""
+    return {
+        "hive.execution.engine": "tez",
+        "tez.local.mode": "true",
+        # Else Tez listens on every address, to talk to itself, and runs for anybody who talks to it. The price: a
+        # statement that is cancelled ends when the DAG that it runs has ended.
+        "tez.local.mode.without.network": "true",
+        "tez.am.tez-ui.webservice.enable": "false",
+        "tez.ignore.lib.uris": "true",
+        "tez.runtime.optimize.local.fetch": "true",
+        # One task at a time in this process, for all users: tasks share Hive's IOContextMap, and with two of them
+        # counts were wrong without an error, or queries failed. So one task in a Tez session, and one session
+        # that all users share in turn.
+        "tez.am.inline.task.execution.max-tasks": 1,
+        "hive.server2.tez.initialize.default.sessions": "true",
+        "hive.server2.tez.default.queues": "default",
+        "hive.server2.tez.sessions.per.default.queue": 1,
+        "hive.server2.tez.sessions.custom.queue.allowed": "false",
+        "mapreduce.framework.name": "local",
+        "tez.counters.max": 2000,  # its own 120 are fewer than a query of several parts counts
+        "hive.exec.submit.local.task.via.child": "false",
+        "hive.server2.thrift.port": layout.ports[port],
+        "hive.server2.webui.port": 0,
+        "hive.server2.builtin.udf.blacklist": ",".join(REFUSED_FUNCTIONS),
+        "hive.query.timeout.seconds": f"{math.ceil(layout.settings.hive_query_seconds)}s",
+        "hive.server2.sleep.interval.between.start.attempts": "1s",  # it starts beside HDFS and the metastore
+        "hive.server2.max.start.attempts": 60,
+        "hive.resultset.use.unique.column.names": "false",  # the columns of SELECT * are named without their table
+        "hive.server2.materializedviews.registry.impl": "DUMMY",  # there are none, and looking takes seconds
+        "hive.default.nulls.last": "false",  # as Spark orders
+        "hive.compute.query.using.stats": "false",  # Spark writes files and leaves Hive's counts as they were
+        "hive.exec.local.scratchdir": scratch,
+        "hive.downloaded.resources.dir": scratch / "resources",
+        "hive.server2.logging.operation.log.location": scratch / "operations",
+    }
+
+
+def hive_server(layout: Layout, name: str, folder: Path, shared: Path) -> Server:
+    """The process of a HiveServer2 with the settings in a folder."""
+    classes: list[str | Path] = [folder, shared, *hive_jars(layout.folder("conf", name, "jars"))]
     options = ["-Xmx2g", "-XX:+UseParallelGC", *OPENED, f"-Djava.io.tmpdir={layout.folder('tmp')}"]
-    derby = f"-Dderby.stream.error.file={layout.folder('logs') / 'hiveserver2-derby.log'}"
+    derby = f"-Dderby.stream.error.file={layout.folder('logs') / f'{name}-derby.log'}"
     return Server(
-        "hiveserver2",
-        ("hiveserver2",),
+        name,
+        (name,),
         java([*options, derby], classes, "org.apache.hive.service.server.HiveServer2"),
-        lambda: is_listening(layout.address("hiveserver2")),
+        lambda: is_listening(layout.address(name)),
         environment={**layout.identity, "HADOOP_CONF_DIR": str(shared)},
     )

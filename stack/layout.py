@@ -28,6 +28,8 @@ PORTS = {
     "spark-connect": 15002,
     "spark-web": 4040,
     "hiveserver2": 10001,
+    "customers": 10002,
+    "logins": 10389,
     "superset": 8088,
 }
 NAMESERVICE = "warehouse"  # a logical name: table locations in the metastore outlive a change of ports
@@ -93,6 +95,7 @@ class Layout:
             "spark_web": f"http://{self.address('spark-web')}",
             "spark_token_file": str(self.token_file),
             "hiveserver2": self.address("hiveserver2"),
+            "customers_door": self.address("customers"),
         }
 
     @property
@@ -121,13 +124,17 @@ def java(options: list[str], classes: list[str | Path], main: str, *arguments: s
     return [str(parts.java()), *options, *utc, "-cp", path, main, *map(str, arguments)]
 
 
-def write_xml(path: Path, properties: Mapping[str, Any]) -> None:
-    """Write a settings file in Hadoop's form."""
+def write_xml(path: Path, properties: Mapping[str, Any], is_secret: bool = False) -> None:
+    """Write a settings file in Hadoop's form; one with a secret can be read by its user alone."""
     rows = "".join(
         f"  <property><name>{escape(name)}</name><value>{escape(str(value))}</value></property>\n"
         for name, value in properties.items()
     )
-    path.write_text(f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n')
+    text = f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n'
+    if is_secret:
+        write_secret(path, text)
+    else:
+        path.write_text(text)
 
 
 def write_properties(path: Path, properties: Mapping[str, Any], is_secret: bool = False) -> None:

@@ -10,7 +10,7 @@ from etl.setting_sources import near
 from etl.settings import Settings
 from stack.layout import HOST, PORTS
 
-LEAVES = ("spark", "hiveserver2", "superset")  # no other server of the stack connects to them
+LEAVES = ("spark", "hiveserver2", "customers", "logins", "superset")  # no other server of the stack connects to them
 
 
 def is_free(port: int) -> bool:

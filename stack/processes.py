@@ -75,13 +75,18 @@ def exclusive(settings: Settings) -> Iterator[None]:
 
 
 def up(
-    settings: Settings, say: Callable[[str], None], engine: str | None = None, until: int | None = None
+    settings: Settings,
+    say: Callable[[str], None],
+    engine: str | None = None,
+    until: int | None = None,
+    has_customers: bool = False,
 ) -> dict[str, Any]:
     """Start every server that is not running, all side by side, and wait until all are healthy.
 
     `engine`, by default that of the settings: spark, hive (HiveServer2, then the stack's default) or all. With the
     process id `until` the servers are stopped when that process ends, however it ends; else they run until `down`.
-    Raises WarehouseError naming the server and its log when one does not start.
+    `has_customers` also opens the customers' door. Raises WarehouseError naming the server and its log when one does
+    not start.
     """
     if re.search(r"[\s%:;*?#]", str(settings.home)):  # the DataNode does not start in such a folder
         raise UsageError(f"HDFS cannot run in {settings.home}", "set WAREHOUSE_HOME to a path without blanks or %:;*?#")
@@ -92,14 +97,14 @@ def up(
                     from stack import watchdog
 
                     watchdog.start(until, settings.home)
-                return _up(settings, say, engine or settings.engine)
+                return _up(settings, say, engine or settings.engine, has_customers)
         except OSError as error:
             raise WarehouseError(
                 f"the stack could not be started in {settings.home}: {error}", "run ./warehouse doctor"
             ) from error
 
 
-def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str, Any]:
+def _up(settings: Settings, say: Callable[[str], None], engine: str, has_customers: bool) -> dict[str, Any]:
     running = {name: process for name, process in read(settings)["processes"].items() if process.handle()}
     before = read(settings)["ports"]
     if shutil.disk_usage(settings.home).free < FREE_BYTES and not running:
@@ -111,7 +116,7 @@ def _up(settings: Settings, say: Callable[[str], None], engine: str) -> dict[str
     layout = Layout(settings, ports)
     if not running:  # Spark's own in-memory Derby refuses to start on files of an earlier process
         shutil.rmtree(layout.folder("tmp"))
-    wanted = servers.all_servers(layout, engine)
+    wanted = servers.all_servers(layout, engine, has_customers)
     missing = [server for server in wanted if server.name not in running]
     _format(layout, [server for server in missing if server.format], say)
     _write(layout, engine, running)

@@ -6,17 +6,20 @@ import uuid
 from pathlib import Path
 
 from stack import parts
+from stack.customers_door import customers_door, logins
 from stack.engines import hiveserver2, metastore, spark
 from stack.layout import HOST, QUICK_CLOSE, SMALL, Layout, Server, java, write_log4j, write_properties, write_xml
 from stack.probes import datanode_answers, hdfs_answers, kafka_answers
 
 
-def all_servers(layout: Layout, engine: str) -> list[Server]:
+def all_servers(layout: Layout, engine: str, has_customers: bool = False) -> list[Server]:
     """The stack for an engine (spark, hive or all), in the order in which it is stopped backwards.
 
-    Spark is part of each: it lands the messages.
+    Spark is part of each: it lands the messages. The door of the customers is part of it where they are.
     """
     answering = [spark(layout)] if engine == "spark" else [spark(layout), hiveserver2(layout)]
+    if has_customers:
+        answering += [*([] if layout.settings.customers_ldap else [logins(layout)]), customers_door(layout)]
     return [kafka(layout), *hdfs(layout), metastore(layout), *answering]
 
 

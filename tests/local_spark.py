@@ -128,7 +128,7 @@ def quoted(text: str) -> str:
 def declared() -> dict[str, str]:
     """The columns of every table and view, as the files declare them; a mere view has those of what it reads first."""
     columns: dict[str, str] = {}
-    for file in files("[0-3]_*"):
+    for file in files("[0-35]_*"):
         own = ", ".join(f"`{name}` {kind}" for name, kind in file.columns)
         columns[file.table] = columns[file.name] = own or columns.get(next(iter(file.reads), ""), "")
     return columns

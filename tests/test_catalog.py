@@ -194,7 +194,7 @@ def test_a_picture_has_a_box_per_table_and_a_curve_per_read() -> None:
 def test_tables_of_ops_stand_beside_the_reports_that_read_them_and_pointers_nowhere() -> None:
     drawn = picture(FILES, LINEAGE.reads)
     left = {box.table: box.left for box in drawn.boxes}
-    assert [text for text, _ in drawn.heads] == ["Kafka", "raw", "flat", "marts", "ops", "reports"]
+    assert [text for text, _ in drawn.heads] == ["Kafka", "raw", "flat", "marts", "customers", "ops", "reports"]
     assert {left[name] for name in left if name.startswith("ops.")} == {left["reports.headline"] - BOX - GAP}
     assert not POINTERS & set(left)
 

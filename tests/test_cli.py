@@ -227,7 +227,7 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
 def test_there_are_the_commands_of_the_project() -> None:
     words = "up down status check running doctor superset generate publish canary land rejected replay build plan"
     words += " rollback repair retire clean erase compact validate report docs query export connect serve beeline run"
-    words += " demo test"
+    words += " demo test customers"
     assert " ".join(COMMANDS) == words
 
 

@@ -50,6 +50,7 @@ def test_the_readme_leads_to_every_page() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_only_commands_and_settings_that_exist(page: Path) -> None:
     commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    commands |= {str(group.name) for group in app.registered_groups}
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"\./warehouse (?:--debug |--set \S+ )*([a-z]+)\b", text)) - {"COMMAND"}
     assert named <= commands, named - commands

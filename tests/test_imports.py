@@ -11,7 +11,7 @@ LAYERS = [  # each may import those below it
     {"etl.__main__"},
     {"etl.cli"},
     {"etl.superset"},
-    {"etl.build", "etl.catalog", "etl.report", "etl.serve", "etl.query", "etl.publish", "stack"},
+    {"etl.build", "etl.catalog", "etl.customers", "etl.report", "etl.serve", "etl.query", "etl.publish", "stack"},
     {"etl.monitoring"},
     {"etl.validate", "etl.land"},
     {"etl.store", "etl.pages"},

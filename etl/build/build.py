@@ -21,7 +21,7 @@ from etl.servers.hdfs import Hdfs, discarded
 from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
-from etl.store import flat_folders, landings, lock, recorded_files
+from etl.store import customer_schema, flat_folders, landings, lock, recorded_files
 from etl.store.landings import FolderSet
 from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
@@ -75,13 +75,15 @@ def build(
         schema.point("candidate", release, todo.landing)
         schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
         schema.save()
+        customer_schema.add_periods(schema, release, todo.customers, todo.periods)
         versions: list[dict[str, Any]] = []
         for file in bar.each(todo.files, lambda file: file.name):
-            if file.stage.startswith("3"):
+            if file.is_computed:
                 versions.append(run_file.compute(settings, hive, hdfs, file, release))
                 say(f"{file.table:32} {versions[-1]['seconds']:6.1f} s  {todo.reason(file)}")
             else:
                 versions.append(run_file.version(file))
+        customer_schema.add_partitions(schema, todo.files, todo.customers, release)
         before = todo.published
         since = before.landing if before and not todo.changed and not todo.holds_erased else 0
         _refuse_disturbed(hive, hdfs, release, todo)
@@ -171,9 +173,11 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     """
     schema.ops()
     raw(settings, schema, hdfs, todo.seen)
+    customer_schema.create_shared(schema, todo.customers)
     for file in todo.files:
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
+    customer_schema.create(schema, todo.files, todo.customers)
     finish_switch(schema, hdfs, ledger)
     schema.save()
 
@@ -207,6 +211,7 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
         schema.views(newest_versions(files), seen, is_candidate=False)
+        customer_schema.show(schema, files)
         if _is_current(hdfs, ledger, state, generations):
             return event
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from etl import sqlfile
@@ -18,9 +18,10 @@ from etl.build.plan import plan
 from etl.errors import WarehouseError
 from etl.land.land import staging_prefix
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive
+from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
-from etl.store import flat_folders, landings, lock
+from etl.store import customer_schema, flat_folders, landings, lock
+from etl.store.customers import Customers
 from etl.store.landings import FolderSet
 from etl.store.ledger import Ledger, State
 from etl.store.schema import Schema
@@ -68,7 +69,7 @@ def clean(settings: Settings, is_removed: bool, dead_before: float | None = None
             schema.forget()  # another machine may have set a view back to a text that shows an older generation
             restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
             leftovers = _sized(hdfs, _leftovers(settings, hdfs, state, generations, oldest))
-            _drop_partitions(hive, state, generations)
+            _drop_partitions(hive, hdfs, state, generations)
             for leftover in leftovers:
                 hdfs.remove(*leftover.path.split("/"))
             _drop_staging(hive, hdfs)
@@ -88,12 +89,12 @@ def _leftovers(
     settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet], oldest: float
 ) -> Iterator[tuple[Place, str]]:
     origins = {folder.origin for seen in generations for folder in seen.folders}
-    for database in ("flat", "marts"):
+    for database in ("flat", "marts", "customers"):
         for table in hdfs.names(database):
             name = f"{database}.{table}"
             if name in state.retired:
                 yield (database, table), "of a retired table"
-            elif database == "marts":
+            elif database != "flat":
                 for partition in hdfs.names(database, table):
                     match = NAMES["release"].fullmatch(partition)
                     if match and _is_over(int(match[1]), state):
@@ -169,21 +170,40 @@ def _drop_staging(hive: Hive, hdfs: Hdfs) -> None:
             hive.query(f"DROP TABLE IF EXISTS {flat_folders.STAGING}.{table}")
 
 
-def _drop_partitions(hive: Hive, state: State, generations: list[FolderSet]) -> None:
+def _drop_partitions(hive: Hive, hdfs: Hdfs, state: State, generations: list[FolderSet]) -> None:
     """Forget the partitions of what is removed. That of a landing which is lost stays, so that it is reported."""
+    files = sqlfile.files("[123]_*")
+    if hdfs.names("customers"):  # left also by customers that were removed
+        with contextlib.suppress(StatementError):  # a metastore without the database has no partitions
+            there = {f"customers.{table}" for table in hive.tables("customers")}
+            files += [file for file in sqlfile.files(sqlfile.CUSTOMERS) if file.table in there]
+    for table in customer_schema.own_tables(files, Customers(hdfs).current()):
+        names = [row[0] for row in hive.query(f"SHOW PARTITIONS {table}").rows]
+        _drop(hive, table, [name for name in names if _is_over(_release(name), state)])
     partitions = {folder.partition for seen in generations for folder in seen.folders}
     newest = generations[0]
-    for file in sqlfile.files("[123]_*"):
+    for file in files:
         if not file.columns:
             continue
         names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
-        if file.stage.startswith("3"):
-            old = [name for name in names if _is_over(int(name.partition("=")[2]), state)]
+        if file.is_computed:
+            old = [name for name in names if _is_over(_release(name), state)]
         else:
             old = [name for name in names if name not in partitions and _is_merged(name, newest)]
-        for start in range(0, len(old), AT_ONCE):
-            some = ", ".join(f"PARTITION ({name.replace('/', ', ')})" for name in old[start : start + AT_ONCE])
-            hive.query(f"ALTER TABLE {file.table} DROP IF EXISTS {some}")
+        _drop(hive, file.table, old)
+
+
+def _release(partition: str) -> int:
+    """The release in the name of a partition: release=2 or release=2/customer=c_1."""
+    return int(partition.partition("/")[0].partition("=")[2])
+
+
+def _drop(hive: Hive, table: str, partitions: Sequence[str]) -> None:
+    """Drop partitions by name; one of a customer with all others of its release."""
+    specs = list(dict.fromkeys(re.sub("/customer=.*", "", name).replace("/", ", ") for name in partitions))
+    for start in range(0, len(specs), AT_ONCE):
+        some = ", ".join(f"PARTITION ({spec})" for spec in specs[start : start + AT_ONCE])
+        hive.query(f"ALTER TABLE {table} DROP IF EXISTS {some}")
 
 
 def _is_merged(partition: str, newest: FolderSet) -> bool:

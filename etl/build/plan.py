@@ -10,6 +10,7 @@ from etl.errors import UsageError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings
+from etl.store.customers import Customer, Customers, Period
 from etl.store.landings import Folder, FolderSet
 from etl.store.ledger import Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
@@ -24,6 +25,9 @@ class Plan:
     published: Event | None
     fills: Mapping[str, Sequence[Folder]] = field(default_factory=dict)
     erased: int = 0
+    customers: Sequence[Customer] = ()
+    periods: Sequence[Period] = ()  # in which these customers own exams
+    is_ownership_changed: bool = False  # since the published release
 
     @property
     def holds_erased(self) -> bool:
@@ -57,6 +61,7 @@ class Plan:
             or bool(self.changed)
             or self.holds_erased
             or any(self.fills.values())
+            or self.is_ownership_changed
         )
 
     def reason(self, file: SqlFile) -> str:
@@ -66,9 +71,9 @@ class Plan:
         if self.fills.get(file.table):
             count = len(self.fills[file.table])
             return f"{count} new folder{'s' if count > 1 else ''}"
-        if self.holds_erased and file.stage.startswith("3"):
+        if self.holds_erased and file.is_computed:
             return "erased attempts"
-        return "new data" if self.is_due and file.stage.startswith("3") else ""
+        return "new data" if self.is_due and file.is_computed else ""
 
 
 def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
@@ -77,10 +82,16 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     Raises UsageError for a published file that was changed or is gone, and for two files of one version.
     """
     state = ledger.state()
-    files = build_files(sqlfile.files("[23]_*"), state)
+    owners = Customers(hdfs)
+    customers = owners.current()
+    files = build_files(sqlfile.files("[235]_*" if customers else "[23]_*"), state)
     seen = landings.current(hdfs)
     fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
-    return Plan(files, seen, state.published, fills, state.erased)
+    if not customers:
+        return Plan(files, seen, state.published, fills, state.erased)
+    periods = owners.periods()
+    is_changed = state.published is not None and owners.released(state.published.release) != periods
+    return Plan(files, seen, state.published, fills, state.erased, customers, periods, is_changed)
 
 
 def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:

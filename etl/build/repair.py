@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from etl.build.build import restore
 from etl.build.plan import Plan, plan
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
-from etl.store import flat_folders, landings, lock
+from etl.store import customer_schema, flat_folders, landings, lock
 from etl.store.ledger import Ledger, State
 from etl.store.release_files import newest_versions
 from etl.store.schema import RAW, Schema
@@ -29,6 +31,7 @@ def repair(settings: Settings) -> list[str]:
         schema.forget()
         schema.published = (0, 0)
         schema.ops()
+        customer_schema.create_shared(schema, todo.customers)
         for file in todo.files:
             if file.columns and not file.is_flat:  # first, since the views that readers have show them at once
                 schema.table(file, is_released=file.table not in todo.changed)
@@ -39,6 +42,7 @@ def repair(settings: Settings) -> list[str]:
             for file in todo.files:
                 if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.seen.folders):
                     schema.flat_partitions(file.table, todo.seen, todo.landing)
+            customer_schema.add_partitions(schema, todo.files, todo.customers)
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
             generations = landings.generations(hdfs)
@@ -65,8 +69,8 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
             flat = flat_folders.filled(hdfs, file.table)
             partitions[file.table] = {folder.partition for folder in todo.seen.folders if folder.origin in flat}
         elif file.columns and file.table in todo.published.hashes:
-            there = hdfs.names(*file.table.split("."))
-            partitions[file.table] = {name for name in there if name == f"release={todo.published.release}"}
+            release = f"release={todo.published.release}"
+            partitions[file.table] = {name for name in _partitions(hdfs, file) if name.split("/")[0] == release}
     return schema.missing([*files("0_ops"), *files(RAW), *todo.files], partitions)
 
 
@@ -76,9 +80,23 @@ def _candidate(state: State) -> tuple[int, int]:
     return (event.release, event.landing) if event else (0, 0)
 
 
+def _partitions(hdfs: Hdfs, file: SqlFile) -> list[str]:
+    """The names of the partitions that a table has on HDFS: release=2 or release=2/customer=c_1."""
+    place = file.table.split(".")
+    releases = [name for name in hdfs.names(*place) if name.startswith("release=")]
+    if "customer" not in dict(file.columns) or "customer" in file.comments:
+        return releases
+    return [f"{name}/{owner}" for name in releases for owner in hdfs.names(*place, name) if owner[0] not in "._"]
+
+
+def _spec(partition: str) -> str:
+    """How SQL writes the name of a partition, with its text quoted."""
+    return re.sub("/customer=(.*)", r", customer='\1'", partition)
+
+
 def _mart_partitions(schema: Schema, hive: Hive, hdfs: Hdfs, file: SqlFile) -> None:
     there = schema.partition_names(file.table)
-    names = [name for name in hdfs.names(*file.table.split(".")) if name.startswith("release=") and name not in there]
+    names = [name for name in _partitions(hdfs, file) if name not in there]
     if names:
-        places = " ".join(f"PARTITION ({name})" for name in names)
+        places = " ".join(f"PARTITION ({_spec(name)})" for name in names)
         hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {places}")

@@ -20,7 +20,7 @@ def retire(settings: Settings, table: str, say: Callable[[str], None]) -> None:
 
     Raises UsageError while its file is there, or where it was never published.
     """
-    if any(file.table == table for file in sqlfile.files("[23]_*")):
+    if any(file.table == table for file in sqlfile.files("[235]_*")):
         raise UsageError(f"{table} still has its SQL file", "remove the file and its suite, then run this again")
     hdfs = Hdfs(settings)
     ledger = Ledger(hdfs)

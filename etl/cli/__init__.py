@@ -20,7 +20,7 @@ from etl import errors, terminal
 from etl.cli.shared import app, conf, state
 from etl.errors import WarehouseError
 
-PARTS = ("servers", "raw", "tables", "answers", "whole")
+PARTS = ("servers", "raw", "tables", "answers", "customers", "whole")
 for part in PARTS:
     importlib.import_module(f"etl.cli.{part}")  # to import it is to add its commands
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,25 +14,51 @@ from etl.cli.shared import Engine, Json, Variables, app, conf, formats, pairs, w
 from etl.errors import UsageError
 from etl.terminal import progress, say
 
+if TYPE_CHECKING:
+    from etl.settings import Settings
+    from etl.store.customers import Customer
+
+
+OfCustomer = Annotated[
+    str | None, typer.Option("--customer", metavar="NAME", help="Log in at the customers' door as this customer.")
+]
+
+
+def _at_door(name: str) -> tuple[Settings, Customer]:
+    """The settings of a session of a customer, and the customer."""
+    from etl.customers import door
+
+    given = conf()
+    customer = door.customer(given, name)
+    return door.as_customer(given, customer), customer
+
 
 @app.command(epilog="Example: ./warehouse report")
 def report(
     engine: Engine = None,
     as_json: Json = False,
     notebook: Annotated[bool, typer.Option(help="Also write a notebook.")] = True,
+    customer: OfCustomer = None,
 ) -> None:
     """Answer the questions of sql/4_reports on a page.
 
-    Writes HTML, Markdown and a notebook; the answers in short go to standard output.
+    Writes HTML, Markdown and a notebook; the answers in short go to standard output. The report of
+    a customer has the questions that its tables answer, and no notebook.
     """
     from etl.catalog import catalog_pages as site
     from etl.report.report import report as run
     from etl.report.report import sessions
 
-    given = conf(engine)
+    given, sources = conf(engine), None
+    if customer is not None:
+        from etl.customers.questions import questions
+
+        given, whose = _at_door(customer)
+        sources, notebook = questions(whose), False
+        given = given.model_copy(update={"home": given.home / "customers" / customer})
     with progress("report") as bar, sessions(given) as queries:
         each = partial(bar.each, name=lambda file: file.name)
-        done = run(given, queries, watch=each, as_notebook=notebook)
+        done = run(given, queries, sources, watch=each, as_notebook=notebook)
     if as_json:
         answers = [
             {"name": section.name, "question": section.question, "answer": section.sentence}
@@ -42,7 +68,8 @@ def report(
     else:
         for answer in done.answers:
             print(terminal.escaped(answer))
-    site.write_start(given)
+    if customer is None:
+        site.write_start(given)
     paths = [str(path) for path in (done.html, done.markdown, done.notebook) if path]
     say(f"answered {len(done.sections)} questions: {', '.join(paths[:-1])} and {paths[-1]}")
 
@@ -76,6 +103,7 @@ def query(
     writes: Annotated[bool, typer.Option("--write", help="Also run statements that write.")] = False,
     hivevar: Variables = [],  # noqa: B006
     engine: Engine = None,
+    customer: OfCustomer = None,
 ) -> None:
     """Run SQL from the argument, a file or standard input (-).
 
@@ -92,7 +120,8 @@ def query(
     statements = read(statement, file, pairs(hivevar, "--hivevar"))
     if not writes:
         check_reads(statements)
-    verb(conf(engine), statements, "json" if as_json else form or "table", sys.stdout)
+    given = conf(engine) if customer is None else _at_door(customer)[0]
+    verb(given, statements, "json" if as_json else form or "table", sys.stdout)
 
 
 @app.command(epilog="Example: ./warehouse export marts.exams --to exams.parquet")

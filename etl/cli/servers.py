@@ -27,6 +27,7 @@ def up(
             autocompletion=engines_to_start,
         ),
     ] = None,
+    has_customers: Annotated[bool, typer.Option("--customers", help="Also open the customers' door.")] = False,
     until: Annotated[
         int | None, typer.Option(metavar="PID", help="Stop the servers when this process ends, however it ends.")
     ] = None,
@@ -40,7 +41,13 @@ def up(
     if engine not in (None, "spark", "hive", "all"):
         raise UsageError(f"--engine cannot be {engine!r}", "give spark, hive or all")
     began = time.monotonic()
-    stack = processes.up(conf(), say, engine, until)
+    if has_customers:
+        from etl.customers import door
+
+        door.prepare(conf())
+    stack = processes.up(conf(), say, engine, until, has_customers)
+    if has_customers:
+        door.grant_all(conf())
     say(f"{len(stack['processes'])} servers are healthy after {time.monotonic() - began:.0f} s")
 
 

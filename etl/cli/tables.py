@@ -24,10 +24,12 @@ def build(engine: Engine = None, as_json: Json = False) -> None:
 def built(engine: str | None, as_json: bool = False) -> bool:
     """Build and print the verdict; False where nothing was due."""
     from etl.build.build import build as run
+    from etl.customers.queries import collect
 
     with recorded("build"):
         given = writing(engine)
         validated = run(given, say, terminal.watch)
+        collect(given)
     if given.clean_after_build:
         _clean_behind(given)
     if validated is None:

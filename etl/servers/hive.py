@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from etl.errors import ServerError, WarehouseError
 from etl.servers.sql_errors import explained, is_lost
-from etl.settings import Settings
+from etl.settings import CUSTOMERS, Settings
 
 if TYPE_CHECKING:
     from etl.servers.hive_session import Watch
@@ -166,13 +166,16 @@ def _not_opened(settings: Settings, address: str, error: Exception) -> ServerErr
         }.get(settings.hive_auth, "set hive_auth to what the server requires")
         who = "" if settings.hive_auth == "KERBEROS" else f" of {settings.hive_user}"
         return ServerError(f"{address} refused the login{who} by {settings.hive_auth}: {login[1] or login[2]}", step)
+    start = (
+        "./warehouse up --customers" if settings.engine == CUSTOMERS else f"./warehouse up --engine {settings.engine}"
+    )
     if isinstance(error, EOFError) or getattr(error, "type", None) in (HUNG_UP, TOO_LONG):
-        step = f"check hive_auth and hive_tls, or start it with ./warehouse up --engine {settings.engine}"
+        step = f"check hive_auth and hive_tls, or start it with {start}"
         return ServerError(f"cannot connect to {address}: {cause}", step)
-    name = "HIVESERVER2" if settings.engine == "hive" else "SPARK_THRIFT"
+    name = {"hive": "HIVESERVER2", CUSTOMERS: "CUSTOMERS_DOOR"}.get(settings.engine, "SPARK_THRIFT")
     return ServerError(
         f"cannot connect to {address}: {cause}",
-        f"start it with ./warehouse up --engine {settings.engine} or set WAREHOUSE_{name}",
+        f"start it with {start} or set WAREHOUSE_{name}",
     )
 
 

@@ -11,7 +11,7 @@ import logging
 import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import thrift_sasl
@@ -32,7 +32,7 @@ from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TBufferedTransport, TTransportBase
 
 from etl.errors import UsageError
-from etl.settings import Settings
+from etl.settings import CUSTOMERS, Settings
 
 # Set in every session, so that both engines give the same rows whatever a user's defaults are. The client substitutes
 # variables (etl/sqlfile.py): a server would replace `${env:...}` by its own environment.
@@ -53,6 +53,7 @@ SESSION = {
         "hive.exec.max.dynamic.partitions.pernode": "100000",
         "hive.variable.substitute": "false",
     },
+    CUSTOMERS: {},  # the door sets all of it, and lets nobody change it
 }
 WORKING = (TOperationState.INITIALIZED_STATE, TOperationState.PENDING_STATE, TOperationState.RUNNING_STATE)
 SLOWEST_POLL = 0.2
@@ -111,14 +112,16 @@ class Connection(hive.Connection):  # type: ignore[misc]
     something.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, configuration: Mapping[str, str] | None = None) -> None:
+        """Open it; `configuration` goes to the server with the request to open the session."""
         self.settings = settings
         self.socket, transport = _transport(settings)
         self.socket.allow(settings.hive_connect_seconds)
         self.limit = settings.hive_connect_seconds  # of a statement; PyHive runs one to open the session
         # Without this prefix Spark ignores what a session is opened with.
         pinned = {f"set:hiveconf:{name}": value for name, value in SESSION[settings.engine].items()}
-        super().__init__(username=settings.hive_user, configuration=pinned, thrift_transport=transport)
+        session = {"username": settings.hive_user, "database": settings.hive_database}
+        super().__init__(**session, configuration={**pinned, **(configuration or {})}, thrift_transport=transport)
         self.client._iprot.string_length_limit = None  # thrift ends at 16,384,000, a landed message may be longer
         self.limit = settings.hive_query_seconds
 

@@ -15,7 +15,7 @@ def release_files(event: Event, retired: Collection[str]) -> list[SqlFile]:
 
     Raises UsageError where one is gone or was changed since.
     """
-    files = {file.table: file for file in sqlfile.files("[23]_*")}
+    files = {file.table: file for file in sqlfile.files("[235]_*")}
     hashes = {table: sha256 for table, sha256 in event.hashes.items() if table not in retired}
     for table, sha256 in hashes.items():
         if table not in files:

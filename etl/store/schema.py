@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from etl import sqlfile
 from etl.errors import UsageError
@@ -29,9 +29,9 @@ class Schema:
     """The metastore's objects of one warehouse, through one session."""
 
     def __init__(self, settings: Settings, hive: Hive, hdfs: Hdfs) -> None:
-        self._root = settings.warehouse_root
-        self._hive = hive
-        self._hdfs = hdfs
+        self.root = settings.warehouse_root
+        self.hive = hive
+        self.hdfs = hdfs
         self._objects: dict[str, str] = {}
         self._saved: dict[str, str] = {}
         self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once listed
@@ -41,7 +41,7 @@ class Schema:
     def _read(self) -> None:
         """Read what the metastore holds, by one query."""
         try:
-            objects, *published = self._hive.query(
+            objects, *published = self.hive.query(
                 "SELECT metastore.hashes, published.release, published.landing "
                 "FROM ops.metastore AS metastore CROSS JOIN ops.published AS published"
             ).rows[0]
@@ -50,6 +50,9 @@ class Schema:
         self._objects = dict(pair.split("=", 1) for pair in objects.split("\n") if "=" in pair)
         self._saved = dict(self._objects)
         self.published = (published[0], published[1])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._objects
 
     def forget(self) -> None:
         """Ignore the hashes of ops.metastore, so that everything is recreated."""
@@ -66,11 +69,11 @@ class Schema:
 
     def ops(self) -> None:
         """Create the databases, the ops tables and, where they are missing, the pointers."""
-        self._make("databases", [f"CREATE DATABASE IF NOT EXISTS {name}" for name in DATABASES])
+        self.make("databases", [f"CREATE DATABASE IF NOT EXISTS {name}" for name in DATABASES])
         for file in sqlfile.files("0_ops"):
             if file.columns:
                 self.table(file)
-                self._view(file.name, file.view(self._values))
+                self.view(file.name, file.view(self._values))
         if "ops.pointers" not in self._objects:
             for name in POINTERS:
                 self._run(self._file(name).view({"release": "0", "landing": "0"})[:1])
@@ -88,9 +91,9 @@ class Schema:
             if is_new:
                 self._refuse_unfit(file, recheck)
             self.partitions(file.table, seen, [(raw, raw.of(file.name.partition(".")[2])) for raw in seen.folders])
-        landings.refuse_replaced(self._hdfs, seen)  # these views would show folders that `clean` has removed
+        landings.refuse_replaced(self.hdfs, seen)  # these views would show folders that `clean` has removed
         for file in files:
-            self._view(file.name, file.view(self._values | seen.parameters))
+            self.view(file.name, file.view(self._values | seen.parameters))
 
     def _refuse_unfit(self, file: SqlFile, recheck: Callable[[SqlFile], None]) -> None:
         """Check what was landed against a new contract; where it does not fit, forget the table again."""
@@ -117,21 +120,21 @@ class Schema:
         elif places:
             there = self.partition_names(table)
             places = [(folder, place) for folder, place in places if folder.partition not in there]
-        texts = [f"PARTITION ({folder.partition.replace('/', ', ')}) LOCATION '{self._root}/{'/'.join(place)}'"
+        texts = [f"PARTITION ({folder.partition.replace('/', ', ')}) LOCATION '{self.root}/{'/'.join(place)}'"
                  for folder, place in places]  # fmt: skip
         for start in range(0, len(texts), 200):
-            self._hive.query(f"ALTER TABLE {table} ADD IF NOT EXISTS {' '.join(texts[start : start + 200])}")
+            self.hive.query(f"ALTER TABLE {table} ADD IF NOT EXISTS {' '.join(texts[start : start + 200])}")
         self._objects[key] = f"{seen.compaction}:{last}"
 
     def partition_names(self, table: str) -> set[str]:
         """The names of a table's partitions."""
-        return {row[0] for row in self._hive.query(f"SHOW PARTITIONS {table}").rows}
+        return {row[0] for row in self.hive.query(f"SHOW PARTITIONS {table}").rows}
 
     def views(self, files: Iterable[SqlFile], seen: FolderSet, is_candidate: bool) -> None:
         """Make the views of flat and marts, for readers or in the database candidate."""
         for file in files:
             name = sqlfile.candidate_text(file.name) if is_candidate else file.name
-            self._view(name, file.view(self._values | seen.parameters, is_candidate))
+            self.view(name, file.view(self._values | seen.parameters, is_candidate))
 
     def point(self, pointer: str, release: int, landing: int) -> None:
         """Move a pointer: one call to the metastore that changes all its views at once."""
@@ -139,7 +142,7 @@ class Schema:
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
         """Create a table, or correct its comments; one never released, or of JSON with more columns, is recreated."""
-        if not self._make(file.table, file.tables(self._values)):
+        if not self.make(file.table, file.tables(self._values)):
             return
         there = self._described(file.table)
         columns = [(name, _plain(kind)) for name, kind in file.columns]
@@ -150,24 +153,23 @@ class Schema:
                     f"{file.place} changes the columns of {file.table}, which was released",
                     f"undo the change and put it into a new file {file.following}",
                 )
-            self._hive.query(f"DROP TABLE {file.table}")
+            self.hive.query(f"DROP TABLE {file.table}")
             if not is_grown:
-                self._hdfs.remove(*file.table.split("."))
+                self.hdfs.remove(*file.table.split("."))
             for key in (f"partitions {file.table}", file.name):  # the view has the columns of when it was altered
                 self._objects.pop(key, None)
             self._run(file.tables(self._values))
             return
-        kinds = dict(file.columns)
         for name, _, comment in there:
             if comment not in (file.comments.get(name, comment), JSON_COMMENT):
-                change = f"`{name}` `{name}` {kinds[name]} COMMENT '{file.comments[name]}'"
-                self._hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
+                change = f"`{name}` `{name}` {dict(file.columns)[name]} COMMENT '{file.comments[name]}'"
+                self.hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
         for name in views:
-            self._hive.query(f"DROP VIEW IF EXISTS {name}")
-        self._hive.query(f"DROP TABLE IF EXISTS {table}")
+            self.hive.query(f"DROP VIEW IF EXISTS {name}")
+        self.hive.query(f"DROP TABLE IF EXISTS {table}")
         for key in (*views, table, f"partitions {table}"):
             self._objects.pop(key, None)
         self._names = {}
@@ -187,10 +189,10 @@ class Schema:
 
     def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
         """The tables, views and partitions that should be in the metastore and are not, in words."""
-        there = self._all_listed()
+        there = self._all_listed({file.database for file in files})
         lost = [f"table {file.table}" for file in files if file.columns and file.table not in there]
         views = [file.name for file in files]
-        views += [sqlfile.candidate_text(file.name) for file in files if file.stage[0] in "23"]
+        views += [sqlfile.candidate_text(file.name) for file in files if file.stage[0] in "235"]
         lost += [f"view {name}" for name in dict.fromkeys(views) if name not in there]
         for table, names in partitions.items():
             if table in there:
@@ -200,7 +202,7 @@ class Schema:
 
     @property
     def _values(self) -> dict[str, str]:
-        return {"warehouse_root": self._root}
+        return {"warehouse_root": self.root}
 
     @staticmethod
     def _file(pointer: str) -> SqlFile:
@@ -208,12 +210,11 @@ class Schema:
 
     def _described(self, table: str) -> list[tuple[str, str, str]]:
         """(name, type, comment) of each column, partition columns last."""
-        rows = self._hive.query(f"DESCRIBE {table}").rows
-        heads = [number for number, row in enumerate(rows) if not row[0] or row[0].startswith("#")]
-        columns = rows[: heads[0] if heads else None]
-        return [(row[0].strip(), _plain(row[1]), row[2] or "") for row in columns]
+        rows = self.hive.query(f"DESCRIBE {table}").rows
+        end = next((number for number, row in enumerate(rows) if not row[0] or row[0].startswith("#")), None)
+        return [(row[0].strip(), _plain(row[1]), row[2] or "") for row in rows[:end]]
 
-    def _make(self, name: str, statements: Sequence[str], needed: Sequence[str] | None = None) -> bool:
+    def make(self, name: str, statements: Sequence[str], needed: Sequence[str] | None = None) -> bool:
         """Run the statements of an object, or only `needed`, unless the same ones ran before; whether they ran."""
         digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()[:16]
         if self._objects.get(name) == digest:
@@ -222,28 +223,28 @@ class Schema:
         self._objects[name] = digest
         return True
 
-    def _view(self, name: str, statements: tuple[str, str]) -> None:
+    def view(self, name: str, statements: tuple[str, str]) -> None:
         """Create a view or alter its text, by one call to the metastore each."""
         create, alter = statements
         if name not in self._objects and name not in self._listed(name.partition(".")[0]):
-            self._make(name, [create, alter], [create])
+            self.make(name, [create, alter], [create])
         else:
-            self._make(name, [create, alter], [alter])
+            self.make(name, [create, alter], [alter])
 
     def _listed(self, database: str) -> set[str]:
         """Its tables and views; none where the database itself is gone."""
         if database not in self._names:
             self._names[database] = set()
             with contextlib.suppress(StatementError):
-                self._names[database] = {f"{database}.{name}" for name in self._hive.tables(database)}
+                self._names[database] = {f"{database}.{name}" for name in self.hive.tables(database)}
         return self._names[database]
 
-    def _all_listed(self) -> set[str]:
-        return set().union(*map(self._listed, DATABASES))
+    def _all_listed(self, more: Collection[str] = ()) -> set[str]:
+        return set().union(*map(self._listed, sorted({*DATABASES, *more})))
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:
-            self._hive.query(statement)
+            self.hive.query(statement)
 
 
 def _plain(kind: str) -> str:

@@ -15,7 +15,7 @@ class Scope:
     the landings after `since` are read, all with 0. A brief validation runs critical expectations only. `recorded`
     are the files that landings and builds recorded, as {path, bytes, file_checksum}; `folders` are more folders whose
     files are compared with these. Paths are relative to warehouse_root. `tables` are the versioned tables of flat and
-    marts that the release shows, None for the newest of all.
+    marts, and of customers, that the release shows; None for the newest of all but those of customers.
     """
 
     release: int

@@ -27,7 +27,7 @@ SEVERITIES = (CRITICAL, "warning", "info")
 NULL_RULES = ("expect_column_values_to_not_be_null", "expect_column_values_to_be_null")
 QUERY = "unexpected_rows_expectation"  # Great Expectations' type of a check
 TITLE = re.compile(r"-- (?P<name>\w+): (?P<title>.+)\.")
-VIEWS = ("2_flat", "3_marts")  # stages whose views exist for the candidate and for readers
+VIEWS = ("2_flat", "3_marts", sqlfile.CUSTOMERS)  # stages whose views exist for the candidate and for readers
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Suite:
 
 def load(scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> list[Suite]:
     """The suites of all tables in stage order, for one release. Raises UsageError for a file that cannot be read."""
-    files = sqlfile.files("[0-3]_*")
-    newest = [file.table for file in newest_versions(files)]
+    files = sqlfile.files("[0-35]_*")
+    newest = [file.table for file in newest_versions(files) if file.stage != sqlfile.CUSTOMERS]
     tables = set(newest if scope.tables is None else scope.tables)
     checked = [file for file in files if file.table in tables or file.stage not in VIEWS]
     return [suite(file, checked, scope, run_id, folder) for file in checked if _path(file, folder).exists()]

@@ -6,6 +6,7 @@
 -- Answer: The data is {origin}: {synthetic_attempts} of {attempts} attempts are synthetic.
 -- Assumes: The generator marks every event id it makes with 5e17ec71c0 in the middle. No genuine id
 --     has it there but by chance, once in 10 to the power of 12.
+-- Customers: none, their tables have no event ids.
 -- Front: answer
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/data_source.sql

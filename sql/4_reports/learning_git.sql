@@ -5,6 +5,7 @@
 -- Parameters: none
 -- Answer: {attempts} attempts, reported by {messages} messages.
 -- Assumes: The data names attempts, not people: a person who took the exam twice counts twice.
+-- Customers: none, it names an exam that may be of another.
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/learning_git.sql
 

@@ -20,7 +20,7 @@ from etl.validate.suites import EXPECTATIONS, suite
 
 Tables = dict[str, list[dict[str, Any]]]
 RUN = "r20260101T000000000000"
-FILES = sqlfile.files("[0-3]_*")
+FILES = sqlfile.files("[0-35]_*")
 CHECKS = sorted(str(path.relative_to(EXPECTATIONS).with_suffix("")) for path in EXPECTATIONS.glob("*/*/*.sql"))
 
 
@@ -209,7 +209,23 @@ def good() -> Tables:
             for position, result in enumerate(RESULTS, 1)
         ],
     }
+    for name, shared in SHARED.items():  # all of it is one customer's
+        tables[shared] = [{**row, "customer": "c_1"} for row in tables[name]]
+    tables["customers.exam_periods"] = [{"exam_id": "x", "customer": "c_1", "valid_from": "2018-01-01"}]
+    tables["customers.attempt_owners"] = [
+        {"attempt_id": name, "customer": "c_1", "pseudonym": name * 64, "message_count": 1} for name in "ab"
+    ]
     return {name: copy.deepcopy(rows) for name, rows in tables.items()}  # a row of two tables is two
+
+
+SHARED = {
+    "flat.attempts": "customers.owned_attempts",
+    "flat.attempt_questions": "customers.owned_attempt_questions",
+    "flat.question_options": "customers.owned_question_options",
+    "marts.exams": "customers.owned_exams",
+    "marts.questions": "customers.owned_questions",
+    "marts.daily_activity": "customers.owned_daily_activity",
+}
 
 
 class Fault(NamedTuple):
@@ -257,6 +273,7 @@ COUNTED, UNIQUE = "1_raw/assessments_v1/counts", "2_flat/messages_v1/unique_offs
 ATTEMPTS, SUPERSEDED = "2_flat/attempts_v1/", "2_flat/superseded_messages_v1/"
 QUESTION_CHECKS, OPTION_CHECKS = "2_flat/message_questions_v1/", "2_flat/message_options_v1/"
 EXAMS, HARD, HOURS = "3_marts/exams_v1/", "3_marts/questions_v1/", "3_marts/daily_activity_v1/"
+OWNERS, OWNED = "5_customers/attempt_owners_v1/", "5_customers/owned_"
 SMALL = [stored(f"flat/x/{number}", 1, 1, "c", "c") for number in range(17)]
 FAULTS = [
     Fault(FILES_ + "as_recorded", "a foreign file", add("ops.stored_files", recorded_bytes=None, recorded_checksum=None)),
@@ -363,6 +380,26 @@ FAULTS = [
         hours_of(3, 10, 17, 24)(tables), hours_of(31, hour=11)(tables),
     ]),
     Fault(HOURS + "computed", "more scored than attempts", update("marts.daily_activity", scored_attempt_count=3, score_sum=0.75, attempt_count=2)),
+    Fault(OWNERS + "every_attempt", "an attempt without an owner", drop("customers.attempt_owners")),
+    Fault(OWNERS + "every_attempt", "an attempt of two", add("customers.attempt_owners", customer="c_2")),
+    Fault(OWNERS + "pseudonyms", "a pseudonym of two attempts", update("customers.attempt_owners", pseudonym="b" * 64)),
+    Fault(OWNERS + "pseudonyms", "no pseudonym", update("customers.attempt_owners", pseudonym="a")),
+    Fault(OWNERS + "owned_exams_only", "an attempt of another", update("customers.attempt_owners", customer="c_2")),
+    Fault(OWNERS + "owned_exams_only", "an owned attempt of nobody", update("customers.attempt_owners", customer="nobody")),
+    Fault(OWNERS + "owned_exams_only", "attempts before the period", update("customers.exam_periods", valid_from="2018-01-02"), 2),
+    Fault(OWNERS + "owned_exams_only", "attempts after the period", update("customers.exam_periods", valid_to="2018-01-01", valid_from=None), 2),
+    Fault(OWNERS + "owned_exams_only", "a start that is not known", update("flat.attempts", started_date=None)),
+    Fault(OWNED + "attempts_v1/all_attempts", "a lost attempt", drop("customers.owned_attempts")),
+    Fault(OWNED + "attempts_v1/all_attempts", "an attempt of two customers", add("customers.owned_attempts", customer="c_2")),
+    Fault(OWNED + "attempts_v1/all_attempts", "another score", update("customers.owned_attempts", score=0.5), 2),
+    Fault(OWNED + "attempt_questions_v1/all_questions", "a lost question", drop("customers.owned_attempt_questions")),
+    Fault(OWNED + "attempt_questions_v1/of_attempts", "another attempt", update("customers.owned_attempt_questions", attempt_id="z")),
+    Fault(OWNED + "attempt_questions_v1/of_attempts", "another customer", update("customers.owned_attempt_questions", customer="c_2")),
+    Fault(OWNED + "question_options_v1/all_options", "a doubled option", add("customers.owned_question_options")),
+    Fault(OWNED + "question_options_v1/of_attempts", "another customer", update("customers.owned_question_options", customer="c_2")),
+    Fault(OWNED + "exams_v1/adds_up", "a lost exam", drop("customers.owned_exams")),
+    Fault(OWNED + "questions_v1/adds_up", "another count", update("customers.owned_questions", shown_count=3)),
+    Fault(OWNED + "daily_activity_v1/adds_up", "another count", update("customers.owned_daily_activity", attempt_count=1)),
 ]  # fmt: skip
 
 

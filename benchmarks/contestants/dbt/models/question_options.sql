@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ newest(ref('message_options')) }}

@@ -1,0 +1,1 @@
+"""Customers: their rights at the customers' door, their questions, and attempts to get out."""

@@ -1,0 +1,37 @@
+"""Copies the log of the customers' door into ops.queries: who queried what, when, and how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from etl.servers.hdfs import Hdfs
+from etl.servers.logins import AUDIT
+from etl.settings import Settings
+from etl.store import lock
+
+TABLE = ("ops", "queries_v1")
+
+
+def collect(settings: Settings) -> list[dict[str, Any]]:
+    """Put the lines that were logged since the last call into a file of ops.queries; returns them.
+
+    The file is named after its log and the bytes that it has of it, so that no line is copied twice.
+    """
+    path = settings.home / "logs" / AUDIT
+    if not path.exists():
+        return []
+    hdfs = Hdfs(settings)
+    with lock.exclusive(settings, "queries", lock.STEP_SECONDS), path.open("rb") as log:
+        name = hashlib.sha256(log.readline()).hexdigest()[:12]
+        copied = [file.removesuffix(".json").split("-") for file in hdfs.names(*TABLE)]
+        begin = max((int(end) for log_name, _, end in copied if log_name == name), default=0)
+        log.seek(begin)
+        content = log.read()
+        content = content[: content.rfind(b"\n") + 1]  # the last line may be half written
+        rows: list[dict[str, Any]] = [msgspec.json.decode(line) for line in content.split(b"\n") if line]
+        if rows:
+            hdfs.put_rows(rows, *TABLE, f"{name}-{begin:015}-{begin + len(content):015}.json")
+    return rows
