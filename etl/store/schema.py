@@ -177,8 +177,7 @@ class Schema:
     def retire(self, retired: Mapping[str, str]) -> None:
         """Drop the tables that were retired, with their views; a view that a later version has stays.
 
-        The metastore says what is there, for the hashes do not: a command that was killed, or another machine's, may
-        have made a view again and not saved that.
+        The metastore says which are there: the hashes miss what a killed command, or another machine's, made again.
         """
         for table, view in retired.items():
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
