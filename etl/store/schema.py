@@ -169,9 +169,9 @@ class Schema:
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
-        for name in views:
-            self.hive.query(f"DROP VIEW IF EXISTS {name}")
-        self.hive.query(f"DROP TABLE IF EXISTS {table}")
+        self._run([*(f"DROP VIEW IF EXISTS {name}" for name in views), f"DROP TABLE IF EXISTS {table}"])
+        for names in self._names.values():
+            names.difference_update({table, *views})
         for key in (*views, table, f"partitions {table}"):
             self._objects.pop(key, None)
 
@@ -182,7 +182,7 @@ class Schema:
         """
         for table, view in retired.items():
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
-            if {table, *views} & (self._objects.keys() | self._forgotten):
+            if {table, *views} & (self._objects.keys() | self._forgotten.union(*self._names.values())):
                 self.drop(table, views)
                 self._forgotten -= {table, *views}
 
