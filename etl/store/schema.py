@@ -167,9 +167,7 @@ class Schema:
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
-        for name in views:
-            self.hive.query(f"DROP VIEW IF EXISTS {name}")
-        self.hive.query(f"DROP TABLE IF EXISTS {table}")
+        self._run([*(f"DROP VIEW IF EXISTS {name}" for name in views), f"DROP TABLE IF EXISTS {table}"])
         for key in (*views, table, f"partitions {table}"):
             self._objects.pop(key, None)
         self._names = {}
