@@ -99,7 +99,7 @@ def server(name, seconds):
     return Server(name, (), sleep, lambda: time.monotonic() - began > seconds)
 
 parts.ensure_jars = lambda say: None
-servers.all_servers = lambda layout, engine: [server("early", 0), server("late", 2)]
+servers.all_servers = lambda layout, engine, has_customers: [server("early", 0), server("late", 2)]
 try:
     processes.up(settings.load(), say)
 finally:

@@ -34,7 +34,6 @@ class Schema:
         self.hdfs = hdfs
         self._objects: dict[str, str] = {}
         self._saved: dict[str, str] = {}
-        self._forgotten: set[str] = set()
         self._names: dict[str, set[str]] = {}  # of the tables and views in a database, once listed
         self.published = (0, 0)  # release and landing that readers see
         self._read()
@@ -57,7 +56,6 @@ class Schema:
 
     def forget(self) -> None:
         """Ignore the hashes of ops.metastore, so that everything is recreated."""
-        self._forgotten |= self._objects.keys()
         self._objects = {}
         self._all_listed()  # before HDFS is read, so that the views that follow from it come at once
 
@@ -169,22 +167,22 @@ class Schema:
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
-        for name in views:
-            self.hive.query(f"DROP VIEW IF EXISTS {name}")
-        self.hive.query(f"DROP TABLE IF EXISTS {table}")
+        self._run([*(f"DROP VIEW IF EXISTS {name}" for name in views), f"DROP TABLE IF EXISTS {table}"])
         for key in (*views, table, f"partitions {table}"):
             self._objects.pop(key, None)
+        self._names = {}
 
     def retire(self, retired: Mapping[str, str]) -> None:
         """Drop the tables that were retired, with their views; a view that a later version has stays.
 
-        The command that retired one may have been killed before, and another may have made its views again.
+        The metastore says which are there: the hashes miss what a killed command, or another machine's, made again.
         """
         for table, view in retired.items():
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
-            if {table, *views} & (self._objects.keys() | self._forgotten):
+            databases = {name.partition(".")[0] for name in (table, *views)}
+            self._names = {name: names for name, names in self._names.items() if name not in databases}
+            if {table, *views} & set().union(*map(self._listed, sorted(databases))):
                 self.drop(table, views)
-                self._forgotten -= {table, *views}
 
     def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
         """The tables, views and partitions that should be in the metastore and are not, in words."""
@@ -231,15 +229,15 @@ class Schema:
             self.make(name, [create, alter], [alter])
 
     def _listed(self, database: str) -> set[str]:
+        """Its tables and views; none where the database itself is gone."""
         if database not in self._names:
-            self._names[database] = {f"{database}.{name}" for name in self.hive.tables(database)}
+            self._names[database] = set()
+            with contextlib.suppress(StatementError):
+                self._names[database] = {f"{database}.{name}" for name in self.hive.tables(database)}
         return self._names[database]
 
     def _all_listed(self, more: Collection[str] = ()) -> set[str]:
-        for database in sorted({*DATABASES, *more}):
-            with contextlib.suppress(StatementError):  # the whole database is gone
-                self._listed(database)
-        return set().union(*self._names.values())
+        return set().union(*map(self._listed, sorted({*DATABASES, *more})))
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:

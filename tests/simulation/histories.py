@@ -116,6 +116,16 @@ def check(reached: Reached, steps: Sequence[Step]) -> None:
         raise Failed([*reached.history, *steps]) from error
 
 
+def complete(end: Reached) -> None:
+    """Complete what a history began, on a copy of its state; raises Failed with the history."""
+    world = end.world.copy()
+    FakeHdfs.world = FakeHive.world = world
+    try:
+        finish(world)
+    except Exception as error:
+        raise Failed(end.history) from error
+
+
 def check_stops(reached: Reached, depth: int) -> int:
     """All histories of so many commands, each killed before any of its calls or not at all; how many these are."""
     level, count, done = [reached], 0, set()
@@ -128,12 +138,7 @@ def check_stops(reached: Reached, depth: int) -> int:
             if fingerprint in done:
                 continue
             done.add(fingerprint)
-            world = end.world.copy()
-            FakeHdfs.world = FakeHive.world = world
-            try:
-                finish(world)
-            except Exception as error:
-                raise Failed(end.history) from error
+            complete(end)
     return count
 
 

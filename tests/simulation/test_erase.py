@@ -7,11 +7,11 @@ from unittest import mock
 
 import pytest
 from hdfs_in_memory import FakeHdfs
-from histories import Failed, Reached, after, check, stopped
+from histories import Failed, Reached, after, check, complete, stopped
 from hive_in_memory import FakeHive
 from reliability import Case
 from simulated_core import simulated
-from world import COMMANDS, MEANWHILE, Step, finish
+from world import COMMANDS, MEANWHILE, Step
 
 from etl.build import erase
 from etl.land import rewrite
@@ -65,12 +65,7 @@ def test_it_is_completed_by_the_next_run_wherever_it_was_killed(case: Case) -> N
     start, count = after(BUSY), 0
     with simulated():
         for end in stopped(start, "erase"):
-            world = end.world.copy()
-            FakeHdfs.world = FakeHive.world = world
-            try:
-                finish(world)
-            except Exception as error:
-                raise Failed(end.history) from error
+            complete(end)
             count += end.count
     assert count > 500
     case(CASE, "killed before any call, and run again", OUTCOME, count)

@@ -23,7 +23,7 @@ from histories import (
 from hive_in_memory import Metastore
 from reliability import Case
 from simulated_core import simulated
-from world import COMMANDS, MEANWHILE, Step, run
+from world import COMMANDS, KILLED, LATE, MEANWHILE, Step, run
 
 BUSY = "land build land build compact land build land"
 OUTCOME = "nothing lost, nothing doubled, readers saw whole releases"
@@ -50,6 +50,14 @@ def test_a_command_behind_two_compactions_and_a_clean_shows_nobody_what_was_remo
 def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
     count = check_random(starts(), 3_000)
     case("Simulated servers", "kills, lost answers, up to three machines at once, by chance", OUTCOME, count)
+
+
+def test_a_table_is_retired_though_commands_at_work_meanwhile_saved_no_hash_of_its_views() -> None:
+    for at in range(60, 100, 3):
+        for inner in range(40, 100, 3):
+            rejected = Step("reject", 0, inner, LATE)
+            first = Step("land", 0, 13, MEANWHILE, Step("build", 1, at, MEANWHILE, rejected))
+            run([Step("replay", 1), first, Step("clean"), Step("retire", 1, 0, KILLED)])
 
 
 def test_landings_and_the_log_alone_bring_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@
 
 WITH questions AS (
     SELECT
-        attempt_id,
+        kafka_partition,
+        kafka_offset,
         COUNT(*) AS question_rows,
         COUNT(CASE WHEN result = 'correct' THEN 1 END) AS correct_rows,
         COUNT(CASE WHEN result = 'incorrect' THEN 1 END) AS incorrect_rows,
@@ -17,7 +18,7 @@ WITH questions AS (
         COUNT(CASE WHEN result = 'unanswered' THEN 1 END) AS unanswered_rows
     FROM candidate.attempt_questions
     WHERE landing > ${since} AND last_landing > ${since}
-    GROUP BY attempt_id
+    GROUP BY kafka_partition, kafka_offset
 )
 
 SELECT
@@ -33,7 +34,10 @@ SELECT
     attempts.unanswered_count,
     questions.unanswered_rows
 FROM candidate.attempts AS attempts
-LEFT JOIN questions ON attempts.attempt_id = questions.attempt_id
+LEFT JOIN questions
+    ON
+        attempts.kafka_partition = questions.kafka_partition
+        AND attempts.kafka_offset = questions.kafka_offset
 WHERE
     attempts.landing > ${since}
     AND (

@@ -7,16 +7,10 @@
 -- Usage: ./warehouse beeline -f expectations/2_flat/superseded_messages_v1/counts.sql
 --     --hivevar since=0
 
-WITH reported AS (
-    SELECT attempt_id
-    FROM candidate.messages
-    WHERE landing > ${since} AND last_landing > ${since}
-    GROUP BY attempt_id
-),
-
-counted AS (
+WITH counted AS (
     SELECT
         attempt_id,
+        landing,
         1 AS message_rows,
         0 AS attempt_rows,
         0 AS superseded_rows
@@ -24,6 +18,7 @@ counted AS (
     UNION ALL
     SELECT
         attempt_id,
+        landing,
         0 AS message_rows,
         1 AS attempt_rows,
         0 AS superseded_rows
@@ -31,6 +26,7 @@ counted AS (
     UNION ALL
     SELECT
         attempt_id,
+        landing,
         0 AS message_rows,
         0 AS attempt_rows,
         1 AS superseded_rows
@@ -38,13 +34,12 @@ counted AS (
 )
 
 SELECT
-    counted.attempt_id,
-    SUM(counted.message_rows) AS message_rows,
-    SUM(counted.attempt_rows) AS attempt_rows,
-    SUM(counted.superseded_rows) AS superseded_rows
+    attempt_id,
+    SUM(message_rows) AS message_rows,
+    SUM(attempt_rows) AS attempt_rows,
+    SUM(superseded_rows) AS superseded_rows
 FROM counted
-INNER JOIN reported ON counted.attempt_id = reported.attempt_id
-GROUP BY counted.attempt_id
+GROUP BY attempt_id
 HAVING
-    SUM(counted.attempt_rows) <> 1
-    OR SUM(counted.message_rows) <> 1 + SUM(counted.superseded_rows);
+    MAX(landing) > ${since}
+    AND (SUM(attempt_rows) <> 1 OR SUM(message_rows) <> 1 + SUM(superseded_rows));
