@@ -38,7 +38,13 @@ def measured(attempts: int = aims.AT, slower: float = 1.0) -> Size:
     for name, seconds in {"land": 20, "build": 80, "validate": 9, "more.land": 3, "more.build": 6}.items():
         for _ in range(2):
             size.add(name, Measured(seconds * slower, memory, ""), size=5)
-    inner = {"build.validation": 10, "build.events.attempts_v1": 20, "build.flat.attempts_v1": 10, "few.land": 2}
+    inner = {
+        "build.validation": 10,
+        "build.flat.superseded_messages_v1": 20,
+        "build.flat.attempts_v1": 10,
+        "few.land": 2,
+    }
+    inner["build.flat.messages_v1"] = 9
     for name, seconds in {
         **inner,
         "build.marts.exams_v1": 5,
