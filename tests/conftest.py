@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -34,7 +35,11 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
-    """Hide the settings of the user who runs the tests."""
+    """Hide the settings of the user who runs the tests; let them, and what they start, be interrupted.
+
+    A shell starts its background jobs with interrupts ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("WAREHOUSE_") and name != "WAREHOUSE_VENV"]:
         del os.environ[name]
 

@@ -239,7 +239,9 @@ def test_a_statement_of_hive_is_ended_for_its_client(settings: Settings, run: Ru
     environment = {**os.environ, "WAREHOUSE_HOME": str(settings.home)}
     words = [str(PROJECT / "warehouse"), "query", "--engine", "hive", SLOW_ON_HIVE]
     command = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True)
-    while not (rows := [row for row in running.running(settings) if row.engine == "hive"]):
+    while not (
+        rows := [row for row in running.running(settings) if row.engine == "hive" and "flat.attempts" in row.text]
+    ):
         time.sleep(0.5)
     time.sleep(15)  # until its DAG runs
     assert command.poll() is None and server.cpu_percent(5) > 50
@@ -248,6 +250,7 @@ def test_a_statement_of_hive_is_ended_for_its_client(settings: Settings, run: Ru
     _, message = command.communicate(timeout=300)
     assert command.returncode == 1 and "KILL QUERY" in message and time.monotonic() - began < 60
     server.kill()  # its DAG runs on for longer than all other tests together: docs/security.md
+    server.wait(60)
     processes.up(settings, print, "all")
     case("HiveServer2: a cross join that runs", "running --end", "ends for its client; its DAG runs on in the server")
 
