@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,9 +53,7 @@ def test_doctor_finds_no_fault(run: Run) -> None:
 
 def test_up_on_a_running_stack_starts_nothing(settings: Settings, run: Run) -> None:
     before = settings.stack_file.read_bytes()
-    began = time.monotonic()
     done = run("up")
-    assert time.monotonic() - began < 10
     assert done.stderr.startswith("6 servers are healthy") and settings.stack_file.read_bytes() == before
 
 
