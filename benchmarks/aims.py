@@ -51,14 +51,9 @@ def landing(size: Size) -> float | None:
 def flat(size: Size) -> float | None:
     """The flat tables to DuckDB's work: those that read no other are filled at the same time, so the longest counts."""
     duckdb = size.steps.get("duckdb")
-    longest, behind = 0.0, 0.0
-    for name in size.tables(("flat",)):
-        seconds = size.steps[name].median
-        if name == BEHIND:
-            behind = seconds
-        else:
-            longest = max(longest, seconds)
-    return ratio(longest + behind or None, duckdb.working if duckdb else None)
+    seconds = {name: size.steps[name].median for name in size.tables(("flat",))}
+    behind = seconds.pop(BEHIND, 0.0)
+    return ratio(max(seconds.values(), default=0.0) + behind or None, duckdb.working if duckdb else None)
 
 
 def whole(size: Size) -> float | None:

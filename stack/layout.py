@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from etl.servers.logins import write_secret
 from etl.settings import Settings
 from stack import parts
 
@@ -131,26 +132,20 @@ def write_xml(path: Path, properties: Mapping[str, Any], is_secret: bool = False
         for name, value in properties.items()
     )
     text = f'<?xml version="1.0"?>\n<configuration>\n{rows}</configuration>\n'
-    if is_secret:
-        write_secret(path, text)
-    else:
-        path.write_text(text)
+    _write(path, text, is_secret)
 
 
 def write_properties(path: Path, properties: Mapping[str, Any], is_secret: bool = False) -> None:
     """Write a settings file of key=value lines; one with a secret can be read by its user alone."""
     text = "".join(f"{name}={value}\n" for name, value in properties.items())
+    _write(path, text, is_secret)
+
+
+def _write(path: Path, text: str, is_secret: bool) -> None:
     if is_secret:
         write_secret(path, text)
     else:
         path.write_text(text)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that no other user can read."""
-    path.unlink(missing_ok=True)  # its mode counts only when it is new
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def write_log4j(folder: Path) -> None:

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from etl.errors import WarehouseError
+from etl.servers.logins import write_secret
 from etl.settings import PROJECT, Settings
 from etl.terminal import progress
 from stack import logs, processes
-from stack.layout import Layout, Server, write_secret
+from stack.layout import Layout, Server
 
 NAME = "superset"
 SOURCE = PROJECT / NAME

@@ -170,18 +170,19 @@ class Schema:
         self._run([*(f"DROP VIEW IF EXISTS {name}" for name in views), f"DROP TABLE IF EXISTS {table}"])
         for key in (*views, table, f"partitions {table}"):
             self._objects.pop(key, None)
-        self._names = {}
+        for names in self._names.values():
+            names.difference_update({table, *views})
 
     def retire(self, retired: Mapping[str, str]) -> None:
         """Drop the tables that were retired, with their views; a view that a later version has stays.
 
         The metastore says which are there: the hashes miss what a killed command, or another machine's, made again.
         """
+        if retired:
+            self._names = {}  # as they are now, each database once
         for table, view in retired.items():
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
-            databases = {name.partition(".")[0] for name in (table, *views)}
-            self._names = {name: names for name, names in self._names.items() if name not in databases}
-            if {table, *views} & set().union(*map(self._listed, sorted(databases))):
+            if any(name in self._listed(name.partition(".")[0]) for name in (table, *views)):
                 self.drop(table, views)
 
     def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
