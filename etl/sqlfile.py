@@ -176,6 +176,11 @@ class SqlFile:
         """Whether builds compute its table as a whole, into a partition of the release: marts and customers' tables."""
         return self.stage in ("3_marts", CUSTOMERS)
 
+    @property
+    def is_per_customer(self) -> bool:
+        """Whether its table holds a partition per customer."""
+        return any(column.name == "customer" and _partitions(column) for column in self._definitions)
+
     @cached_property
     def _definitions(self) -> list[exp.ColumnDef]:
         """The columns of the CREATE TABLE with those that partition it last; none for a file that has only a view."""
@@ -193,9 +198,14 @@ class SqlFile:
     @cached_property
     def comments(self) -> dict[str, str]:
         """The COMMENT of every column that does not partition the table."""
-        tables = [column for column in self._definitions if not column.find_ancestor(exp.PartitionedByProperty)]
+        tables = [column for column in self._definitions if not _partitions(column)]
         constraints = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
         return {name: comment.this.this for name, comment in constraints.items() if comment}
+
+
+def _partitions(column: exp.ColumnDef) -> bool:
+    """Whether a column partitions the table."""
+    return column.find_ancestor(exp.PartitionedByProperty) is not None
 
 
 @cache
