@@ -42,11 +42,8 @@ class SqlFile:
 
     @classmethod
     def read(cls, path: Path) -> SqlFile:
-        """Read a file; UsageError where it has no title line."""
-        file = _parsed(path, path.read_text(encoding="utf-8"))
-        if not TITLE.match(file.text.partition("\n")[0]):
-            raise UsageError(f"{path} does not begin with `-- database.table: what it holds`", "add the title line")
-        return file
+        """Read a file; its name and title raise UsageError where it has no title line."""
+        return _parsed(path, path.read_text(encoding="utf-8"))
 
     @property
     def stage(self) -> str:
@@ -67,7 +64,9 @@ class SqlFile:
     def _title(self) -> re.Match[str]:
         match = TITLE.match(self.text.partition("\n")[0])
         if match is None:
-            raise UsageError(f"{self.path} has no title line", "begin it with `-- database.table: what it holds`")
+            raise UsageError(
+                f"{self.path} does not begin with `-- database.table: what it holds`", "add the title line"
+            )
         return match
 
     @property
@@ -179,7 +178,7 @@ class SqlFile:
     @property
     def is_per_customer(self) -> bool:
         """Whether its table holds a partition per customer."""
-        return any(column.name == "customer" and _partitions(column) for column in self._definitions)
+        return "customer" in dict(self.columns) and "customer" not in self.comments
 
     @cached_property
     def _definitions(self) -> list[exp.ColumnDef]:
@@ -198,14 +197,9 @@ class SqlFile:
     @cached_property
     def comments(self) -> dict[str, str]:
         """The COMMENT of every column that does not partition the table."""
-        tables = [column for column in self._definitions if not _partitions(column)]
+        tables = [column for column in self._definitions if not column.find_ancestor(exp.PartitionedByProperty)]
         constraints = {column.name: column.find(exp.CommentColumnConstraint) for column in tables}
         return {name: comment.this.this for name, comment in constraints.items() if comment}
-
-
-def _partitions(column: exp.ColumnDef) -> bool:
-    """Whether a column partitions the table."""
-    return column.find_ancestor(exp.PartitionedByProperty) is not None
 
 
 @cache
