@@ -20,7 +20,7 @@ from etl.customers import queries
 from etl.errors import UsageError
 from etl.servers import logins
 from etl.settings import load
-from etl.store.customers import Customers, Period, fold, pads, refuse_overlaps
+from etl.store.customers import Customers, Period, fold, pads, refuse_overlaps, shortened
 from stack.logins import DN, Server
 
 DAYS = [None, *(f"2018-01-{day:02}" for day in range(1, 9))]
@@ -103,6 +103,17 @@ def test_what_a_removed_customer_owned_belongs_to_nobody(customers: Customers) -
     customers.assign([Period("x", "acme")])
     customers.remove("acme")
     assert customers.periods() == [] and [customer.name for customer in customers.current()] == ["bolt"]
+
+
+def test_a_customer_keeps_the_days_from_its_first_one_on(customers: Customers) -> None:
+    customers.assign([Period("e1", "acme", "2018-02-01"), Period("e1", "bolt", None, "2018-02-01")])
+    customers.assign([Period("e2", "acme", "2018-01-01", "2018-03-01"), Period("e3", "acme", "2019-01-01")])
+    assert shortened(customers.periods(), {"c_a": "2018-03-01"}) == [
+        Period("e1", "c_b", None, "2018-02-01"),
+        Period("e1", "c_a", "2018-03-01"),
+        Period("e3", "c_a", "2019-01-01"),
+    ]
+    assert shortened(customers.periods(), {}) == customers.periods()
 
 
 def test_a_name_or_database_is_given_once(customers: Customers) -> None:

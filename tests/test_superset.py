@@ -248,5 +248,5 @@ def test_an_installation_that_fails_names_the_error_and_its_log(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     given = Settings(home=tmp_path)
     with pytest.raises(WarehouseError, match=r"Superset could not be set up: .*ERROR.*superset-install\.log"):
-        server.start(given, lambda _: None, "", print)
+        server.start(given, lambda _: None, {}, print)
     assert not server.is_installed(given)

@@ -9,8 +9,8 @@ from etl import sqlfile
 from etl.errors import UsageError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
-from etl.store import flat_folders, landings
-from etl.store.customers import Customer, Customers, Period
+from etl.store import erasures, flat_folders, landings
+from etl.store.customers import Customer, Customers, Period, shortened
 from etl.store.landings import Folder, FolderSet
 from etl.store.ledger import Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
@@ -89,7 +89,8 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
     if not customers:
         return Plan(files, seen, state.published, fills, state.erased)
-    periods = owners.periods()
+    days = {name.removeprefix(erasures.CUSTOMER): day for name, day in erasures.expiries(hdfs).items()}
+    periods = shortened(owners.periods(), days)
     is_changed = state.published is not None and owners.released(state.published.release) != periods
     return Plan(files, seen, state.published, fills, state.erased, customers, periods, is_changed)
 

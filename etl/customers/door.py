@@ -21,6 +21,8 @@ from etl.store.customer_schema import shared, view_of
 from etl.store.customers import Customer, Customers
 from etl.store.release_files import newest_versions
 
+SUPERSET = "superset_"  # begins the name of its logins
+
 
 def password_file(settings: Settings) -> Path:
     """The logins of a home."""
@@ -32,9 +34,9 @@ def admin_file(settings: Settings) -> Path:
     return settings.home / "customers.admin"
 
 
-def reader_file(settings: Settings, customer: Customer) -> Path:
-    """The password by which `query --customer` and `report --customer` log in."""
-    return settings.home / "customers.logins" / customer.database
+def reader_file(settings: Settings, customer: Customer, prefix: str = "") -> Path:
+    """The password of a login of this home: that of `query --customer` and `report --customer`, or of Superset."""
+    return settings.home / "customers.logins" / f"{prefix}{customer.database}"
 
 
 def prepare(settings: Settings) -> None:
@@ -43,6 +45,33 @@ def prepare(settings: Settings) -> None:
     path = admin_file(settings)
     if not path.exists() or (not settings.customers_ldap and logins.ADMIN not in logins.users(password_file(settings))):
         logins.write_secret(path, logins.add(password_file(settings), logins.ADMIN))
+
+
+def add_login(settings: Settings, customer: Customer, prefix: str = "") -> str:
+    """The password of a login of this home, which is generated where there is none.
+
+    Raises UsageError where a directory has the logins and this home does not know the password.
+    """
+    path = reader_file(settings, customer, prefix)
+    if settings.customers_ldap and not path.exists():
+        raise UsageError(f"{path} is missing", f"write into it the password that the directory has for {path.name}")
+    if not settings.customers_ldap and not (path.exists() and path.name in logins.users(password_file(settings))):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        logins.write_secret(path, logins.add(password_file(settings), path.name))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def superset_logins(settings: Settings) -> dict[Customer, str]:
+    """By customer the password of Superset's login at the door, in the customer's role; empty without a door."""
+    if not settings.customers_door or not admin_file(settings).exists():
+        return {}
+    passwords = {}
+    with administrator(settings) as hive:
+        for customer in Customers(Hdfs(settings)).current():
+            passwords[customer] = add_login(settings, customer, SUPERSET)
+            grant(hive, customer)
+            add_member(hive, customer, reader_file(settings, customer, SUPERSET).name)
+    return passwords
 
 
 def customer(settings: Settings, name: str) -> Customer:
@@ -114,6 +143,8 @@ def revoke(settings: Settings, hive: Hive, customer: Customer) -> None:
     """Drop the role of a customer with its rights, and the logins of its users."""
     for user in members(hive, customer):
         logins.remove(password_file(settings), user)
+    for prefix in ("", SUPERSET):
+        reader_file(settings, customer, prefix).unlink(missing_ok=True)
     if customer.database in roles(hive):
         hive.query(f"DROP ROLE {customer.database}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from etl.errors import UsageError, WarehouseError
@@ -203,6 +203,12 @@ def _without(period: Period, other: Period) -> list[Period]:
     if other.end < period.end:
         left.append(Period(period.exam_id, period.customer, other.valid_to, period.valid_to))
     return left
+
+
+def shortened(periods: Iterable[Period], first_days: Mapping[str, str]) -> list[Period]:
+    """The periods without the days before the first that their customers keep, which is given by database."""
+    kept = [(period, max(period.begin, first_days.get(period.customer, FIRST_DAY))) for period in periods]
+    return [replace(period, valid_from=begin or None) for period, begin in kept if begin < period.end]
 
 
 def refuse_overlaps(periods: Iterable[Period]) -> None:
