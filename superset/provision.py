@@ -27,6 +27,23 @@ KINDS = ("dashboards", "charts", "queries", "datasets", "databases")
 Uuids = dict[str, list[str]]
 
 
+def allow_equal_names() -> None:
+    """Let connections have datasets of the same name; on SQLite a constraint is left that forbids it."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from sqlalchemy import inspect
+
+    from superset import db
+
+    with db.engine.begin() as connection:
+        constraints = inspect(connection).get_unique_constraints("tables")
+        if connection.dialect.name == "sqlite" and ["table_name"] in [each["column_names"] for each in constraints]:
+            names = {"uq": "uq_%(table_name)s_%(column_0_name)s"}
+            operations = Operations(MigrationContext.configure(connection))
+            with operations.batch_alter_table("tables", naming_convention=names) as table:
+                table.drop_constraint("uq_tables_table_name", type_="unique")
+
+
 def administrator(password_file: Path) -> Any:
     """The administrator, added with the password of the file where there is none yet."""
     from superset import appbuilder, security_manager
@@ -103,6 +120,7 @@ def main(bundle: Path, password_file: Path, passwords: Mapping[str, str]) -> Non
     recorded = Path(os.environ["SUPERSET_FOLDER"]) / "assets.json"
     with create_app().app_context():
         upgrade()
+        allow_equal_names()
         uuids = import_assets(bundle, administrator(password_file), passwords)
         add_roles(uuids)
         if recorded.exists():

@@ -62,8 +62,11 @@ def add_login(settings: Settings, customer: Customer, prefix: str = "") -> str:
 
 
 def superset_logins(settings: Settings) -> dict[Customer, str]:
-    """By customer the password of Superset's login at the door, in the customer's role; empty without a door."""
-    if not settings.customers_door or not admin_file(settings).exists():
+    """By customer the password of Superset's login at the door, in the customer's role.
+
+    Empty without a door, and at one that is encrypted: Superset's driver has no TLS.
+    """
+    if not settings.customers_door or at_door(settings, "", "").hive_tls or not admin_file(settings).exists():
         return {}
     passwords = {}
     with administrator(settings) as hive:
@@ -80,9 +83,10 @@ def customer(settings: Settings, name: str) -> Customer:
 
 
 def at_door(settings: Settings, user: str, password: str, database: str = "default") -> Settings:
-    """The settings of a session at the door."""
+    """The settings of a session at the door, which is encrypted where a keystore is set."""
     login = {"engine": CUSTOMERS, "hive_auth": "LDAP", "hive_user": user, "hive_password": SecretStr(password)}
-    return settings.model_copy(update={**login, "hive_database": database})
+    is_encrypted = settings.hive_tls or settings.customers_keystore is not None
+    return settings.model_copy(update={**login, "hive_database": database, "hive_tls": is_encrypted})
 
 
 def as_customer(settings: Settings, customer: Customer) -> Settings:

@@ -6,6 +6,7 @@ that two commands never check against the same state.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -166,6 +167,11 @@ class Customers:
         """Put the periods of a release into its partition."""
         self._hdfs.put_rows([asdict(period) for period in periods], *PERIODS, f"release={release}", PERIODS_FILE)
 
+    def pseudonyms(self, attempts: Iterable[str]) -> set[str]:
+        """What tables of customers, and of nobody, may hold in place of these ids."""
+        ids = list(attempts)
+        return {pseudonym(key, attempt) for key in self._rows(KEYS) for attempt in ids}
+
     def _rows(self, folder: tuple[str, ...]) -> list[dict[str, Any]]:
         """The rows of all files of a folder in their order."""
         return [row for name in self._files(folder) for row in self._hdfs.rows(*folder, name)]
@@ -180,6 +186,12 @@ def pads(key: bytes) -> dict[str, str]:
     return {
         name: bytes(byte ^ mask for byte in block).hex() for name, mask in (("inner_pad", 0x36), ("outer_pad", 0x5C))
     }
+
+
+def pseudonym(key: Mapping[str, str], attempt: str) -> str:
+    """HMAC-SHA256 of an id by the pads of a key, in hexadecimal, as customers.attempt_owners has it."""
+    inner = hashlib.sha256(bytes.fromhex(key["inner_pad"]) + attempt.encode()).digest()
+    return hashlib.sha256(bytes.fromhex(key["outer_pad"]) + inner).hexdigest()
 
 
 def fold(rows: Iterable[Mapping[str, Any]]) -> list[Period]:

@@ -26,7 +26,6 @@ from etl.servers.hive import Hive, Result, StatementError
 from etl.settings import Settings, load
 from etl.store.customers import KEYS, Customer, Customers, Period
 from etl.store.ledger import Ledger
-from stack import processes
 
 pytestmark = pytest.mark.long("customers")
 TRANSFERRED = "2018-01-05"  # the day from which the exams of cog are those of acme
@@ -68,13 +67,10 @@ def assigned(settings: Settings, run: Run, without: int) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="module")
-def opened(assigned: Settings) -> Settings:
+def opened(assigned: Settings, run: Run) -> Settings:
     """The settings of the stack with the door of these customers open."""
-    door.prepare(assigned)
-    processes.up(assigned, print, "all", has_customers=True)
-    given = load(home=assigned.home)
-    door.grant_all(given)
-    return given
+    run("up", "--engine", "all", "--customers")
+    return load(home=assigned.home)
 
 
 def expectations(settings: Settings) -> int:
@@ -282,12 +278,29 @@ def test_query_and_report_of_a_customer_log_in_at_the_door(opened: Settings, run
     assert check.leaks(text, hidden) == []
 
 
-def test_no_customer_gets_out(opened: Settings, case: Case) -> None:
-    for pair in check.check(opened):
-        tried = sum(pair.tried.values())
-        assert not pair.escapes, [(escape.attempt.statement, escape.gain) for escape in pair.escapes]
-        assert tried >= 100
-        case("A customer against another at the customers' door", "attempts to get out", "0 rows, values, names", tried)
+def test_no_customer_gets_out(opened: Settings, run: Run, case: Case) -> None:
+    done = json.loads(run("customers", "check", "--json").stdout)
+    assert done["escapes"] == 0
+    assert len(done["pairs"]) == 3 * len(Customers(Hdfs(opened)).current())
+    for pair in done["pairs"]:
+        assert pair["attempts"] >= 100
+        name = "A customer against another at the customers' door"
+        case(name, "attempts to get out", "0 rows, values, names", pair["attempts"])
+
+
+def test_users_are_added_to_one_customer_and_removed(opened: Settings, run: Run) -> None:
+    own, other, _ = Customers(Hdfs(opened)).current()
+    [line] = run("customers", "users", own.name, "--add", "alice").stdout.splitlines()
+    user, password = line.split()
+    session = door.at_door(opened, user, password, own.database)
+    with Hive(session) as hive:
+        assert hive.query("SELECT COUNT(*) FROM exams").rows[0][0] > 0
+    assert json.loads(run("customers", "users", own.name, "--json").stdout)["users"] == ["alice", own.database]
+    assert "alice is a user of another customer" in run("customers", "users", other.name, "--add", "alice", code=2).stderr
+    assert "bob is no user" in run("customers", "users", own.name, "--remove", "bob", code=2).stderr
+    assert run("customers", "users", own.name, "--remove", "alice").stdout.splitlines() == [own.database]
+    with pytest.raises(ServerError):
+        Hive(session)
 
 
 def test_a_login_without_a_role_gets_nothing(opened: Settings, case: Case) -> None:
@@ -347,3 +360,65 @@ def test_statements_and_logins_are_rows_without_their_results(opened: Settings, 
         ]
         assert exam not in str(lines)
         assert hive.query("SELECT outcome FROM ops.queries WHERE user_name = 'mallory'").rows == [("login refused",)]
+
+
+# Superset
+
+
+@pytest.fixture(scope="module")
+def superset(opened: Settings, run: Run) -> Superset:
+    """Superset beside the stack, with the customers' door."""
+    return Superset(opened.home, address(run("superset").stderr), run)
+
+
+@pytest.fixture(scope="module")
+def analyst(superset: Superset, opened: Settings) -> Superset:
+    """A user of Superset who has the role of the first customer, and nothing else."""
+    own = next(iter(Customers(Hdfs(opened)).current()))
+    role = superset.named("security/roles", "name")[connections.title(own)]["id"]
+    names = {"username": "alice", "first_name": "Alice", "last_name": "Analyst", "email": "alice@localhost"}
+    superset.post("security/users/", {**names, "password": "of alice", "active": True, "roles": [role]})
+    return replace(superset, user="alice", user_password="of alice")  # noqa: S106
+
+
+def test_an_analyst_finds_the_connection_and_the_datasets_of_one_customer(
+    analyst: Superset, superset: Superset, opened: Settings
+) -> None:
+    own, *others = Customers(Hdfs(opened)).current()
+    [found] = analyst.get("database/")["result"]
+    assert found["database_name"] == connections.title(own)
+    assert len(superset.get("database/")["result"]) == 2 + len(others)
+    datasets = analyst.get("dataset/?q=(page_size:100)")["result"]
+    assert {(each["schema"], each["table_name"]) for each in datasets} == {(own.database, view) for view in OF_VIEW}
+    listed = analyst.get(f"database/{found['id']}/tables/?q=(schema_name:{own.database},force:!t)")["result"]
+    assert {each["value"] for each in listed} == set(OF_VIEW)
+
+
+def test_an_analyst_queries_and_draws_what_the_customer_owns(analyst: Superset, opened: Settings) -> None:
+    own = next(iter(Customers(Hdfs(opened)).current()))
+    [found] = analyst.get("database/")["result"]
+    right = {row["exam_name"]: row["attempt_count"] for row in expected(opened, own)["exams"]}
+    answer = analyst.query(found["id"], own.database, "SELECT exam_name, SUM(attempt_count) FROM exams GROUP BY exam_name")
+    assert len(answer["data"]) == len(right)
+    [dataset] = [each for each in analyst.get("dataset/?q=(page_size:100)")["result"] if each["table_name"] == "exams"]
+    metric = {"expressionType": "SQL", "sqlExpression": "SUM(attempt_count)", "label": "attempts"}
+    query = {"metrics": [metric], "columns": [], "row_limit": 10}
+    source = {"id": dataset["id"], "type": "table"}
+    [drawn] = analyst.post("chart/data", {"datasource": source, "queries": [query]})["result"]
+    assert drawn["data"] == [{"attempts": len(expected(opened, own)["attempts"])}]
+
+
+def test_an_analyst_reaches_no_other_customer_by_superset(
+    analyst: Superset, superset: Superset, opened: Settings, case: Case
+) -> None:
+    own, other, *_ = Customers(Hdfs(opened)).current()
+    [found] = analyst.get("database/")["result"]
+    for sql in (f"SELECT * FROM {other.database}.exams", "SELECT * FROM flat.attempts", "SHOW DATABASES LIKE '*'"):
+        assert check.leaks(json.dumps(analyst.query(found["id"], other.database, sql)), secrets_of(opened, other)) == []
+    hidden = secrets_of(opened, other) | {"warehouse", "admin", "bolt", "cog"}
+    answers = 0
+    for path in readable(superset):
+        answers += 1
+        text = json.dumps(analyst.get(path))
+        assert check.leaks(text, hidden) == [], path
+    case("A customer against another in Superset", "answers of its API read", "0 rows, values, names", answers)
