@@ -1,4 +1,4 @@
-"""Corrects Superset 6.1.0 and PyHive: lists of tables and views, LIMIT, dots and quotes in charts, error texts."""
+"""Corrects Superset 6.1.0 and PyHive: tables and views, LIMIT, dots and quotes in charts, errors, names of users."""
 
 from __future__ import annotations
 
@@ -64,6 +64,40 @@ class Text(String):
         return process
 
 
+def is_hidden(datamodel: Any) -> bool:
+    """Whether it lists users or roles for somebody who is no administrator: their names are also those of customers."""
+    from superset import security_manager
+
+    names = (security_manager.user_model, security_manager.role_model)
+    return datamodel.obj in names and not security_manager.is_admin()
+
+
+def own_names(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What related users or roles are listed by: then a person finds itself alone."""
+    from flask_appbuilder.models.sqla.filters import FilterEqual
+    from superset.utils.core import get_user_id
+
+    from superset import security_manager
+
+    def _get_related_filter(api: Any, datamodel: Any, *arguments: Any) -> Any:
+        filters = original(api, datamodel, *arguments)
+        if is_hidden(datamodel):
+            filters.add_filter("id", FilterEqual, get_user_id() if datamodel.obj is security_manager.user_model else 0)
+        return filters
+
+    return _get_related_filter
+
+
+def no_more_names(original: Callable[..., None]) -> Callable[..., None]:
+    """Superset adds to such a list whatever ids a request names, past all filters."""
+
+    def _add_extra_ids_to_result(api: Any, datamodel: Any, *arguments: Any) -> None:
+        if not is_hidden(datamodel):
+            original(api, datamodel, *arguments)
+
+    return _add_extra_ids_to_result
+
+
 def message(text: str) -> str:
     """The text of an error without the server's trace and plan."""
     return TRACE.split(text, maxsplit=1)[0].strip()
@@ -74,6 +108,7 @@ def apply() -> None:
     from superset.db_engine_specs import databricks  # noqa: F401 (on import it sets a type for String, too)
     from superset.db_engine_specs.hive import HiveEngineSpec
     from superset.sql.parse import SQLStatement
+    from superset.views.base_api import BaseSupersetModelRestApi
 
     extract = HiveEngineSpec._extract_error_message
     HiveDialect.get_table_names = table_names
@@ -82,3 +117,6 @@ def apply() -> None:
     HiveEngineSpec.get_view_names = classmethod(view_names)
     HiveEngineSpec._extract_error_message = classmethod(lambda _, error: message(extract(error)))
     SQLStatement.set_limit_value = keeping_limit(SQLStatement.set_limit_value)
+    BaseSupersetModelRestApi._get_related_filter = own_names(BaseSupersetModelRestApi._get_related_filter)
+    extra = BaseSupersetModelRestApi._add_extra_ids_to_result
+    BaseSupersetModelRestApi._add_extra_ids_to_result = no_more_names(extra)

@@ -62,28 +62,6 @@ def SQL_QUERY_MUTATOR(sql: str, database: Any = None, **_: Any) -> str:
     return sql
 
 
-def _own_user(query: Any) -> Any:
-    """In lists of users a person finds itself, and an administrator all: names of users are also those of customers."""
-    from superset.utils.core import get_user_id
-
-    from superset import security_manager
-
-    return query if security_manager.is_admin() else query.filter(security_manager.user_model.id == get_user_id())
-
-
-def _own_roles(query: Any) -> Any:
-    """In lists of roles, too."""
-    from flask import g
-
-    from superset import security_manager
-
-    own = [role.id for role in g.user.roles]
-    return query if security_manager.is_admin() else query.filter(security_manager.role_model.id.in_(own))
-
-
-EXTRA_RELATED_QUERY_FILTERS = {"user": _own_user, "role": _own_roles}
-
-
 def FLASK_APP_MUTATOR(_: Any) -> None:
     """Apply the corrections, once Superset can be imported."""
     corrections.apply()

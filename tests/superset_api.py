@@ -38,21 +38,26 @@ class Superset:
 
     def get(self, path: str) -> Any:
         """What the API answers."""
-        return self._called("GET", path)
+        return self._called("GET", path).json()
+
+    def text(self, path: str) -> str:
+        """What the API answers, whatever it is."""
+        return self._called("GET", path).text
 
     def post(self, path: str, document: dict[str, Any]) -> Any:
         """What the API answers to a document."""
-        return self._called("POST", path, document)
+        return self._called("POST", path, document).json()
 
-    def _called(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:
+    def _called(self, method: str, path: str, document: dict[str, Any] | None = None) -> requests.Response:
         with requests.Session() as session:
             who = {"username": self.user, "password": self.user_password or self.password, "provider": "db"}
             login = session.post(f"{self.address}/api/v1/security/login", json=who, timeout=60).json()
             session.headers["Authorization"] = f"Bearer {login['access_token']}"
             session.headers.update({"Referer": self.address, "Accept": "application/json"})
-            token = session.get(f"{self.address}/api/v1/security/csrf_token/", timeout=60).json()
-            session.headers["X-CSRFToken"] = token["result"]
-            return session.request(method, f"{self.address}/api/v1/{path}", json=document, timeout=400).json()
+            if method != "GET":
+                token = session.get(f"{self.address}/api/v1/security/csrf_token/", timeout=60).json()
+                session.headers["X-CSRFToken"] = token["result"]
+            return session.request(method, f"{self.address}/api/v1/{path}", json=document, timeout=400)
 
     def rows(self, sql: str, limit: int = 1000) -> Any:
         """What SQL Lab shows for a query."""
