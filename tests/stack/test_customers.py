@@ -480,10 +480,15 @@ def superset(opened: Settings, run: Run) -> Superset:
 def analyst(superset: Superset, opened: Settings) -> Superset:
     """A user of Superset who has the role of the first customer, and nothing else."""
     own = next(iter(Customers(Hdfs(opened)).current()))
-    role = superset.named("security/roles", "name")[connections.title(own)]["id"]
-    names = {"username": "alice", "first_name": "Alice", "last_name": "Analyst", "email": "alice@localhost"}
-    superset.post("security/users/", {**names, "password": "of alice", "active": True, "roles": [role]})
-    return replace(superset, user="alice", user_password="of alice")  # noqa: S106
+    return user_of(superset, own, "alice")
+
+
+def user_of(superset: Superset, customer: Customer, name: str) -> Superset:
+    """A new user of Superset with the role of a customer."""
+    role = superset.named("security/roles", "name")[connections.title(customer)]["id"]
+    names = {"username": name, "first_name": name, "last_name": f"{name} of Superset", "email": f"{name}@localhost"}
+    superset.post("security/users/", {**names, "password": f"of {name}", "active": True, "roles": [role]})
+    return replace(superset, user=name, user_password=f"of {name}")
 
 
 def test_an_analyst_finds_the_connection_and_the_datasets_of_one_customer(
@@ -519,14 +524,25 @@ def test_an_analyst_reaches_no_other_customer_by_superset(
     own, *others = Customers(Hdfs(opened)).current()
     texts = check.secrets(opened, [own, *others])
     hidden = set().union(*(words for database, words in texts.items() if database != own.database))
-    names = {"username": "bob", "first_name": "Bob", "last_name": "Secret", "email": "bob@localhost"}
-    superset.post("security/users/", {**names, "password": "of bob", "active": True, "roles": []})
+    user_of(superset, others[0], "bob")
     ids = {kind: [each["id"] for each in superset.get(f"{kind}/?q=(page_size:100)")["result"]] for kind in KINDS}
     answers = [analyst.text(path) for path in readable(superset, ids)]
     for other in others:
         statement = f"SELECT * FROM {other.database}.exams"
         answers += [json.dumps(analyst.query(each, own.database, statement)["errors"]) for each in ids["database"]]
-    telling = {word for word in hidden if not word.isalpha()} | {"Secret", *(other.name for other in others)}
+    telling = {word for word in hidden if not word.isalpha()} | {"bob", *(other.name for other in others)}
     assert [leak for text in answers for leak in check.leaks(text, telling)] == []
-    assert "Secret" in json.dumps(superset.get("dataset/related/created_by"))
+    assert "bob" in superset.text("dataset/related/created_by")
     case("A customer against others in Superset", "answers of its API read", "0 rows, values, names", len(answers))
+
+
+def test_a_removed_customer_leaves_superset(superset: Superset, run: Run) -> None:
+    before = superset.named("database", "database_name"), superset.named("security/roles", "name")
+    run("customers", "add", "eve")
+    run("superset")
+    [name] = superset.named("database", "database_name").keys() - before[0].keys()
+    assert name.startswith("eve (") and name in superset.named("security/roles", "name")
+    run("customers", "remove", "eve")
+    run("superset")
+    assert superset.named("database", "database_name").keys() == before[0].keys()
+    assert superset.named("security/roles", "name").keys() == before[1].keys()
