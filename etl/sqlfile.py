@@ -42,11 +42,8 @@ class SqlFile:
 
     @classmethod
     def read(cls, path: Path) -> SqlFile:
-        """Read a file; UsageError where it has no title line."""
-        file = _parsed(path, path.read_text(encoding="utf-8"))
-        if not TITLE.match(file.text.partition("\n")[0]):
-            raise UsageError(f"{path} does not begin with `-- database.table: what it holds`", "add the title line")
-        return file
+        """Read a file; its name and title raise UsageError where it has no title line."""
+        return _parsed(path, path.read_text(encoding="utf-8"))
 
     @property
     def stage(self) -> str:
@@ -67,7 +64,9 @@ class SqlFile:
     def _title(self) -> re.Match[str]:
         match = TITLE.match(self.text.partition("\n")[0])
         if match is None:
-            raise UsageError(f"{self.path} has no title line", "begin it with `-- database.table: what it holds`")
+            raise UsageError(
+                f"{self.path} does not begin with `-- database.table: what it holds`", "add the title line"
+            )
         return match
 
     @property
@@ -175,6 +174,11 @@ class SqlFile:
     def is_computed(self) -> bool:
         """Whether builds compute its table as a whole, into a partition of the release: marts and customers' tables."""
         return self.stage in ("3_marts", CUSTOMERS)
+
+    @property
+    def is_per_customer(self) -> bool:
+        """Whether its table holds a partition per customer."""
+        return "customer" in dict(self.columns) and "customer" not in self.comments
 
     @cached_property
     def _definitions(self) -> list[exp.ColumnDef]:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from etl.build import run_file
@@ -22,7 +23,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import customer_schema, flat_folders, landings, lock, recorded_files
-from etl.store.landings import FolderSet
+from etl.store.landings import Generation
 from etl.store.ledger import PUBLISHED, REJECTED, Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
 from etl.store.schema import Schema
@@ -73,7 +74,7 @@ def build(
         bar.at(0, text="flat tables")
         fill(settings, schema, hdfs, todo, f"r{release}", say)
         schema.point("candidate", release, todo.landing)
-        schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
+        schema.views(newest_versions(todo.files), todo.generation, is_candidate=True)
         schema.save()
         customer_schema.add_periods(schema, release, todo.customers, todo.periods)
         versions: list[dict[str, Any]] = []
@@ -87,7 +88,7 @@ def build(
         before = todo.published
         since = before.landing if before and not todo.changed and not todo.holds_erased else 0
         _refuse_disturbed(hive, hdfs, release, todo)
-        recorded = recorded_files.of(hdfs, todo.files, todo.seen, since, todo.landing, versions)
+        recorded = recorded_files.of(hdfs, todo.files, todo.generation, since, todo.landing, versions)
         tables = [file.table for file in newest_versions(todo.files)]
         scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
         validated = validate(settings, say, scope)
@@ -114,23 +115,23 @@ def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
             f"another command moved ops.candidate to release {candidate[0]} while release {release} was built",
             "run ./warehouse build again when that one has ended",
         )
-    landings.refuse_replaced(hdfs, todo.seen)
+    landings.refuse_replaced(hdfs, todo.generation)
 
 
 def fill(settings: Settings, schema: Schema, hdfs: Hdfs, todo: Plan, run: str, say: Callable[[str], None]) -> None:
     """Fill the folders that the flat tables lack and register them; independent tables run at the same time."""
-    raw(settings, schema, hdfs, todo.seen)  # a loader may have landed since, and not registered it yet
+    raw(settings, schema, hdfs, todo.generation)  # a loader may have landed since, and not registered it yet
     flat = [file for file in todo.files if file.is_flat]
     for file in flat:
         if file.table in todo.changed:
-            flat_folders.remove_outdated(hdfs, file, todo.seen.folders)
+            flat_folders.remove_outdated(hdfs, file, todo.generation.folders)
     tables = {file.table for file in flat}
     with discarded(hdfs, flat_folders.STAGING, run):
         for batch in _batches(flat, tables):
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 texts = pool.map(lambda file: _fill(settings, hdfs, file, todo, run), batch)
                 for file, text in zip(batch, texts, strict=True):
-                    schema.flat_partitions(file.table, todo.seen, todo.landing)
+                    schema.flat_partitions(file.table, todo.generation, todo.landing)
                     if text:
                         say(text)
     hdfs.remove(flat_folders.STAGING, run)
@@ -144,19 +145,19 @@ def refill(settings: Settings, say: Callable[[str], None]) -> None:
         todo = plan(hdfs, ledger)
         schema = Schema(settings, hive, hdfs)
         restore(settings, schema, hdfs, ledger, todo)
-        fill(settings, schema, hdfs, todo, f"c{todo.seen.compaction}_{uuid.uuid4().hex[:8]}", say)
-        schema.views(newest_versions(todo.files), todo.seen, is_candidate=True)
+        fill(settings, schema, hdfs, todo, f"c{todo.generation.compaction}_{uuid.uuid4().hex[:8]}", say)
+        schema.views(newest_versions(todo.files), todo.generation, is_candidate=True)
         finish_switch(schema, hdfs, ledger)
         schema.save()
 
 
 def _fill(settings: Settings, hdfs: Hdfs, file: SqlFile, todo: Plan, run: str) -> str:
-    folders = flat_folders.missing(hdfs, file.table, todo.seen.folders)
+    folders = flat_folders.missing(hdfs, file.table, todo.generation.folders)
     if not folders:
         return ""
     began = time.monotonic()
     with Hive(settings) as hive:
-        run_file.fill(settings, hive, hdfs, file, folders, todo.seen, run)
+        run_file.fill(settings, hive, hdfs, file, folders, todo.generation, run)
     return f"{file.table:32} {time.monotonic() - began:6.1f} s  {todo.reason(file)}"
 
 
@@ -172,7 +173,7 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     Sends only what changed since the last command.
     """
     schema.ops()
-    raw(settings, schema, hdfs, todo.seen)
+    raw(settings, schema, hdfs, todo.generation)
     customer_schema.create_shared(schema, todo.customers)
     for file in todo.files:
         if file.columns:
@@ -182,9 +183,9 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
     schema.save()
 
 
-def raw(settings: Settings, schema: Schema, hdfs: Hdfs, seen: FolderSet) -> None:
+def raw(settings: Settings, schema: Schema, hdfs: Hdfs, generation: Generation) -> None:
     """Register these folders in the raw tables."""
-    schema.raw(seen, lambda _: recheck.refuse_unfit(settings, hdfs, seen.folders))
+    schema.raw(generation, partial(recheck.refuse_unfit, settings, hdfs, generation.folders))
 
 
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
@@ -202,21 +203,21 @@ def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:
         tables = [file.table for file in files if file.is_flat]
         generations = landings.generations(hdfs)
         complete = flat_folders.visible(hdfs, tables, generations, event.landing)
-        seen = complete or generations[-1]
+        generation = complete or generations[-1]
         for table in tables if complete else ():  # the metastore makes the folders that it registers
-            schema.flat_partitions(table, seen, event.landing)
+            schema.flat_partitions(table, generation, event.landing)
         if not _is_current(hdfs, ledger, state, generations):
             continue
         if schema.published != (event.release, event.landing):
             schema.point("published", event.release, event.landing)
             schema.published = (event.release, event.landing)
-        schema.views(newest_versions(files), seen, is_candidate=False)
+        schema.views(newest_versions(files), generation, is_candidate=False)
         customer_schema.show(schema, files)
         if _is_current(hdfs, ledger, state, generations):
             return event
 
 
-def _is_current(hdfs: Hdfs, ledger: Ledger, state: State, generations: Sequence[FolderSet]) -> bool:
+def _is_current(hdfs: Hdfs, ledger: Ledger, state: State, generations: Sequence[Generation]) -> bool:
     """Whether HDFS still says what it said: what is published and retired, and which folders count."""
     now = ledger.state()
     is_same = (now.published, now.retired) == (state.published, state.retired)

@@ -18,11 +18,11 @@ from etl.build.plan import plan
 from etl.errors import WarehouseError
 from etl.land.land import staging_prefix
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive, StatementError
+from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import customer_schema, flat_folders, landings, lock
 from etl.store.customers import Customers
-from etl.store.landings import FolderSet
+from etl.store.landings import Generation
 from etl.store.ledger import Ledger, State
 from etl.store.schema import Schema
 
@@ -69,7 +69,7 @@ def clean(settings: Settings, is_removed: bool, dead_before: float | None = None
             schema.forget()  # another machine may have set a view back to a text that shows an older generation
             restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
             leftovers = _sized(hdfs, _leftovers(settings, hdfs, state, generations, oldest))
-            _drop_partitions(hive, hdfs, state, generations)
+            _drop_partitions(schema, state, generations)
             for leftover in leftovers:
                 hdfs.remove(*leftover.path.split("/"))
             _drop_staging(hive, hdfs)
@@ -86,9 +86,9 @@ def _sized(hdfs: Hdfs, leftovers: Iterable[tuple[Place, str]]) -> list[Leftover]
 
 
 def _leftovers(
-    settings: Settings, hdfs: Hdfs, state: State, generations: list[FolderSet], oldest: float
+    settings: Settings, hdfs: Hdfs, state: State, generations: list[Generation], oldest: float
 ) -> Iterator[tuple[Place, str]]:
-    origins = {folder.origin for seen in generations for folder in seen.folders}
+    origins = {folder.origin for generation in generations for folder in generation.folders}
     for database in ("flat", "marts", "customers"):
         for table in hdfs.names(database):
             name = f"{database}.{table}"
@@ -117,10 +117,10 @@ def _is_over(release: int, state: State) -> bool:
     return release < state.next and release not in kept
 
 
-def _merged(hdfs: Hdfs, generations: list[FolderSet]) -> Iterator[tuple[Place, str]]:
+def _merged(hdfs: Hdfs, generations: list[Generation]) -> Iterator[tuple[Place, str]]:
     """Folders of landings and compactions that no generation lists; of a compaction its list stays with its folders."""
-    needed = {folder.path for seen in generations for folder in seen.folders}
-    lists = {f"{landings.ROOT}/compaction={seen.compaction}" for seen in generations}
+    needed = {folder.path for generation in generations for folder in generation.folders}
+    lists = {f"{landings.ROOT}/compaction={generation.compaction}" for generation in generations}
     for name in hdfs.names(landings.ROOT):
         path = f"{landings.ROOT}/{name}"
         kind, _, number = name.partition("=")
@@ -170,32 +170,22 @@ def _drop_staging(hive: Hive, hdfs: Hdfs) -> None:
             hive.query(f"DROP TABLE IF EXISTS {flat_folders.STAGING}.{table}")
 
 
-def _drop_partitions(hive: Hive, hdfs: Hdfs, state: State, generations: list[FolderSet]) -> None:
-    """Forget the partitions of what is removed. That of a landing which is lost stays, so that it is reported."""
-    files = sqlfile.files("[123]_*")
-    if hdfs.names("customers"):  # left also by customers that were removed
-        with contextlib.suppress(StatementError):  # a metastore without the database has no partitions
-            there = {f"customers.{table}" for table in hive.tables("customers")}
-            files += [file for file in sqlfile.files(sqlfile.CUSTOMERS) if file.table in there]
-    for table in customer_schema.own_tables(files, Customers(hdfs).current()):
-        names = [row[0] for row in hive.query(f"SHOW PARTITIONS {table}").rows]
-        _drop(hive, table, [name for name in names if _is_over(_release(name), state)])
-    partitions = {folder.partition for seen in generations for folder in seen.folders}
-    newest = generations[0]
-    for file in files:
-        if not file.columns:
-            continue
-        names = [row[0] for row in hive.query(f"SHOW PARTITIONS {file.table}").rows]
-        if file.is_computed:
-            old = [name for name in names if _is_over(_release(name), state)]
-        else:
-            old = [name for name in names if name not in partitions and _is_merged(name, newest)]
-        _drop(hive, file.table, old)
+def _drop_partitions(schema: Schema, state: State, generations: Sequence[Generation]) -> None:
+    """Drop the partitions of what is removed. That of a landing which is lost stays, so that it is reported."""
+    needed = {folder.partition for generation in generations for folder in generation.folders}
+    files = sqlfile.files("[1235]_*")  # those of customers also where all customers were removed
+    tables = [file.table for file in files if file.columns]
+    tables += customer_schema.own_tables(files, Customers(schema.hdfs).current())
+    for table in tables:
+        if table in schema.listed(table.partition(".")[0]):
+            names = sorted(schema.partition_names(table) - needed)
+            _drop(schema.hive, table, [name for name in names if _is_old(name, state, generations[0])])
 
 
-def _release(partition: str) -> int:
-    """The release in the name of a partition: release=2 or release=2/customer=c_1."""
-    return int(partition.partition("/")[0].partition("=")[2])
+def _is_old(partition: str, state: State, newest: Generation) -> bool:
+    """Whether a partition is of a release that is over, or of landings that were merged."""
+    match = NAMES["release"].match(partition)
+    return _is_over(int(match[1]), state) if match else _is_merged(partition, newest)
 
 
 def _drop(hive: Hive, table: str, partitions: Sequence[str]) -> None:
@@ -206,6 +196,6 @@ def _drop(hive: Hive, table: str, partitions: Sequence[str]) -> None:
         hive.query(f"ALTER TABLE {table} DROP IF EXISTS {some}")
 
 
-def _is_merged(partition: str, newest: FolderSet) -> bool:
+def _is_merged(partition: str, newest: Generation) -> bool:
     compaction, last = (int(pair.partition("=")[2]) for pair in partition.split("/"))
     return 0 < compaction < newest.compaction or (compaction == 0 and last <= newest.compacted)

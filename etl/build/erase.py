@@ -90,14 +90,14 @@ def erase(settings: Settings, attempts: Sequence[str], reason: str, say: Callabl
 def _from_servers(settings: Settings, hdfs: Hdfs, ids: Sequence[str], say: Callable[[str], None]) -> tuple[Left, str]:
     """Remove attempts from HDFS and Kafka; what was left out of the raw tables, and when Kafka's bytes go."""
     landed = land(settings, say, patience=lock.STEP_SECONDS, takes_number=True).landing
-    seen = landings.current(hdfs)
-    if not seen.folders:
+    generation = landings.current(hdfs)
+    if not generation.folders:
         return Left(), ""
     published = Ledger(hdfs).state().published
     if published is None or published.landing < landed - 1:
         build(settings, say, patience=lock.STEP_SECONDS)  # only what is published can be written again
-    newest = landings.account(hdfs, seen.folders[-1])
-    landed_at = hdfs.changed_at(*seen.folders[-1].path.split("/"))
+    newest = landings.account(hdfs, generation.folders[-1])
+    landed_at = hdfs.changed_at(*generation.folders[-1].path.split("/"))
     erased = erasures.read(settings, hdfs)
     if erased is None:
         raise WarehouseError("the requests of this erasure are no longer on HDFS", "run it again")

@@ -11,7 +11,7 @@ from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import erasures, flat_folders, landings
 from etl.store.customers import Customer, Customers, Period, shortened
-from etl.store.landings import Folder, FolderSet
+from etl.store.landings import Folder, Generation
 from etl.store.ledger import Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
 
@@ -21,7 +21,7 @@ class Plan:
     """The SQL files of a build in their order, and the folders to fill of each flat table, by table."""
 
     files: Sequence[SqlFile]
-    seen: FolderSet
+    generation: Generation
     published: Event | None
     fills: Mapping[str, Sequence[Folder]] = field(default_factory=dict)
     erased: int = 0
@@ -37,7 +37,7 @@ class Plan:
     @property
     def landing(self) -> int:
         """The last landing that the build shows."""
-        return self.seen.last
+        return self.generation.last
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -85,14 +85,14 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     owners = Customers(hdfs)
     customers = owners.current()
     files = build_files(sqlfile.files("[235]_*" if customers else "[23]_*"), state)
-    seen = landings.current(hdfs)
-    fills = {file.table: flat_folders.missing(hdfs, file.table, seen.folders) for file in files if file.is_flat}
+    generation = landings.current(hdfs)
+    fills = {file.table: flat_folders.missing(hdfs, file.table, generation.folders) for file in files if file.is_flat}
     if not customers:
-        return Plan(files, seen, state.published, fills, state.erased)
+        return Plan(files, generation, state.published, fills, state.erased)
     days = {name.removeprefix(erasures.CUSTOMER): day for name, day in erasures.expiries(hdfs).items()}
     periods = shortened(owners.periods(), days)
     is_changed = state.published is not None and owners.released(state.published.release) != periods
-    return Plan(files, seen, state.published, fills, state.erased, customers, periods, is_changed)
+    return Plan(files, generation, state.published, fills, state.erased, customers, periods, is_changed)
 
 
 def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:

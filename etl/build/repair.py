@@ -40,14 +40,14 @@ def repair(settings: Settings) -> list[str]:
         if state.started:
             schema.point("candidate", *_candidate(state))
             for file in todo.files:
-                if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.seen.folders):
-                    schema.flat_partitions(file.table, todo.seen, todo.landing)
+                if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.generation.folders):
+                    schema.flat_partitions(file.table, todo.generation, todo.landing)
             customer_schema.add_partitions(schema, todo.files, todo.customers)
             tables = [file.table for file in todo.files if file.is_flat]
             landing = todo.published.landing if todo.published else 0
             generations = landings.generations(hdfs)
-            seen = flat_folders.visible(hdfs, tables, generations, landing)
-            schema.views(newest_versions(todo.files), seen or generations[-1], is_candidate=True)
+            generation = flat_folders.visible(hdfs, tables, generations, landing)
+            schema.views(newest_versions(todo.files), generation or generations[-1], is_candidate=True)
         schema.save()
         return lost
 
@@ -61,13 +61,13 @@ def check(settings: Settings) -> list[str]:
 
 def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
     """What the metastore lacks of that which was landed and published, in words."""
-    partitions = {file.table: {folder.partition for folder in todo.seen.folders} for file in files(RAW)}
+    partitions = {file.table: {folder.partition for folder in todo.generation.folders} for file in files(RAW)}
     if todo.published is None:
         return schema.missing([], partitions)
     for file in todo.files:
         if file.is_flat and file.table not in todo.changed:
             flat = flat_folders.filled(hdfs, file.table)
-            partitions[file.table] = {folder.partition for folder in todo.seen.folders if folder.origin in flat}
+            partitions[file.table] = {folder.partition for folder in todo.generation.folders if folder.origin in flat}
         elif file.columns and file.table in todo.published.hashes:
             release = f"release={todo.published.release}"
             partitions[file.table] = {name for name in _partitions(hdfs, file) if name.split("/")[0] == release}
@@ -84,7 +84,7 @@ def _partitions(hdfs: Hdfs, file: SqlFile) -> list[str]:
     """The names of the partitions that a table has on HDFS: release=2 or release=2/customer=c_1."""
     place = file.table.split(".")
     releases = [name for name in hdfs.names(*place) if name.startswith("release=")]
-    if "customer" not in dict(file.columns) or "customer" in file.comments:
+    if not file.is_per_customer:
         return releases
     return [f"{name}/{owner}" for name in releases for owner in hdfs.names(*place, name) if owner[0] not in "._"]
 

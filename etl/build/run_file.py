@@ -17,18 +17,24 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings, ledger
-from etl.store.landings import Folder, FolderSet
+from etl.store.landings import Folder, Generation
 
 
 def fill(
-    settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, folders: Sequence[Folder], seen: FolderSet, run: str
+    settings: Settings,
+    hive: Hive,
+    hdfs: Hdfs,
+    file: SqlFile,
+    folders: Sequence[Folder],
+    generation: Generation,
+    run: str,
 ) -> None:
     """Fill the flat folders of these raw folders, in their order; `run` names the staging table of this run."""
     if not folders:
         return
     staging = f"{flat_folders.STAGING}.{file.path.stem}_{run}"
     root = (flat_folders.STAGING, run)
-    values = {"warehouse_root": f"{settings.warehouse_root}/{'/'.join(root)}", **seen.parameters}
+    values = {"warehouse_root": f"{settings.warehouse_root}/{'/'.join(root)}", **generation.parameters}
 
     def staged(statement: str) -> str:
         return re.sub(rf"(?<![\w.]){re.escape(file.table)}(?!\w)", staging, statement)
@@ -42,7 +48,7 @@ def fill(
         for statement in file.fills(values):
             hive.query(staged(statement))
         seconds = round(time.monotonic() - began, 3)
-        landings.refuse_replaced(hdfs, seen)
+        landings.refuse_replaced(hdfs, generation)
         figures = {"engine": settings.engine, "seconds": seconds}
         flat_folders.commit(hdfs, (*root, *file.table.split("."), *folder.partition.split("/")), file, folder, figures)
         _remove_unneeded(hdfs, file, folder)
@@ -53,7 +59,7 @@ def fill(
 def _remove_unneeded(hdfs: Hdfs, file: SqlFile, folder: Folder) -> None:
     """Remove a flat folder that came after its raw folder was replaced twice and cleaned, as by an erasure."""
     generations = landings.generations(hdfs)
-    if all(folder.origin not in {other.origin for other in seen.folders} for seen in generations):
+    if all(folder.origin not in {other.origin for other in generation.folders} for generation in generations):
         hdfs.remove(*flat_folders.place(file.table, folder))
         raise WarehouseError(f"the landings up to {folder.last} were replaced while a build read them", "run it again")
 

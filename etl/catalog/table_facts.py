@@ -76,7 +76,7 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
         for table, row in versions.items()
         if published
     }
-    seen = landings.current(hdfs).folders
+    folders = landings.current(hdfs).folders
     landed = hdfs.files(landings.ROOT)
     sizes = {}
     for file in files:
@@ -87,7 +87,7 @@ def stored(settings: Settings, files: Iterable[SqlFile]) -> Stored:
         elif file.stage == "0_ops" and file.columns:
             entries = hdfs.files(database, file.path.stem)
         elif file.stage == "1_raw":
-            places = {"/".join(folder.of(name)[1:]) for folder in seen}
+            places = {"/".join(folder.of(name)[1:]) for folder in folders}
             entries = [entry for entry in landed if entry[0].rpartition("/")[0] in places]
         else:
             continue

@@ -15,7 +15,7 @@ from etl.land import raw_lines
 from etl.servers.hdfs import Hdfs, discarded
 from etl.settings import Settings
 from etl.store import flat_folders, landings, ledger, lock
-from etl.store.landings import Folder, FolderSet
+from etl.store.landings import Folder, Generation
 from etl.store.ledger import Ledger
 from etl.terminal import progress
 
@@ -33,17 +33,17 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
     """
     hdfs = Hdfs(settings)
     with lock.between_steps(settings), progress("compact") as bar:
-        seen = landings.current(hdfs)
+        generation = landings.current(hdfs)
         published = Ledger(hdfs).state().published
-        if not is_filled(hdfs, seen):
-            say(f"compaction {seen.compaction} is not in the flat tables yet")
-            return seen.compaction
-        last = min(published.landing if published else 0, seen.last - 1)
-        merged = runs(hdfs, [folder for folder in seen.folders if folder.last <= last])
+        if not is_filled(hdfs, generation):
+            say(f"compaction {generation.compaction} is not in the flat tables yet")
+            return generation.compaction
+        last = min(published.landing if published else 0, generation.last - 1)
+        merged = runs(hdfs, [folder for folder in generation.folders if folder.last <= last])
         joined = [run for run in merged if len(run) > 1]
         if not joined:
             return 0
-        number = seen.compaction + 1
+        number = generation.compaction + 1
         staging = draft()
         target = (landings.ROOT, f"compaction={number}")
         folders = []
@@ -57,7 +57,7 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
     return number
 
 
-def is_filled(hdfs: Hdfs, seen: FolderSet) -> bool:
+def is_filled(hdfs: Hdfs, generation: Generation) -> bool:
     """Whether the flat tables have the folders of a generation, as far as readers see.
 
     Until then readers see the generation before, which another compaction would replace.
@@ -68,7 +68,7 @@ def is_filled(hdfs: Hdfs, seen: FolderSet) -> bool:
         return True
     tables = {table for table in published.hashes if table not in state.retired}
     flat = [file.table for file in sqlfile.files("2_*") if file.is_flat and file.table in tables]
-    return flat_folders.is_complete(hdfs, flat, seen, published.landing)
+    return flat_folders.is_complete(hdfs, flat, generation, published.landing)
 
 
 def replace(hdfs: Hdfs, staging: tuple[str, ...], folders: Sequence[tuple[int, str]], number: int) -> None:

@@ -14,6 +14,7 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from etl.errors import WarehouseError
@@ -24,7 +25,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.store import contract, erasures, landings, ledger, lock
 from etl.store.erased_attempts import Erased
-from etl.store.landings import FolderSet
+from etl.store.landings import Generation
 from etl.store.schema import Schema
 from etl.terminal import progress
 
@@ -130,7 +131,7 @@ def staging_prefix(settings: Settings) -> str:
     return f".staging-{socket.gethostname()}-{home}-"
 
 
-def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
+def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> Generation:
     """Register every landing in the raw tables; returns what counts on HDFS.
 
     If a loader dies after its rename, the next command does this for it.
@@ -138,11 +139,11 @@ def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> FolderSet:
     schema = Schema(settings, hive, hdfs)
     schema.ops()
     while True:
-        folders = landings.current(hdfs)
-        schema.raw(folders, lambda _, seen=folders: recheck.refuse_unfit(settings, hdfs, seen.folders))  # type: ignore[misc]
+        generation = landings.current(hdfs)
+        schema.raw(generation, partial(recheck.refuse_unfit, settings, hdfs, generation.folders))
         schema.save()
-        if landings.current(hdfs).compaction == folders.compaction:  # else the view may show folders that are gone
-            return folders
+        if landings.current(hdfs).compaction == generation.compaction:  # else the view may show folders that are gone
+            return generation
 
 
 @contextlib.contextmanager
@@ -153,10 +154,11 @@ def loading(settings: Settings, patience: float = 0) -> Iterator[Loader]:
     """
     with lock.exclusive(settings, "land", patience), Hive(settings) as hive:
         hdfs = Hdfs(settings)
-        seen = register(settings, hive, hdfs)
-        before = landings.account(hdfs, seen.folders[-1]) if seen.folders else []  # no compaction holds the newest
+        generation = register(settings, hive, hdfs)
+        newest = generation.folders[-1:]  # no compaction holds it
+        before = landings.account(hdfs, newest[0]) if newest else []
         # Read behind the landings: a loader that misses a request has a number that the erasure takes.
-        loader = Loader(settings, hive, hdfs, seen.last + 1, before, erasures.read(settings, hdfs))
+        loader = Loader(settings, hive, hdfs, generation.last + 1, before, erasures.read(settings, hdfs))
         loader.clean()
         yield loader
 

@@ -67,14 +67,14 @@ def rewrite(settings: Settings, choice: Choice, since: int, say: Callable[[str],
     hdfs = Hdfs(settings)
     left = Left()
     with lock.between_steps(settings), progress("erase") as bar:
-        seen = landings.current(hdfs)
+        generation = landings.current(hdfs)
         published = Ledger(hdfs).state().published
-        last = max((folder.last for folder in seen.folders if folder.last < since), default=0)
-        if not compact.is_filled(hdfs, seen) or published is None or published.landing < last:
+        last = max((folder.last for folder in generation.folders if folder.last < since), default=0)
+        if not compact.is_filled(hdfs, generation) or published is None or published.landing < last:
             raise WarehouseError(f"landing {last} is not in the flat tables yet", "run it again")
-        number, staging = seen.compaction + 1, compact.draft()
+        number, staging = generation.compaction + 1, compact.draft()
         listed = []
-        folders = [folder for folder in seen.folders if folder.last <= last]
+        folders = [folder for folder in generation.folders if folder.last <= last]
         with discarded(hdfs, *staging):
             for folder in bar.each(folders, lambda folder: f"up to landing {folder.last:,}"):
                 path = _without(hdfs, folder, choice, staging, number, left)
@@ -106,18 +106,18 @@ def relist(settings: Settings) -> bool:
     with lock.between_steps(settings):
         if is_relisted(hdfs):
             return False
-        seen = landings.current(hdfs)
-        if not compact.is_filled(hdfs, seen):
-            raise WarehouseError(f"compaction {seen.compaction} is not in the flat tables yet", "run it again")
-        listed = [(folder.last, folder.path) for folder in seen.folders if folder.last <= seen.compacted]
-        compact.replace(hdfs, compact.draft(), listed, seen.compaction + 1)
+        generation = landings.current(hdfs)
+        if not compact.is_filled(hdfs, generation):
+            raise WarehouseError(f"compaction {generation.compaction} is not in the flat tables yet", "run it again")
+        listed = [(folder.last, folder.path) for folder in generation.folders if folder.last <= generation.compacted]
+        compact.replace(hdfs, compact.draft(), listed, generation.compaction + 1)
     return True
 
 
 def is_relisted(hdfs: Hdfs) -> bool:
     """Whether what counted before the last compaction are folders that count now, too."""
-    seen, *before = landings.generations(hdfs)
-    current = {folder.path for folder in seen.folders}
+    generation, *before = landings.generations(hdfs)
+    current = {folder.path for folder in generation.folders}
     return all(folder.path in current for older in before for folder in older.folders)
 
 

@@ -74,16 +74,16 @@ def facts(settings: Settings) -> Facts:
 
 def _of_hdfs(hdfs: Hdfs, stored: list[tuple[Rows, Rows]]) -> dict[str, Any]:
     """What was landed, published and validated; puts the two accounts into `stored`."""
-    seen = landings.current(hdfs)
+    generation = landings.current(hdfs)
     log = Ledger(hdfs)
     events = log.events()
     published = ledger.fold(events).published
-    newest = landings.account(hdfs, seen.folders[-1]) if seen.folders else []
+    newest = landings.account(hdfs, generation.folders[-1]) if generation.folders else []
     visible = published.landing if published else 0
-    folder = next((folder for folder in seen.folders if folder.last >= visible), None)
+    folder = next((folder for folder in generation.folders if folder.last >= visible), None)
     rows = landings.account(hdfs, folder) if folder and visible else []
     stored.append((newest, [row for row in rows if row["landing"] == visible]))
-    values: dict[str, Any] = {"landing": seen.last, **_verdict(hdfs)}
+    values: dict[str, Any] = {"landing": generation.last, **_verdict(hdfs)}
     if newest:
         places = [f"{row['kafka_partition']}:{row['end_offset']}" for row in newest]
         values |= {"landed_at": Time.fromisoformat(newest[0]["landed_at"]), "landed_up_to": ", ".join(places)}

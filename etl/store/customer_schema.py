@@ -21,7 +21,7 @@ EMPTY = "customers/empty"  # the folder of a table whose partitions are elsewher
 
 def shared(files: Iterable[SqlFile]) -> list[SqlFile]:
     """The files whose tables hold a partition per customer."""
-    return [file for file in files if file.stage == CUSTOMERS and file.path.stem.startswith(SHARED)]
+    return [file for file in files if file.is_per_customer]
 
 
 def table_of(file: SqlFile, customer: Customer) -> str:

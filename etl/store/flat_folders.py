@@ -13,7 +13,7 @@ from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import ledger
-from etl.store.landings import Folder, FolderSet
+from etl.store.landings import Folder, Generation
 
 MANIFEST = "_manifest.json"  # engines ignore names that begin with an underscore
 STAGING = "staging"
@@ -72,12 +72,12 @@ def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, f
     hdfs.rename_new(staged, target)
 
 
-def is_complete(hdfs: Hdfs, tables: Iterable[str], seen: FolderSet, landing: int) -> bool:
+def is_complete(hdfs: Hdfs, tables: Iterable[str], generation: Generation, landing: int) -> bool:
     """Whether the tables have the rows of all folders that hold landings up to this one."""
-    return not any(missing(hdfs, table, seen.up_to(landing)) for table in tables)
+    return not any(missing(hdfs, table, generation.up_to(landing)) for table in tables)
 
 
-def visible(hdfs: Hdfs, tables: Sequence[str], generations: Sequence[FolderSet], landing: int) -> FolderSet | None:
+def visible(hdfs: Hdfs, tables: Sequence[str], generations: Sequence[Generation], landing: int) -> Generation | None:
     """The newest generation of folders of which the tables have all rows up to a landing, None where rows are lost."""
-    complete = (seen for seen in generations if is_complete(hdfs, tables, seen, landing))
+    complete = (generation for generation in generations if is_complete(hdfs, tables, generation, landing))
     return next(complete, None)

@@ -51,7 +51,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class FolderSet:
+class Generation:
     """The folders that count in their order: those a compaction lists (0 for none), and the landings after it.
 
     `compacted` is the last landing that the compaction covers.
@@ -77,21 +77,21 @@ class FolderSet:
         return {"compaction": str(self.compaction), "compacted": str(self.compacted)}
 
 
-def current(hdfs: Hdfs) -> FolderSet:
+def current(hdfs: Hdfs) -> Generation:
     """What counts now; HDFS alone says so."""
     names = hdfs.names(ROOT)
     return _listed(hdfs, names, max(_numbers(names, "compaction"), default=0))
 
 
-def generations(hdfs: Hdfs) -> list[FolderSet]:
+def generations(hdfs: Hdfs) -> list[Generation]:
     """What counts now and, behind a compaction, what counted before: readers may still use its folders."""
     names = hdfs.names(ROOT)
     return [_listed(hdfs, names, number) for number in _newest(names)]
 
 
-def refuse_replaced(hdfs: Hdfs, seen: FolderSet) -> None:
+def refuse_replaced(hdfs: Hdfs, generation: Generation) -> None:
     """Raise WarehouseError when `clean` may have removed folders of this generation, since two compactions came."""
-    if seen.compaction not in _newest(hdfs.names(ROOT)):
+    if generation.compaction not in _newest(hdfs.names(ROOT)):
         raise WarehouseError("landings were compacted twice while this command read them", "run it again")
 
 
@@ -100,12 +100,12 @@ def _newest(names: Sequence[str]) -> list[int]:
     return [*sorted(_numbers(names, "compaction"), reverse=True), 0][:2]
 
 
-def _listed(hdfs: Hdfs, names: Sequence[str], compaction: int) -> FolderSet:
+def _listed(hdfs: Hdfs, names: Sequence[str], compaction: int) -> Generation:
     rows = hdfs.rows(ROOT, f"compaction={compaction}", LIST) if compaction else []
     folders = [Folder(compaction, row["last_landing"], row["folder"]) for row in rows]
     compacted = folders[-1].last if folders else 0
     behind = sorted(number for number in _numbers(names, "landing") if number > compacted)
-    return FolderSet(compaction, compacted, folders + [Folder(0, n, f"{ROOT}/landing={n}") for n in behind])
+    return Generation(compaction, compacted, folders + [Folder(0, n, f"{ROOT}/landing={n}") for n in behind])
 
 
 def _numbers(names: Sequence[str], kind: str) -> list[int]:

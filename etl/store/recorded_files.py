@@ -8,13 +8,13 @@ from typing import Any
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings
-from etl.store.landings import FolderSet
+from etl.store.landings import Generation
 
 
 def of(
     hdfs: Hdfs,
     files: Sequence[SqlFile],
-    seen: FolderSet,
+    generation: Generation,
     since: int,
     landing: int,
     versions: Sequence[Mapping[str, Any]],
@@ -23,7 +23,7 @@ def of(
 
     Paths are relative to warehouse_root. A flat folder whose manifest is lost counts as one file that is missing.
     """
-    folders = [folder for folder in seen.folders if since < folder.last <= landing]
+    folders = [folder for folder in generation.folders if since < folder.last <= landing]
     rows = [file for folder in folders for row in landings.account(hdfs, folder) for file in row["files"]]
     for table in (file.table for file in files if file.is_flat):
         for folder in folders:

@@ -17,7 +17,7 @@ from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
 from etl.store import flat_folders, landings
-from etl.store.landings import Folder, FolderSet
+from etl.store.landings import Folder, Generation
 
 POINTERS = ("published", "candidate")
 DATABASES = ("ops", "raw", "flat", "marts", "candidate", flat_folders.STAGING)
@@ -79,7 +79,7 @@ class Schema:
                 self._run(self._file(name).view({"release": "0", "landing": "0"})[:1])
             self._objects["ops.pointers"] = "1"
 
-    def raw(self, seen: FolderSet, recheck: Callable[[SqlFile], None]) -> None:
+    def raw(self, generation: Generation, recheck: Callable[[], None]) -> None:
         """Make the raw tables, their partitions and views; `recheck` raises where it refuses a new version.
 
         The views come last, so that a reader of a new compaction finds every landing.
@@ -90,29 +90,30 @@ class Schema:
             self.table(file)
             if is_new:
                 self._refuse_unfit(file, recheck)
-            self.partitions(file.table, seen, [(raw, raw.of(file.name.partition(".")[2])) for raw in seen.folders])
-        landings.refuse_replaced(self.hdfs, seen)  # these views would show folders that `clean` has removed
+            places = [(folder, folder.of(file.name.partition(".")[2])) for folder in generation.folders]
+            self.partitions(file.table, generation, places)
+        landings.refuse_replaced(self.hdfs, generation)  # these views would show folders that `clean` has removed
         for file in files:
-            self.view(file.name, file.view(self._values | seen.parameters))
+            self.view(file.name, file.view(self._values | generation.parameters))
 
-    def _refuse_unfit(self, file: SqlFile, recheck: Callable[[SqlFile], None]) -> None:
+    def _refuse_unfit(self, file: SqlFile, recheck: Callable[[], None]) -> None:
         """Check what was landed against a new contract; where it does not fit, forget the table again."""
         try:
-            recheck(file)
+            recheck()
         except UsageError:
             self.drop(file.table)
             raise
 
-    def flat_partitions(self, table: str, seen: FolderSet, landing: int) -> None:
+    def flat_partitions(self, table: str, generation: Generation, landing: int) -> None:
         """Register the flat folders of a table up to a landing, all of which are filled."""
-        self.partitions(table, seen, [(raw, flat_folders.place(table, raw)) for raw in seen.up_to(landing)])
+        self.partitions(table, generation, [(raw, flat_folders.place(table, raw)) for raw in generation.up_to(landing)])
 
-    def partitions(self, table: str, seen: FolderSet, places: Sequence[tuple[Folder, tuple[str, ...]]]) -> None:
+    def partitions(self, table: str, generation: Generation, places: Sequence[tuple[Folder, tuple[str, ...]]]) -> None:
         """Register folders as partitions of a table, without a query about those registered before."""
         key = f"partitions {table}"
         last = max((folder.last for folder, _ in places), default=0)
         compaction, _, registered = self._objects.get(key, "").partition(":")
-        is_same = compaction == str(seen.compaction)
+        is_same = compaction == str(generation.compaction)
         if is_same and int(registered) >= last:
             return
         if is_same:
@@ -124,17 +125,17 @@ class Schema:
                  for folder, place in places]  # fmt: skip
         for start in range(0, len(texts), 200):
             self.hive.query(f"ALTER TABLE {table} ADD IF NOT EXISTS {' '.join(texts[start : start + 200])}")
-        self._objects[key] = f"{seen.compaction}:{last}"
+        self._objects[key] = f"{generation.compaction}:{last}"
 
     def partition_names(self, table: str) -> set[str]:
         """The names of a table's partitions."""
         return {row[0] for row in self.hive.query(f"SHOW PARTITIONS {table}").rows}
 
-    def views(self, files: Iterable[SqlFile], seen: FolderSet, is_candidate: bool) -> None:
+    def views(self, files: Iterable[SqlFile], generation: Generation, is_candidate: bool) -> None:
         """Make the views of flat and marts, for readers or in the database candidate."""
         for file in files:
             name = sqlfile.candidate_text(file.name) if is_candidate else file.name
-            self.view(name, file.view(self._values | seen.parameters, is_candidate))
+            self.view(name, file.view(self._values | generation.parameters, is_candidate))
 
     def point(self, pointer: str, release: int, landing: int) -> None:
         """Move a pointer: one call to the metastore that changes all its views at once."""
@@ -182,7 +183,7 @@ class Schema:
             self._names = {}  # as they are now, each database once
         for table, view in retired.items():
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
-            if any(name in self._listed(name.partition(".")[0]) for name in (table, *views)):
+            if any(name in self.listed(name.partition(".")[0]) for name in (table, *views)):
                 self.drop(table, views)
 
     def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
@@ -224,12 +225,12 @@ class Schema:
     def view(self, name: str, statements: tuple[str, str]) -> None:
         """Create a view or alter its text, by one call to the metastore each."""
         create, alter = statements
-        if name not in self._objects and name not in self._listed(name.partition(".")[0]):
+        if name not in self._objects and name not in self.listed(name.partition(".")[0]):
             self.make(name, [create, alter], [create])
         else:
             self.make(name, [create, alter], [alter])
 
-    def _listed(self, database: str) -> set[str]:
+    def listed(self, database: str) -> set[str]:
         """Its tables and views; none where the database itself is gone."""
         if database not in self._names:
             self._names[database] = set()
@@ -238,7 +239,7 @@ class Schema:
         return self._names[database]
 
     def _all_listed(self, more: Collection[str] = ()) -> set[str]:
-        return set().union(*map(self._listed, sorted({*DATABASES, *more})))
+        return set().union(*map(self.listed, sorted({*DATABASES, *more})))
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:

@@ -16,7 +16,7 @@ from world import KILLED, MEANWHILE, Step
 from etl.build import build, clean
 from etl.land import compact
 from etl.store import flat_folders, landings, ledger
-from etl.store.landings import FolderSet
+from etl.store.landings import Generation
 from etl.store.ledger import Event, Ledger
 from etl.store.schema import Schema
 
@@ -78,7 +78,7 @@ def unregistered_switch() -> Iterator[Any]:
 def whole_folders_only() -> Iterator[Any]:
     """A folder whose last landing is behind the published one is not asked about."""
     yield mock.patch.object(
-        FolderSet, "up_to", lambda self, landing: [folder for folder in self.folders if folder.last <= landing]
+        Generation, "up_to", lambda self, landing: [folder for folder in self.folders if folder.last <= landing]
     )
 
 
@@ -121,7 +121,7 @@ def clean_unlisted_landings() -> Iterator[Any]:
     original = clean._merged
 
     def merged(hdfs: Any, generations: Any) -> Any:
-        older = [FolderSet(seen.compaction, 10**9, seen.folders) for seen in generations]
+        older = [Generation(generation.compaction, 10**9, generation.folders) for generation in generations]
         return original(hdfs, older)
 
     yield mock.patch.object(clean, "_merged", merged)

@@ -350,13 +350,13 @@ def check_end(world: World) -> None:
             raise Violation(f"release {event.release} shows landing {event.landing} after {visible}")
         visible = event.landing if event.action in (ledger.PUBLISHED, ledger.ROLLED_BACK) else visible
     expect("ops.published", world.metastore.pointer("ops.published"), (state.published.release, last))
-    seen = landings.current(FakeHdfs(None))
-    expect("the newest landing", seen.last, last)
-    rows = [row for folder in seen.folders for row in landings.account(FakeHdfs(None), folder)]
+    generation = landings.current(FakeHdfs(None))
+    expect("the newest landing", generation.last, last)
+    rows = [row for folder in generation.folders for row in landings.account(FakeHdfs(None), folder)]
     numbers = sorted({row["landing"] for row in rows})
     expect("raw.landings", numbers, list(range(1, last + 1)))
     expect("rows of raw.landings", len(rows), PARTITIONS * last)
-    lines = [row[:3] for folder in seen.folders for row in hive.stored(world, folder.of("assessments"))]
+    lines = [row[:3] for folder in generation.folders for row in hive.stored(world, folder.of("assessments"))]
     right = world.right({row[:3] for row in messages(world.landed[last])}, set(lines))
     expect("lines on HDFS", sorted(lines), sorted(right))
     refused = {row[:3] for row in hive.rejected(world)}
@@ -370,7 +370,7 @@ def check_end(world: World) -> None:
     retired = {name for name in ("marts.questions", "candidate.questions") if name in views.views and state.retired}
     expect("views of a retired table", retired, set())
     literals = {views.literals(view) for view in ("flat.messages", "flat.superseded_messages", "raw.assessments")}
-    expect("generation of the views", literals, {(seen.compaction, seen.compacted)})
+    expect("generation of the views", literals, {(generation.compaction, generation.compacted)})
 
 
 def run(history: Sequence[Step], world: World | None = None) -> World:
