@@ -228,8 +228,8 @@ def test_clean_takes_from_a_customer_what_is_older_than_it_keeps(
     run("customers", "add", "dot")
     own, today = Customers(Hdfs(assigned)).get("dot"), datetime.datetime.now(datetime.UTC)
     first = (today.replace(day=1) - datetime.timedelta(days=1)).replace(day=1, hour=0, minute=0, second=0)
-    started = {"on the day": first, "before": first - datetime.timedelta(seconds=1), "later": today}
-    times = {name: f"{time:%Y-%m-%dT%H:%M:%S.000Z}" for name, time in started.items()} | {"never": "unknown"}
+    started = {"dot 1": first, "dot 2": first - datetime.timedelta(seconds=1), "dot 3": today}
+    times = {name: f"{time:%Y-%m-%dT%H:%M:%S.000Z}" for name, time in started.items()} | {"dot 4": "unknown"}
     for name, time in times.items():
         publish(assigned, text(attempt(name, base_exam_id="exam of dot", started_at=time)))
     Customers(Hdfs(assigned)).assign([Period("exam of dot", "dot")])
@@ -243,13 +243,13 @@ def test_clean_takes_from_a_customer_what_is_older_than_it_keeps(
         assert row["why"] == f"2 started before {first:%Y-%m-%d}, or at an unknown time"
         assert len(hive.query(here).rows) == 4
         run(*keeping, "--yes")  # with a validation: customers and nobody are all
-        assert hive.query(here).rows == [("later",), ("on the day",)]
+        assert hive.query(here).rows == [("dot 1",), ("dot 3",)]
         assert hive.query(nobody).rows == [(2,)]
         assert "attempts of dot" not in run(*keeping).stdout
         assert "no release to go back to" in run("rollback", code=1).stderr
         Customers(Hdfs(assigned)).assign([Period("one more exam", "dot")])
         quick_build()  # where the setting is not known
-        assert hive.query(here).rows == [("later",), ("on the day",)]
+        assert hive.query(here).rows == [("dot 1",), ("dot 3",)]
     assert "which is no customer" in run("--set", 'keep_months={"customers.dott": 1}', "clean", code=2).stderr
     run("customers", "remove", "dot")
 
