@@ -64,16 +64,8 @@ class Text(String):
         return process
 
 
-def is_hidden(datamodel: Any) -> bool:
-    """Whether it lists users or roles for somebody who is no administrator: their names are also those of customers."""
-    from superset import security_manager
-
-    names = (security_manager.user_model, security_manager.role_model)
-    return datamodel.obj in names and not security_manager.is_admin()
-
-
 def own_names(original: Callable[..., Any]) -> Callable[..., Any]:
-    """What related users or roles are listed by: then a person finds itself alone."""
+    """In lists of related users and roles, whose names tell of customers, each but an administrator is alone."""
     from flask_appbuilder.models.sqla.filters import FilterEqual
     from superset.utils.core import get_user_id
 
@@ -81,19 +73,21 @@ def own_names(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def _get_related_filter(api: Any, datamodel: Any, *arguments: Any) -> Any:
         filters = original(api, datamodel, *arguments)
-        if is_hidden(datamodel):
-            filters.add_filter("id", FilterEqual, get_user_id() if datamodel.obj is security_manager.user_model else 0)
+        seen = {security_manager.user_model: get_user_id(), security_manager.role_model: 0}
+        if datamodel.obj in seen and not security_manager.is_admin():
+            filters.add_filter("id", FilterEqual, seen[datamodel.obj])
         return filters
 
     return _get_related_filter
 
 
 def no_more_names(original: Callable[..., None]) -> Callable[..., None]:
-    """Superset adds to such a list whatever ids a request names, past all filters."""
+    """To such a list, also of databases, Superset adds whatever ids a request names, past all filters."""
+    from superset import security_manager
 
-    def _add_extra_ids_to_result(api: Any, datamodel: Any, *arguments: Any) -> None:
-        if not is_hidden(datamodel):
-            original(api, datamodel, *arguments)
+    def _add_extra_ids_to_result(*arguments: Any) -> None:
+        if security_manager.is_admin():
+            original(*arguments)
 
     return _add_extra_ids_to_result
 

@@ -87,6 +87,19 @@ def add_roles(uuids: Uuids) -> None:
     db.session.commit()
 
 
+def remove_permissions(prefix: str) -> None:
+    """Remove the permissions on what has this prefix; Superset fails on a schema that is named as its catalog."""
+    from superset import db, security_manager
+
+    permission, name = security_manager.permissionview_model, security_manager.viewmenu_model
+    permissions = db.session.query(permission).join(name).filter(name.name.startswith(prefix, autoescape=True)).all()
+    names = {each.view_menu.name: each.view_menu for each in permissions}
+    for group in (permissions, names.values()):
+        for each in group:
+            db.session.delete(each)
+        db.session.flush()
+
+
 def remove_old(before: Uuids, now: Uuids) -> None:
     """Remove what earlier assets had and these do not: a dataset unless a chart uses it, a connection with its role."""
     from superset.connectors.sqla.models import SqlaTable
@@ -110,6 +123,8 @@ def remove_old(before: Uuids, now: Uuids) -> None:
                 "databases": db.session.query(SqlaTable).filter_by(database_id=asset.id),
             }
             if kind not in users or not users[kind].count():
+                if kind == "databases":
+                    remove_permissions(f"[{asset.name}].")
                 db.session.delete(asset)
             db.session.flush()
     db.session.commit()
