@@ -22,6 +22,7 @@ from oracle import Message, Row, is_accepted, tables, utc
 from reliability import Case
 from superset_api import Superset, address
 
+from etl import sqlfile
 from etl.customers import check, door
 from etl.customers.attempts import attempts
 from etl.errors import ServerError
@@ -507,7 +508,9 @@ def test_an_analyst_reaches_no_other_customer_by_superset(
     for other in others:
         statement = f"SELECT * FROM {other.database}.exams"
         answers += [json.dumps(analyst.query(each, own.database, statement)["errors"]) for each in ids["database"]]
-    telling = {word for word in hidden if not word.isalpha()} | {"bob", *(other.name for other in others)}
+    comments = "".join(file.text for file in sqlfile.files())  # of columns; an exam of the tests is "exam names"
+    telling = {word for word in hidden if not word.isalpha() and word not in comments}
+    telling |= {"bob", *(other.name for other in others)}
     assert [leak for text in answers for leak in check.leaks(text, telling)] == []
     assert "bob" in superset.text("dataset/related/created_by")
     case("A customer against others in Superset", "answers of its API read", "0 rows, values, names", len(answers))
