@@ -209,9 +209,9 @@ def test_each_customer_has_a_connection_of_its_own_to_the_door_with_its_views_as
         for name, database in (("acme", "c_a"), ("bolt", "c_b"))
     }
     by_uuid = {each["uuid"]: each["database_name"].split()[0] for each in databases.values()}
-    found = {(by_uuid[each["database_uuid"]], each["schema"], each["table_name"]) for each in datasets.values()}
+    triples = {(by_uuid[each["database_uuid"]], each["schema"], each["table_name"]) for each in datasets.values()}
     views = ["attempts", "attempt_questions", "question_options", "exams", "questions", "daily_activity"]
-    assert found == {(name, f"c_{name[0]}", view) for name in ("acme", "bolt") for view in views}
+    assert triples == {(name, f"c_{name[0]}", view) for name in ("acme", "bolt") for view in views}
     columns = {column["column_name"] for each in datasets.values() for column in each["columns"]}
     assert "attempt_id" in columns and not columns & {"release", "customer"}
 

@@ -140,11 +140,11 @@ def _shorter(hdfs: Hdfs, limits: Mapping[str, datetime.datetime]) -> dict[Custom
             near(strange[0], customers, "see ./warehouse customers list"),
         )
     events = Ledger(hdfs).state().publications[-2:] if days else []
-    shown = [period for event in events for period in owners.released(event.release) or ()]
+    visible = [period for event in events for period in owners.released(event.release) or ()]
     return {
         customers[name]: day
         for name, day in days.items()
-        if any(period.customer == customers[name].database and period.begin < day for period in shown)
+        if any(period.customer == customers[name].database and period.begin < day for period in visible)
     }
 
 

@@ -473,20 +473,20 @@ def test_an_analyst_finds_the_connection_and_the_datasets_of_one_customer(
     analyst: Superset, superset: Superset, opened: Settings
 ) -> None:
     own, *others = Customers(Hdfs(opened)).current()
-    [found] = analyst.get("database/")["result"]
-    assert found["database_name"] == connections.title(own)
+    [reached] = analyst.get("database/")["result"]
+    assert reached["database_name"] == connections.title(own)
     assert len(superset.get("database/")["result"]) == 2 + len(others)
     datasets = analyst.get("dataset/?q=(page_size:100)")["result"]
     assert {(each["schema"], each["table_name"]) for each in datasets} == {(own.database, view) for view in OF_VIEW}
-    listed = analyst.get(f"database/{found['id']}/tables/?q=(schema_name:{own.database},force:!t)")["result"]
+    listed = analyst.get(f"database/{reached['id']}/tables/?q=(schema_name:{own.database},force:!t)")["result"]
     assert {each["value"] for each in listed} == set(OF_VIEW)
 
 
 def test_an_analyst_queries_and_draws_what_the_customer_owns(analyst: Superset, opened: Settings) -> None:
     own = next(iter(Customers(Hdfs(opened)).current()))
-    [found] = analyst.get("database/")["result"]
+    [reached] = analyst.get("database/")["result"]
     right = expected(opened, own)
-    answer = analyst.query(found["id"], own.database, "SELECT exam_id FROM exams")
+    answer = analyst.query(reached["id"], own.database, "SELECT exam_id FROM exams")
     assert {row["exam_id"] for row in answer["data"]} == {row["exam_id"] for row in right["exams"]}
     [dataset] = [each for each in analyst.get("dataset/?q=(page_size:100)")["result"] if each["table_name"] == "exams"]
     metric = {"expressionType": "SQL", "sqlExpression": "SUM(attempt_count)", "label": "attempts"}
