@@ -138,12 +138,9 @@ def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> Generation:
     """
     schema = Schema(settings, hive, hdfs)
     schema.ops()
-    while True:
-        generation = landings.current(hdfs)
-        schema.raw(generation, partial(recheck.refuse_unfit, settings, hdfs, generation.folders))
-        schema.save()
-        if landings.current(hdfs).compaction == generation.compaction:  # else the view may show folders that are gone
-            return generation
+    generation = schema.raw(landings.current(hdfs), partial(recheck.refuse_unfit, settings, hdfs))
+    schema.save()
+    return generation
 
 
 @contextlib.contextmanager

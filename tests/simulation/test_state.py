@@ -10,7 +10,7 @@ from simulated_core import HOMES, silent, simulated
 from world import Process, Step, World, check_readers
 
 from etl import sqlfile
-from etl.build import build, plan, repair
+from etl.build import build, clean, plan, repair
 from etl.store import landings, recorded_files
 from etl.store.ledger import PUBLISHED, Ledger
 
@@ -113,3 +113,40 @@ def test_the_log_names_each_release_once() -> None:
         at_work("land build land reject build rollback")
         events = Ledger(FakeHdfs(None)).events()
         assert len({event.release for event in events if event.action == PUBLISHED}) == 2
+
+
+def test_no_command_changes_a_file_of_a_landing_a_flat_table_or_a_release() -> None:
+    """Messages of an attempt come again in later landings: corrections change no file either."""
+    world, before = World(), {}
+    FakeHdfs.world = FakeHive.world = world
+    commands = "land build land replay build reject land build rollback build compact repair clean land build"
+    with simulated():
+        for command in commands.split():
+            world.run(Step(command))
+            files = {path: text for path, text in world.files.walk() if path[0] in ("landings", "flat", "marts")}
+            assert [path for path, text in files.items() if before.get(path, text) != text] == []
+            before |= files
+
+
+def test_clean_removes_what_no_release_and_no_generation_needs_and_what_killed_commands_left() -> None:
+    with simulated():
+        world = at_work(f"{'land build ' * 3} compact {'land build ' * 3} compact land reject")
+        world.files.put(b"", "landings", clean.staging_prefix(HOMES[0]) + "killed", "rows")
+        listed = clean.clean(HOMES[0], is_removed=False)
+        before = {"/".join(path) for path, _ in world.files.walk()}
+        assert clean.clean(HOMES[0], is_removed=True) == listed
+        left = {"/".join(path) for path, _ in world.files.walk()}
+        assert {row.why for row in listed} == {
+            "of a release that is two steps back or was rejected",
+            "of landings that were merged",
+            "left by a command that was killed",
+        }
+        gone = {file for file in before - left if not file.startswith("ops/")}
+        assert gone == {file for file in before if any(file.startswith(f"{row.path}/") for row in listed)}
+        kept = {event.release for event in Ledger(FakeHdfs(None)).state().publications}
+        for mart in ("exams_v1", "questions_v1"):
+            assert set(FakeHdfs(None).names("marts", mart)) == {f"release={release}" for release in kept}
+        needed = {folder.path for each in landings.generations(FakeHdfs(None)) for folder in each.folders}
+        assert {"/".join(path[:-2]) for path, _ in world.files.walk("landings") if path[-2].startswith("table=")} == {
+            path.partition("/")[2] for path in needed
+        }
