@@ -32,6 +32,7 @@ from etl.validate import summary_page as summary
 from etl.validate.run_suite import Outcome
 from etl.validate.suites import QUERY, Suite
 from etl.validate.summary_page import History, Spark, row_count
+from etl.validate.validate import Validated
 
 # Values that a producer could put into any field, and that must be in no page.
 EMAIL, NAME, PHONE = "jane.doe@example.org", "Jane Doe", "+44 20 7946 0958"
@@ -349,6 +350,13 @@ def cells(page: Page) -> list[list[str]]:
     bodies = [body.partition("</tbody>")[0] for body in page.source.split("<tbody>")[1:]]
     rows = [row.split("</td>")[:-1] for body in bodies for row in body.split("</tr>")[:-1]]
     return [[" ".join(re.sub(r"<title>.*?</title>|<[^>]*>", " ", cell).split()) for cell in row] for row in rows]
+
+
+def test_only_a_critical_expectation_blocks_a_release() -> None:
+    rows = [result("c.warning", "e3", "warning", False), result("b.info", "e2", "info", False)]
+    assert Validated(rows, Path(), Path(), 0.0).is_good
+    blocked = Validated([*rows, result("d.critical", "e4", "critical", False)], Path(), Path(), 0.0)
+    assert not blocked.is_good and blocked.worst == "d.critical: 3 rows fail: e4"
 
 
 def test_validation_shows_the_worst_first(tmp_path: Path) -> None:
