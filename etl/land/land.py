@@ -99,7 +99,7 @@ class Loader:
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
         """Rename the staged folder to the landing, with its files listed in the first of the rows of raw.landings."""
         target = (landings.ROOT, f"landing={self.number}")
-        files = ledger.stored(self.hdfs, *self.folder, named=target)
+        files = ledger.file_rows(self.hdfs, *self.folder, named=target)
         self._refuse_lost(rows, files)
         common = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
         rows = [{**row, **common, "files": [] if number else files} for number, row in enumerate(rows)]
