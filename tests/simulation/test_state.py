@@ -150,3 +150,15 @@ def test_clean_removes_what_no_release_and_no_generation_needs_and_what_killed_c
         assert {"/".join(path[:-2]) for path, _ in world.files.walk("landings") if path[-2].startswith("table=")} == {
             path.partition("/")[2] for path in needed
         }
+
+
+def test_what_another_home_left_is_removed_when_nothing_in_it_changed_for_long() -> None:
+    with simulated():
+        world = at_work("land build")
+        names = [clean.staging_prefix(home) + "draft" for home in HOMES]
+        for name in names:
+            world.files.put(b"", "landings", name, "rows")
+        assert {row.path for row in clean.clean(HOMES[0], False)} == {f"landings/{names[0]}"}
+        assert {row.path for row in clean.clean(HOMES[0], False, dead_before=2e12)} == {
+            f"landings/{name}" for name in names
+        }
