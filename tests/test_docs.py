@@ -91,3 +91,13 @@ def test_the_page_on_the_data_tells_the_published_figures_and_how_many_tell_them
     with source.open(encoding="utf-8", newline="") as file:
         counted = {row["figure"]: row["reports"] for row in csv.DictReader(file)}
     assert {name: reports for name, _, reports in rows}.items() <= counted.items()
+
+
+def test_the_page_of_tests_names_each_long_part() -> None:
+    named = re.findall(r"^\| (`.*?) \|", (PROJECT / "docs" / "testing.md").read_text(encoding="utf-8"), re.MULTILINE)
+    marked = {
+        match[1] or path.stem.removeprefix("test_")
+        for path in (PROJECT / "tests").rglob("test_*.py")
+        for match in re.finditer(r'\bmark\.long\b(?:\("(\w+)"\))?', path.read_text(encoding="utf-8"))
+    }
+    assert set(re.findall(r"`(\w+)`", " ".join(named))) == marked

@@ -22,7 +22,7 @@ from etl.build.clean import OF_RUNS
 from etl.store import ledger
 
 TAIL, KEPT = ledger.TAIL, ledger.KEPT
-FILES, METASTORE_PARTITIONS = 5_200, 3_500  # at most, with 200 landings between two compactions
+FILES, METASTORE_PARTITIONS = 5_500, 4_000  # at most, with 200 landings between two compactions
 
 
 @dataclass

@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import ipaddress
 import os
-import signal
 import socket
 import ssl
 import threading
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import psutil
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -240,17 +238,12 @@ def hiveserver2(
         write_xml(path, {**_read_xml(path), **more})
     command = [server.command[0], *(word for word in server.command[1:] if not word.startswith("-Xmx"))]
     command[1:1] = ["-Xmx512m", *options]
-    started = processes._start(layout, dataclasses.replace(server, command=command))
+    started, writer = processes._start(layout, dataclasses.replace(server, command=command))
     try:
-        processes._wait(layout, [server], {server.name: started})
+        processes._wait(layout, [server], {server.name: started}, {server.name: writer})
         yield layout.address("hiveserver2")
     finally:
-        if process := started.handle():
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(processes.STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
+        processes.stop(started)
 
 
 def _read_xml(path: Path) -> dict[str, str]:

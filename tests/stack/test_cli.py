@@ -65,7 +65,7 @@ CHANGING = "publish land replay build validate report rollback clean run demo te
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("built")
+@pytest.mark.usefixtures("unlanded")
 @pytest.mark.parametrize("name", CHANGING.split())
 def test_an_example_that_changes_something_or_takes_long_runs(name: str, settings: Settings, tmp_path: Path) -> None:
     """In this order, as a shell takes them; what is published goes to a topic of its own, and `down` to no stack."""

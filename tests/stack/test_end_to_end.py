@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +115,7 @@ def test_a_lost_file_of_a_landing_fails_the_validation(run: Run, settings: Setti
     kept, aside = ("landings", "landing=1", "table=assessments"), ("lost",)
     assert hdfs.rename_new(kept, aside)
     try:
-        assert "raw.assessments_v1 cannot be read" in run("validate", code=3).stderr
+        assert failures(run) == ["ops.stored_files"]
     finally:
         assert hdfs.rename_new(aside, kept)
 
@@ -122,7 +123,7 @@ def test_a_lost_file_of_a_landing_fails_the_validation(run: Run, settings: Setti
 @pytest.mark.long
 @pytest.mark.usefixtures("unlanded")
 def test_messages_that_were_not_landed_are_told_by_a_warning(run: Run) -> None:
-    assert "warning: raw.landings_v1: every message in Kafka is landed: 1" in run("validate").stderr
+    assert re.search(r"^warning: raw\.landings: .*: every message in Kafka is landed$", run("validate").stderr, re.M)
 
 
 # Nasty messages

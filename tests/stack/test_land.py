@@ -509,7 +509,7 @@ def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, tmp_path: Pat
     while len(seen(other)) > 2 and time.monotonic() < deadline:
         time.sleep(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landings, "publish", lambda _settings, _hive, hdfs: landings.current(hdfs))
+        patch.setattr(land, "register", lambda _settings, _hive, hdfs: landings.current(hdfs))
         done = land.land(other, print)
     assert landed(other) == seen(other)
     assert (done.accepted, done.total("absent_count")) == (2, 19)
