@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 from hdfs_in_memory import FakeHdfs
 from histories import after
@@ -11,8 +13,10 @@ from world import Process, Step, World, check_readers
 
 from etl import sqlfile
 from etl.build import build, clean, plan, repair
+from etl.land import compact, land
 from etl.store import landings, recorded_files
 from etl.store.ledger import PUBLISHED, Ledger
+from etl.store.schema import Schema
 
 
 def at_work(commands: str) -> World:
@@ -162,3 +166,34 @@ def test_what_another_home_left_is_removed_when_nothing_in_it_changed_for_long()
         assert {row.path for row in clean.clean(HOMES[0], False, dead_before=2e12)} == {
             f"landings/{name}" for name in names
         }
+
+
+def test_a_compaction_waits_until_the_flat_tables_have_the_one_before() -> None:
+    with simulated():
+        at_work("land land land")
+        assert compact.compact(HOMES[0], silent) == 0, "nothing is published"
+        world = at_work("land build land build land build land build")
+        assert compact.compact(HOMES[0], silent) == 1
+        assert compact.compact(HOMES[0], silent) == 1
+        assert [name for name in world.files.get("landings") if name.startswith("compaction=")] == ["compaction=1"]
+        build.refill(HOMES[0], silent)
+        assert compact.compact(HOMES[0], silent) == 0, "there is nothing left to merge"
+
+
+def test_a_table_of_the_published_release_keeps_its_columns_and_another_may_get_new_ones() -> None:
+    with simulated(), mock.patch.object(Schema, "table", autospec=True, side_effect=Schema.table) as table:
+        at_work("land")
+        for is_released in (False, True):
+            table.reset_mock()
+            build.build(HOMES[0], silent)
+            flags = {call.kwargs["is_released"] for call in table.call_args_list if "is_released" in call.kwargs}
+            assert flags == {is_released}
+            land.land(HOMES[0], silent)
+
+
+def test_before_a_release_only_partitions_of_raw_tables_can_be_missing() -> None:
+    with simulated():
+        world = at_work("land land")
+        assert repair.check(HOMES[0]) == []
+        world.metastore.tables["raw.assessments_v1"][1].pop("compaction=0/last_landing=2")
+        assert repair.check(HOMES[0]) == ["partition compaction=0/last_landing=2 of raw.assessments_v1"]
