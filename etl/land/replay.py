@@ -16,6 +16,8 @@ from etl.servers import spark
 from etl.settings import Settings
 from etl.terminal import progress
 
+# Of landings behind the loader's own, which another one has added meanwhile, it knows neither partitions nor offsets.
+COUNT = "SELECT COUNT(*) FROM raw.rejected_messages WHERE landing < {number}"
 MESSAGES = """
 SELECT
     kafka_topic AS topic,
@@ -26,6 +28,7 @@ SELECT
     TRANSFORM(headers, header -> STRUCT(header.name AS key, UNBASE64(header.value_base64) AS value)) AS headers,
     UNBASE64(CONCAT(message_base64, CONCAT_WS('', more_base64))) AS value
 FROM raw.rejected_messages
+WHERE landing < {number}
 """
 PLACE = r'"kafka_partition":([0-9]+),"kafka_offset":([0-9]+)'  # only the landing and the topic's name stand before it
 
@@ -44,15 +47,15 @@ def replay(settings: Settings, say: Callable[[str], None]) -> Replayed:
     Raises WarehouseError when another loader is running.
     """
     with progress("replay") as bar, land.loading(settings) as loader:
-        count: int = loader.hive.query("SELECT COUNT(*) FROM raw.rejected_messages").rows[0][0]
+        count: int = loader.hive.query(COUNT.format(number=loader.number)).rows[0][0]
         if not count:
             return Replayed(Landed(0, []), 0)
         say(f"checking {count:,} rejected messages again")
         partitions = [row["kafka_partition"] for row in loader.before]
         with spark.session(settings, loader.identity, "replay rejected messages", bar) as session:
-            lines = spark_job.checked(session, session.sql(MESSAGES), loader.number, loader.erased).where(
-                f"`table` = '{spark_job.ACCEPTED}'"
-            )
+            messages = session.sql(MESSAGES.format(number=loader.number))
+            lines = spark_job.checked(session, messages, loader.number, loader.erased)
+            lines = lines.where(f"`table` = '{spark_job.ACCEPTED}'")
             counts = spark_job.write(lines, loader.staging, partitions)
             if not any(counts.values()):
                 loader.hdfs.remove(*loader.folder)

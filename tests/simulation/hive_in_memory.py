@@ -235,8 +235,8 @@ def stored(world: Any, place: tuple[str, ...]) -> list[tuple[Any, ...]]:
     return [row for name, content in entry.items() if name[0] not in "_." for row in rows_in(content)]
 
 
-def rejected(world: Any) -> list[tuple[Any, ...]]:
-    """The rows of the view raw.rejected_messages: without those that a later landing replayed."""
+def rejected(world: Any, before: int = 10**9) -> list[tuple[Any, ...]]:
+    """The rows of the view raw.rejected_messages from landings before one: without those that were replayed."""
     compaction, compacted = world.metastore.literals("raw.landings")
     replayed = set()
     for name, place in _table(world, "raw.landings_v1")[1].items():
@@ -244,7 +244,7 @@ def rejected(world: Any) -> list[tuple[Any, ...]]:
         if own == compaction or (own == 0 and last > compacted):
             replayed |= _replayed(world.files.get(*place, "landing.json") or b"")
     literals = world.metastore.literals("raw.rejected_messages")
-    rows = visible_rows(world, "raw.rejected_messages_v1", literals, 10**9)
+    rows = visible_rows(world, "raw.rejected_messages_v1", literals, before - 1)
     return [row for row in rows if row[:2] not in replayed]
 
 
@@ -254,8 +254,8 @@ def _replayed(account: bytes) -> frozenset[tuple[int, int]]:
     return frozenset((row["kafka_partition"], offset) for row in rows for offset in row["replayed_offsets"])
 
 
-def _count_rejected() -> Operation:
-    return lambda world: [(len(rejected(world)),)]
+def _count_rejected(landing: str) -> Operation:
+    return lambda world: [(len(rejected(world, int(landing))),)]
 
 
 def _fill(table: str, compaction: str, landing: str, text: str) -> Operation:
@@ -358,7 +358,7 @@ def overwrite(world: Any, statement: str) -> None:
 STATEMENTS: list[tuple[str, str, Callable[..., Operation]]] = [
     (r"SELECT metastore\.hashes", "read", _read_metastore),
     (r"SELECT .*FROM ops\.candidate", "read", _read_candidate),
-    (r"SELECT COUNT\(\*\) FROM raw\.rejected_messages$", "read", _count_rejected),
+    (r"SELECT COUNT\(\*\) FROM raw\.rejected_messages WHERE landing < (\d+)$", "read", _count_rejected),
     (r"SHOW PARTITIONS ([\w.]+)$", "read", _show_partitions),
     (r"SHOW TABLES IN (\w+)$", "read", _show_tables),
     (r"DESCRIBE ([\w.]+)$", "read", _describe),

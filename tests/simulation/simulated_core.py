@@ -230,10 +230,10 @@ class Session:
     def __init__(self) -> None:
         self.read = self
 
-    def sql(self, _text: str) -> list[tuple[int, int]]:
-        """The rejected messages that can be replayed."""
+    def sql(self, text: str) -> list[tuple[int, int]]:
+        """The rejected messages that can be replayed, of landings before the one that the query ends with."""
         FakeHdfs.world.before_call("rejected messages")
-        return [(row[0], row[1]) for row in rejected(FakeHdfs.world)]
+        return [(row[0], row[1]) for row in rejected(FakeHdfs.world, int(text.split()[-1]))]
 
     def text(self, path: str) -> Session:
         """The staged lines."""

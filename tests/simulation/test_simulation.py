@@ -104,6 +104,11 @@ def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
     case("Simulated servers", "kills, lost answers, up to three machines at once, by chance", OUTCOME, count)
 
 
+def test_a_replay_leaves_out_what_another_machine_landed_after_it_began() -> None:
+    for at in range(40):
+        run([Step("replay", 0, at, MEANWHILE, Step("land", 1)), Step("replay")])
+
+
 def test_a_table_is_retired_though_commands_at_work_meanwhile_saved_no_hash_of_its_views() -> None:
     for at in range(60, 100, 3):
         for inner in range(40, 100, 3):

@@ -491,8 +491,9 @@ def test_the_account_of_all_these_landings_is_right(own: Settings, first: land.L
 
 @pytest.mark.long
 @pytest.mark.case("Compacted topic", "landed", "what is left of it, the rest counted as absent")
-def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, tmp_path: Path) -> None:
+def test_a_compacted_topic_lands_what_is_left_of_it(own: Settings, first: land.Landed, tmp_path: Path) -> None:
     """Into a folder of its own, and not into the tables."""
+    assert first
     name = "compacted"
     config = {
         "cleanup.policy": "compact",
