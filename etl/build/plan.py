@@ -101,10 +101,10 @@ def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:
     if state.published:
         release_files(state.published, state.retired)
     files = [file for file in files if file.table not in state.retired]
-    wanted = {file.table for file in newest_versions(files)}
+    needed = {file.table for file in newest_versions(files)}
     for file in reversed(files):  # a file comes after those that it reads
-        wanted |= {name for name in file.reads if file.table in wanted}
-    return [file for file in files if file.table in wanted]
+        needed |= {name for name in file.reads if file.table in needed}
+    return [file for file in files if file.table in needed]
 
 
 def _refuse_twins(files: Sequence[SqlFile]) -> None:
