@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from etl.errors import WarehouseError
@@ -58,11 +59,13 @@ def is_healthy(address: str) -> bool:
     return False
 
 
-def start(settings: Settings, bundle: Callable[[Path], object], password: str, say: Callable[[str], None]) -> str:
+def start(
+    settings: Settings, bundle: Callable[[Path], object], passwords: Mapping[str, str], say: Callable[[str], None]
+) -> str:
     """Install what is missing, import the assets that `bundle` writes to a file, start the server; returns its address.
 
-    `password` is that of the SQL session, empty where it needs none. Raises WarehouseError naming the log of a step
-    that fails.
+    `passwords` are those of the connections, by the names of their files. Raises WarehouseError naming the log of a
+    step that fails.
     """
     with processes.exclusive(settings):
         folder(settings).mkdir(mode=0o700, exist_ok=True)  # the metadata hold hashes of passwords
@@ -72,7 +75,7 @@ def start(settings: Settings, bundle: Callable[[Path], object], password: str, s
         bundle(archive)
         with progress("importing datasets, queries, charts and the dashboard"):
             script: list[str | Path] = [SOURCE / "provision.py", archive, password_file(settings)]
-            _run(settings, [_python(settings), *script], "provision.log", password)
+            _run(settings, [_python(settings), *script], "provision.log", json.dumps(passwords))
         _stop_outdated(settings)
         layout = processes.start(settings, server, say)
     return f"http://{layout.address(NAME)}"

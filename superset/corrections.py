@@ -1,4 +1,4 @@
-"""Corrects Superset 6.1.0 and PyHive: lists of tables and views, LIMIT, dots and quotes in charts, error texts."""
+"""Corrects Superset 6.1.0 and PyHive: tables and views, LIMIT, dots and quotes in charts, errors, names of users."""
 
 from __future__ import annotations
 
@@ -64,6 +64,34 @@ class Text(String):
         return process
 
 
+def own_names(original: Callable[..., Any]) -> Callable[..., Any]:
+    """In lists of related users and roles, whose names tell of customers, each but an administrator is alone."""
+    from flask_appbuilder.models.sqla.filters import FilterEqual
+    from superset.utils.core import get_user_id
+
+    from superset import security_manager
+
+    def _get_related_filter(api: Any, datamodel: Any, *arguments: Any) -> Any:
+        filters = original(api, datamodel, *arguments)
+        seen = {security_manager.user_model: get_user_id(), security_manager.role_model: 0}
+        if datamodel.obj in seen and not security_manager.is_admin():
+            filters.add_filter("id", FilterEqual, seen[datamodel.obj])
+        return filters
+
+    return _get_related_filter
+
+
+def no_more_names(original: Callable[..., None]) -> Callable[..., None]:
+    """To such a list, also of databases, Superset adds whatever ids a request names, past all filters."""
+    from superset import security_manager
+
+    def _add_extra_ids_to_result(*arguments: Any) -> None:
+        if security_manager.is_admin():
+            original(*arguments)
+
+    return _add_extra_ids_to_result
+
+
 def message(text: str) -> str:
     """The text of an error without the server's trace and plan."""
     return TRACE.split(text, maxsplit=1)[0].strip()
@@ -74,6 +102,7 @@ def apply() -> None:
     from superset.db_engine_specs import databricks  # noqa: F401 (on import it sets a type for String, too)
     from superset.db_engine_specs.hive import HiveEngineSpec
     from superset.sql.parse import SQLStatement
+    from superset.views.base_api import BaseSupersetModelRestApi
 
     extract = HiveEngineSpec._extract_error_message
     HiveDialect.get_table_names = table_names
@@ -82,3 +111,6 @@ def apply() -> None:
     HiveEngineSpec.get_view_names = classmethod(view_names)
     HiveEngineSpec._extract_error_message = classmethod(lambda _, error: message(extract(error)))
     SQLStatement.set_limit_value = keeping_limit(SQLStatement.set_limit_value)
+    BaseSupersetModelRestApi._get_related_filter = own_names(BaseSupersetModelRestApi._get_related_filter)
+    extra = BaseSupersetModelRestApi._add_extra_ids_to_result
+    BaseSupersetModelRestApi._add_extra_ids_to_result = no_more_names(extra)

@@ -21,7 +21,7 @@ def runner(variables: dict[str, str]) -> Run:
     def call(*words: str, code: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **variables, "NO_COLOR": "1"}
         raw = subprocess.run(
-            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=400, check=False
+            [PROJECT / "warehouse", *words], input=stdin, capture_output=True, env=environment, timeout=900, check=False
         )
         done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
         assert done.returncode == code, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -189,6 +189,17 @@ def test_table_and_every_column_have_a_comment(file: SqlFile) -> None:
     assert create.find(exp.SchemaCommentProperty)
 
 
+def test_every_view_of_flat_and_marts_shows_the_published_release_alone() -> None:
+    """By a join of ops.published, or by reading views that do."""
+    views: set[str] = set()
+    for file in (file for file in FILES if file.stage in ("2_flat", "3_marts")):
+        tables = {f"{table.db}.{table.name}" for table in created(file, "VIEW").find_all(exp.Table)} - {file.name}
+        assert tables <= {"ops.published", file.table, *views}
+        assert "ops.published" in tables or file.table not in tables
+        views.add(file.name)
+    assert len(views) > 5
+
+
 @every_file
 def test_grain_names_columns_of_the_table(file: SqlFile) -> None:
     if file in TABLES:

@@ -20,7 +20,7 @@ from etl.customers import queries
 from etl.errors import UsageError
 from etl.servers import logins
 from etl.settings import load
-from etl.store.customers import Customers, Period, fold, pads, refuse_overlaps
+from etl.store.customers import Customers, Period, fold, pads, pseudonym, refuse_overlaps, shortened
 from stack.logins import DN, Server
 
 DAYS = [None, *(f"2018-01-{day:02}" for day in range(1, 9))]
@@ -105,6 +105,17 @@ def test_what_a_removed_customer_owned_belongs_to_nobody(customers: Customers) -
     assert customers.periods() == [] and [customer.name for customer in customers.current()] == ["bolt"]
 
 
+def test_a_customer_keeps_the_days_from_its_first_one_on(customers: Customers) -> None:
+    customers.assign([Period("e1", "acme", "2018-02-01"), Period("e1", "bolt", None, "2018-02-01")])
+    customers.assign([Period("e2", "acme", "2018-01-01", "2018-03-01"), Period("e3", "acme", "2019-01-01")])
+    assert shortened(customers.periods(), {"c_a": "2018-03-01"}) == [
+        Period("e1", "c_b", None, "2018-02-01"),
+        Period("e1", "c_a", "2018-03-01"),
+        Period("e3", "c_a", "2019-01-01"),
+    ]
+    assert shortened(customers.periods(), {}) == customers.periods()
+
+
 def test_a_name_or_database_is_given_once(customers: Customers) -> None:
     for name, database in (("acme", "c_c"), ("ci", "c_a"), ("ci", "flat"), ("nobody", "c_c"), ("-", None)):
         with pytest.raises(UsageError):
@@ -135,10 +146,11 @@ def test_the_last_row_that_covers_a_day_says_who_owns_the_exam(drawn: list[tuple
 
 @pytest.mark.parametrize("key", [b"k" * 32, b"", bytes(range(64))])
 def test_two_pads_give_the_hmac_of_a_key(key: bytes) -> None:
-    blocks = {name: bytes.fromhex(block) for name, block in pads(key).items()}
-    inner = hashlib.sha256(blocks["inner_pad"] + b"attempt").digest()
-    digest = hashlib.sha256(blocks["outer_pad"] + inner).hexdigest()
-    assert digest == hmac.new(key, b"attempt", hashlib.sha256).hexdigest()
+    assert pseudonym(pads(key), "attempt") == hmac.new(key, b"attempt", hashlib.sha256).hexdigest()
+
+
+def test_an_attempt_has_a_pseudonym_per_customer_and_one_of_nobody(customers: Customers) -> None:
+    assert len(customers.pseudonyms(["a", "b"])) == 2 * len({"c_a", "c_b", "nobody"})
 
 
 # Logins

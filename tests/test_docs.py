@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,13 @@ def test_what_a_page_tells_to_type_parses(page: Path) -> None:
             _, command, rest = group.resolve_command(context, context._protected_args + context.args)  # type: ignore[attr-defined]
             assert command is not None
             command.make_context(words[0], rest)
+
+
+def test_the_page_on_reliability_names_only_tests_that_exist() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "tests").rglob("test_*.py"))
+    defined = Counter(re.findall(r"^def (test_\w+)\(", sources, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", (PROJECT / "docs/reliability.md").read_text(encoding="utf-8")))
+    assert len(named) > 50 and {name: defined[name] for name in named if defined[name] != 1} == {}
 
 
 def test_the_page_on_the_data_tells_the_published_figures_and_how_many_tell_them() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from etl.errors import ExpectationError, UsageError, WarehouseError
-from etl.land import offsets, spark_job
+from etl.errors import BusyError, ExpectationError, UsageError, WarehouseError
+from etl.land import compact, offsets, spark_job
+from etl.land.land import Landed
 from etl.servers.kafka import Topic
-from etl.store import contract
+from etl.settings import load
+from etl.store import contract, lock
+from etl.store.landings import Folder
 
 
 def topic(**partitions: tuple[int, int]) -> Topic:
@@ -86,6 +90,49 @@ def add_version(sql: Path, number: int, *changes: tuple[str, str]) -> None:
         assert before in new
         new = new.replace(before, after)
     (sql / "1_raw" / f"assessments_v{number}.sql").write_text(new)
+
+
+def landed(partition: int, start: int, end: int, **counts: int) -> dict[str, Any]:
+    none = dict.fromkeys(("accepted_count", "rejected_count", "absent_count", "erased_count", "lost_count"), 0)
+    return none | {"kafka_partition": partition, "start_offset": start, "end_offset": end} | counts
+
+
+def test_a_landing_names_its_offsets_and_those_that_brought_no_message() -> None:
+    rows = [landed(0, 3, 9, absent_count=1_200, lost_count=2), landed(1, 5, 5), landed(2, 0, 1, erased_count=1)]
+    words = ", offsets 3-8 of partition 0, offsets 0-0 of partition 2"
+    notes = "; offsets without a message: 1,200; offsets of erased attempts: 1; offsets lost in Kafka: 2"
+    assert Landed(4, rows).spans == words + notes
+    assert Landed(0, [landed(0, 3, 3)]).spans == ""
+
+
+def test_a_second_command_of_a_machine_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    settings = load(home=tmp_path / "home")
+    with lock.exclusive(settings, "land"):
+        with pytest.raises(BusyError, match="another land is running here"), lock.exclusive(settings, "land"):
+            pass
+        with lock.exclusive(settings, "build"):
+            pass
+    with lock.between_steps(settings):
+        pass
+
+
+SMALL, HALF, LARGE = 1 << 20, compact.SMALL_BYTES - 1, compact.SMALL_BYTES
+
+
+@pytest.mark.parametrize(
+    ("sizes", "runs"),
+    [
+        ([], []),
+        ([SMALL, SMALL, SMALL], [[1, 2, 3]]),
+        ([SMALL, LARGE, SMALL, SMALL], [[1], [2], [3, 4]]),
+        ([HALF, HALF, 2, 1], [[1, 2, 3], [4]]),
+        ([HALF, HALF, 3], [[1, 2], [3]]),
+    ],
+)
+def test_small_neighbors_are_merged_up_to_a_size(sizes: list[int], runs: list[list[int]]) -> None:
+    folders = [Folder(0, number, f"landings/landing={number}") for number in range(1, len(sizes) + 1)]
+    hdfs: Any = types.SimpleNamespace(size=lambda _, name: sizes[int(name.partition("=")[2]) - 1])
+    assert [[folder.last for folder in run] for run in compact.runs(hdfs, folders)] == runs
 
 
 def test_the_newest_version_is_the_contract(sql: Path) -> None:

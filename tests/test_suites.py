@@ -53,7 +53,7 @@ class Database:
 def rules(suite: Suite) -> Suite:
     """The suite without its checks."""
     kept = [rule for rule in suite.expectations if rule["type"] != QUERY]
-    return Suite(suite.table, suite.rows, suite.columns, {**suite.declared, "expectations": kept})
+    return Suite(suite.table, suite.rows, suite.columns, {**suite.content, "expectations": kept})
 
 
 def value(rule: Mapping[str, Any], is_good: bool) -> Any:

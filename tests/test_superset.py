@@ -16,7 +16,8 @@ from etl.errors import UsageError, WarehouseError
 from etl.report.report import questions
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile, files
-from etl.superset import assets
+from etl.store.customers import Customer
+from etl.superset import assets, connections
 from etl.superset.charts import COLUMNS, tiles
 from stack import superset as server
 from stack.engines import REFUSED_FUNCTIONS
@@ -199,6 +200,22 @@ def test_a_login_that_the_driver_lacks_is_refused(login: dict[str, Any]) -> None
         assets.database(Settings(**SERVERS, **login))
 
 
+def test_each_customer_has_a_connection_of_its_own_to_the_door_with_its_views_as_datasets() -> None:
+    door = Settings(**SERVERS, customers_door="127.0.0.1:10002")
+    more = connections.assets(door, [Customer("acme", "c_a"), Customer("bolt", "c_b")])
+    databases, datasets = of_kind(more, "databases"), of_kind(more, "datasets")
+    assert {each["database_name"]: each["sqlalchemy_uri"] for each in databases.values()} == {
+        f"{name} ({database})": f"hive://superset_{database}:{assets.MASK}@127.0.0.1:10002/{database}?auth=LDAP"
+        for name, database in (("acme", "c_a"), ("bolt", "c_b"))
+    }
+    by_uuid = {each["uuid"]: each["database_name"].split()[0] for each in databases.values()}
+    triples = {(by_uuid[each["database_uuid"]], each["schema"], each["table_name"]) for each in datasets.values()}
+    views = ["attempts", "attempt_questions", "question_options", "exams", "questions", "daily_activity"]
+    assert triples == {(name, f"c_{name[0]}", view) for name in ("acme", "bolt") for view in views}
+    columns = {column["column_name"] for each in datasets.values() for column in each["columns"]}
+    assert "attempt_id" in columns and not columns & {"release", "customer"}
+
+
 def test_the_catalog_describes_what_the_datasets_need() -> None:
     """Without a server."""
     assert not [table.file.name for table in catalog(Settings(**SERVERS), ask=False).tables if not table.columns]
@@ -248,5 +265,5 @@ def test_an_installation_that_fails_names_the_error_and_its_log(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     given = Settings(home=tmp_path)
     with pytest.raises(WarehouseError, match=r"Superset could not be set up: .*ERROR.*superset-install\.log"):
-        server.start(given, lambda _: None, "", print)
+        server.start(given, lambda _: None, {}, print)
     assert not server.is_installed(given)

@@ -25,13 +25,16 @@ from test_report import NASTY, Page, visible
 from etl.catalog.catalog_pages import write_start
 from etl.pages.words import DASH
 from etl.servers.hive import Result, StatementError
+from etl.servers.kafka import Topic
 from etl.settings import Settings, load
-from etl.validate import data_docs, run_suite
+from etl.validate import data_docs, run_suite, validate
 from etl.validate import failing_rows as failing
 from etl.validate import summary_page as summary
 from etl.validate.run_suite import Outcome
+from etl.validate.scope import Scope
 from etl.validate.suites import QUERY, Suite
 from etl.validate.summary_page import History, Spark, row_count
+from etl.validate.validate import Validated
 
 # Values that a producer could put into any field, and that must be in no page.
 EMAIL, NAME, PHONE = "jane.doe@example.org", "Jane Doe", "+44 20 7946 0958"
@@ -349,6 +352,35 @@ def cells(page: Page) -> list[list[str]]:
     bodies = [body.partition("</tbody>")[0] for body in page.source.split("<tbody>")[1:]]
     rows = [row.split("</td>")[:-1] for body in bodies for row in body.split("</tr>")[:-1]]
     return [[" ".join(re.sub(r"<title>.*?</title>|<[^>]*>", " ", cell).split()) for cell in row] for row in rows]
+
+
+def test_a_validation_records_what_kafka_and_hdfs_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: dict[str, Any] = {}
+    hdfs: Any = types.SimpleNamespace(
+        files=lambda *folder: [("a.parquet", 5)] if folder == ("marts", "exams_v1", "release=2") else [],
+        checksums=lambda paths: [f"sum of {path}" for path in paths],
+        put_rows=lambda rows, *path: written.update({"/".join(path): rows}),
+    )
+    monkeypatch.setattr("etl.servers.kafka.describe", lambda _: Topic("exams", "id one", {1: (0, 4), 0: (2, 9)}))
+    validate._record_offsets(load(home=tmp_path), hdfs, "r1", "now")
+    topic = {"run_id": "r1", "kafka_topic": "exams", "topic_id": "id one", "observed_at": "now"}
+    assert written.pop("ops/topic_offsets_v1/r1.json") == [
+        topic | {"kafka_partition": 0, "start_offset": 2, "end_offset": 9},
+        topic | {"kafka_partition": 1, "start_offset": 0, "end_offset": 4},
+    ]
+    mart = "marts/exams_v1/release=2/a.parquet"
+    recorded = [{"path": mart, "bytes": 5, "file_checksum": f"sum of {mart}"}]
+    validate._record_files(hdfs, "r1", Scope(2, 1, recorded=recorded))
+    (row,) = written.pop("ops/stored_files_v1/r1.json")
+    assert (row["path"], row["recorded_bytes"], row["stored_bytes"]) == (mart, 5, 5) and not written
+    assert row["recorded_checksum"] == row["stored_checksum"] == f"sum of {mart}"
+
+
+def test_only_a_critical_expectation_blocks_a_release() -> None:
+    rows = [result("c.warning", "e3", "warning", False), result("b.info", "e2", "info", False)]
+    assert Validated(rows, Path(), Path(), 0.0).is_good
+    blocked = Validated([*rows, result("d.critical", "e4", "critical", False)], Path(), Path(), 0.0)
+    assert not blocked.is_good and blocked.worst == "d.critical: 3 rows fail: e4"
 
 
 def test_validation_shows_the_worst_first(tmp_path: Path) -> None:

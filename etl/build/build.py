@@ -185,7 +185,7 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
 
 def raw(settings: Settings, schema: Schema, hdfs: Hdfs, generation: Generation) -> None:
     """Register these folders in the raw tables."""
-    schema.raw(generation, partial(recheck.refuse_unfit, settings, hdfs, generation.folders))
+    schema.raw(generation, partial(recheck.refuse_unfit, settings, hdfs))
 
 
 def finish_switch(schema: Schema, hdfs: Hdfs, ledger: Ledger) -> Event | None:

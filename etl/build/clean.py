@@ -100,7 +100,7 @@ def _leftovers(
                     if match and _is_over(int(match[1]), state):
                         yield (database, table, partition), "of a release that is two steps back or was rejected"
             else:
-                merged = flat_folders.filled(hdfs, name) - origins
+                merged = flat_folders.partitions(hdfs, name) - origins
                 for partition in sorted(name for name in merged if _is_merged(name, generations[0])):
                     yield (database, table, *partition.split("/")), "of landings that were merged"
     yield from _merged(hdfs, generations)

@@ -16,7 +16,7 @@ import msgspec
 
 from etl.build.build import build, refill
 from etl.build.clean import clean
-from etl.build.home_files import mask
+from etl.build.home_files import mask, masked
 from etl.errors import UsageError, WarehouseError
 from etl.land.choice import Choice, of_attempts
 from etl.land.compact import is_filled
@@ -26,9 +26,10 @@ from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
 from etl.settings import Settings
 from etl.store import erasures, landings, lock
+from etl.store.customers import Customers
 from etl.store.ledger import Ledger
 
-RESULTS = ("ops", "expectation_results_v1")
+RESULTS, QUERIES = ("ops", "expectation_results_v1"), ("ops", "queries_v1")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def erase(settings: Settings, attempts: Sequence[str], reason: str, say: Callabl
         erasures.publish_requests(settings, hdfs, pending)
         say(f"{len(ids):,} attempts are no longer landed")
         left, note = _from_servers(settings, hdfs, ids, say)
-        mask(settings, ids)
+        names = [*ids, *Customers(hdfs).pseudonyms(ids)]
+        mask(settings, names)
+        _mask_queries(hdfs, names)
         for erasure in pending:
             erasures.complete(settings, hdfs, erasure)
     naming = [f"{partition}:{offset}" for _, partition, offset in left.naming]
@@ -99,7 +102,7 @@ def _from_servers(settings: Settings, hdfs: Hdfs, ids: Sequence[str], say: Calla
     if erased is None:
         raise WarehouseError("the requests of this erasure are no longer on HDFS", "run it again")
     left = leave_out(settings, of_attempts(erased, ids), landed, say, landed_at)
-    _remove_results(hdfs, ids)
+    _remove_results(hdfs, [*ids, *Customers(hdfs).pseudonyms(ids)])
     return left, kafka.delete_before(settings, {row["kafka_partition"]: row["end_offset"] for row in newest})
 
 
@@ -122,6 +125,17 @@ def leave_out(
     removed = clean(settings, is_removed=True, dead_before=dead_before)
     say(f"removed {len(removed):,} old folders and files")
     return left
+
+
+def _mask_queries(hdfs: Hdfs, names: Sequence[str]) -> None:
+    """Overwrite ids and pseudonyms in the statements of ops.queries; their log in the home is overwritten before."""
+    for name, _ in hdfs.files(*QUERIES):
+        content = hdfs.content(*QUERIES, name)
+        if (cleared := masked(content, names)) != content:
+            log, _, place = name.partition("-")
+            rows = [msgspec.json.decode(line) for line in cleared.splitlines()]
+            hdfs.put_rows(rows, *QUERIES, f"{log}e-{place}")  # the name still says which bytes of the log it has
+            hdfs.remove(*QUERIES, name)
 
 
 def _remove_results(hdfs: Hdfs, ids: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from etl.errors import WarehouseError
 from etl.settings import Settings
 
-FOLDERS = ("reports", "logs", "conditions", "tmp", "superset")  # of the home; the servers own what lies in data/
+FOLDERS = ("reports", "customers", "logs", "conditions", "tmp", "superset")  # of a home; data/ is the servers'
 PACKAGES = "venv"  # in one of them
 
 
@@ -26,9 +26,18 @@ def mask(settings: Settings, ids: Iterable[str]) -> int:
 
     Raises WarehouseError for a file that cannot be written.
     """
-    forms = {form for text in ids for form in _forms(text)}
-    pattern = re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    pattern = _pattern(ids)
     return sum(_mask(path, pattern) for folder in FOLDERS for path in _files(settings.home / folder))
+
+
+def masked(content: bytes, ids: Iterable[str]) -> bytes:
+    """Some bytes with these ids overwritten."""
+    return _pattern(ids).sub(lambda match: b"x" * len(match[0]), content)
+
+
+def _pattern(ids: Iterable[str]) -> re.Pattern[bytes]:
+    forms = {form for text in ids for form in _forms(text)}
+    return re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -9,8 +9,8 @@ from etl import sqlfile
 from etl.errors import UsageError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
-from etl.store import flat_folders, landings
-from etl.store.customers import Customer, Customers, Period
+from etl.store import erasures, flat_folders, landings
+from etl.store.customers import Customer, Customers, Period, shortened
 from etl.store.landings import Folder, Generation
 from etl.store.ledger import Event, Ledger, State
 from etl.store.release_files import newest_versions, release_files
@@ -89,7 +89,8 @@ def plan(hdfs: Hdfs, ledger: Ledger) -> Plan:
     fills = {file.table: flat_folders.missing(hdfs, file.table, generation.folders) for file in files if file.is_flat}
     if not customers:
         return Plan(files, generation, state.published, fills, state.erased)
-    periods = owners.periods()
+    days = {name.removeprefix(erasures.CUSTOMER): day for name, day in erasures.expiries(hdfs).items()}
+    periods = shortened(owners.periods(), days)
     is_changed = state.published is not None and owners.released(state.published.release) != periods
     return Plan(files, generation, state.published, fills, state.erased, customers, periods, is_changed)
 
@@ -100,10 +101,10 @@ def build_files(files: Sequence[SqlFile], state: State) -> list[SqlFile]:
     if state.published:
         release_files(state.published, state.retired)
     files = [file for file in files if file.table not in state.retired]
-    wanted = {file.table for file in newest_versions(files)}
+    needed = {file.table for file in newest_versions(files)}
     for file in reversed(files):  # a file comes after those that it reads
-        wanted |= {name for name in file.reads if file.table in wanted}
-    return [file for file in files if file.table in wanted]
+        needed |= {name for name in file.reads if file.table in needed}
+    return [file for file in files if file.table in needed]
 
 
 def _refuse_twins(files: Sequence[SqlFile]) -> None:

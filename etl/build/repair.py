@@ -66,7 +66,7 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
         return schema.missing([], partitions)
     for file in todo.files:
         if file.is_flat and file.table not in todo.changed:
-            flat = flat_folders.filled(hdfs, file.table)
+            flat = flat_folders.partitions(hdfs, file.table)
             partitions[file.table] = {folder.partition for folder in todo.generation.folders if folder.origin in flat}
         elif file.columns and file.table in todo.published.hashes:
             release = f"release={todo.published.release}"

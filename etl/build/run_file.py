@@ -70,7 +70,7 @@ def compute(settings: Settings, hive: Hive, hdfs: Hdfs, file: SqlFile, release: 
     for statement in file.fills({"warehouse_root": settings.warehouse_root, "release": str(release)}):
         hive.query(statement)
     seconds = round(time.monotonic() - began, 3)
-    files = ledger.stored(hdfs, *file.table.split("."), f"release={release}")
+    files = ledger.file_rows(hdfs, *file.table.split("."), f"release={release}")
     return version(file, seconds, files)
 
 

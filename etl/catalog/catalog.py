@@ -23,7 +23,7 @@ from etl.sqlfile import SqlFile
 from etl.sqltext import split
 from etl.store.ledger import Event
 from etl.validate.run_suite import CAUSE
-from etl.validate.suites import declared, wording
+from etl.validate.suites import expectations_of, wording
 
 REPORTS = "4_reports"
 
@@ -160,7 +160,7 @@ def _expected(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expec
         if row["table_name"] == file.name
     }
     expected = []
-    for rule in declared(file):
+    for rule in expectations_of(file):
         column, text = rule["kwargs"].get("column", ""), wording(rule)
         is_met, observed = checked.get((column, text), (None, ""))
         expected.append(Expected(column, text, rule["severity"], is_met, observed, rule["notes"]))

@@ -56,17 +56,13 @@ def add(
     """Add a customer, with a database of an opaque name."""
     from etl.build.customers import add as run
     from etl.customers import door
-    from etl.servers import logins
 
     given = writing()
     with progress("customers add"):
         customer = run(given, name, database)
         if not given.customers_ldap:
             door.prepare(given)
-            password = logins.add(door.password_file(given), customer.database)
-            path = door.reader_file(given, customer)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            logins.write_secret(path, password)
+            door.add_login(given, customer)
         if not given.customers_door:
             say(f"added {name}; run ./warehouse up --customers, which also grants its rights")
             return

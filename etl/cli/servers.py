@@ -216,7 +216,8 @@ def superset(
     Installs it below the home (0.8 GB) and imports datasets, saved queries, charts and a dashboard from the SQL files.
     Run it again to replace these; what you added stays. Listens on 127.0.0.1 only.
     """
-    from etl.superset import assets
+    from etl.customers import door
+    from etl.superset import assets, connections
     from stack import superset as verb
 
     given = conf(engine)
@@ -224,6 +225,9 @@ def superset(
         written = assets.write(given, export)
         say(f"wrote {len(written) - 1} assets to {export}")
         return
-    password = given.password() if given.hive_auth == "LDAP" else ""
-    address = verb.start(given, lambda path: assets.write(given, path), password, say)
+    passwords = {assets.DATABASE: given.password()} if given.hive_auth == "LDAP" else {}
+    of_customers = door.superset_logins(given)
+    passwords |= {connections.key(customer): password for customer, password in of_customers.items()}
+    more = connections.assets(given, of_customers)
+    address = verb.start(given, lambda path: assets.write(given, path, more), passwords, say)
     say(f"Superset is at {address}; log in as admin with the password in {verb.password_file(given)}")

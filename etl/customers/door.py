@@ -21,6 +21,8 @@ from etl.store.customer_schema import shared, view_of
 from etl.store.customers import Customer, Customers
 from etl.store.release_files import newest_versions
 
+SUPERSET = "superset_"  # begins the name of its logins
+
 
 def password_file(settings: Settings) -> Path:
     """The logins of a home."""
@@ -32,9 +34,9 @@ def admin_file(settings: Settings) -> Path:
     return settings.home / "customers.admin"
 
 
-def reader_file(settings: Settings, customer: Customer) -> Path:
-    """The password by which `query --customer` and `report --customer` log in."""
-    return settings.home / "customers.logins" / customer.database
+def reader_file(settings: Settings, customer: Customer, prefix: str = "") -> Path:
+    """The password of a login of this home: that of `query --customer` and `report --customer`, or of Superset."""
+    return settings.home / "customers.logins" / f"{prefix}{customer.database}"
 
 
 def prepare(settings: Settings) -> None:
@@ -45,15 +47,46 @@ def prepare(settings: Settings) -> None:
         logins.write_secret(path, logins.add(password_file(settings), logins.ADMIN))
 
 
+def add_login(settings: Settings, customer: Customer, prefix: str = "") -> str:
+    """The password of a login of this home, which is generated where there is none.
+
+    Raises UsageError where a directory has the logins and this home does not know the password.
+    """
+    path = reader_file(settings, customer, prefix)
+    if settings.customers_ldap and not path.exists():
+        raise UsageError(f"{path} is missing", f"write into it the password that the directory has for {path.name}")
+    if not settings.customers_ldap and not (path.exists() and path.name in logins.users(password_file(settings))):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        logins.write_secret(path, logins.add(password_file(settings), path.name))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def superset_logins(settings: Settings) -> dict[Customer, str]:
+    """By customer the password of Superset's login at the door, in the customer's role.
+
+    Empty without a door, and at one that is encrypted: Superset's driver has no TLS.
+    """
+    if not settings.customers_door or at_door(settings, "", "").hive_tls or not admin_file(settings).exists():
+        return {}
+    passwords = {}
+    with administrator(settings) as hive:
+        for customer in Customers(Hdfs(settings)).current():
+            passwords[customer] = add_login(settings, customer, SUPERSET)
+            grant(hive, customer)
+            add_member(hive, customer, reader_file(settings, customer, SUPERSET).name)
+    return passwords
+
+
 def customer(settings: Settings, name: str) -> Customer:
     """A customer by name; where the warehouse itself is out of reach, as for its analysts, by its database."""
     return Customers(Hdfs(settings)).get(name) if settings.webhdfs else Customer(name, name)
 
 
 def at_door(settings: Settings, user: str, password: str, database: str = "default") -> Settings:
-    """The settings of a session at the door."""
+    """The settings of a session at the door, which is encrypted where a keystore is set."""
     login = {"engine": CUSTOMERS, "hive_auth": "LDAP", "hive_user": user, "hive_password": SecretStr(password)}
-    return settings.model_copy(update={**login, "hive_database": database})
+    is_encrypted = settings.hive_tls or settings.customers_keystore is not None
+    return settings.model_copy(update={**login, "hive_database": database, "hive_tls": is_encrypted})
 
 
 def as_customer(settings: Settings, customer: Customer) -> Settings:
@@ -114,6 +147,8 @@ def revoke(settings: Settings, hive: Hive, customer: Customer) -> None:
     """Drop the role of a customer with its rights, and the logins of its users."""
     for user in members(hive, customer):
         logins.remove(password_file(settings), user)
+    for prefix in ("", SUPERSET):
+        reader_file(settings, customer, prefix).unlink(missing_ok=True)
     if customer.database in roles(hive):
         hive.query(f"DROP ROLE {customer.database}")
 

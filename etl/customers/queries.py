@@ -18,7 +18,8 @@ TABLE = ("ops", "queries_v1")
 def collect(settings: Settings) -> list[dict[str, Any]]:
     """Put the lines that were logged since the last call into a file of ops.queries; returns them.
 
-    The file is named after its log and the bytes that it has of it, so that no line is copied twice.
+    The file is named after its log and the bytes that it has of it, so that no line is copied twice; an erasure puts
+    another in its place, whose name only begins so.
     """
     path = settings.home / "logs" / AUDIT
     if not path.exists():
@@ -27,7 +28,7 @@ def collect(settings: Settings) -> list[dict[str, Any]]:
     with lock.exclusive(settings, "queries", lock.STEP_SECONDS), path.open("rb") as log:
         name = hashlib.sha256(log.readline()).hexdigest()[:12]
         copied = [file.removesuffix(".json").split("-") for file in hdfs.names(*TABLE)]
-        begin = max((int(end) for log_name, _, end in copied if log_name == name), default=0)
+        begin = max((int(end) for log_name, _, end in copied if log_name.startswith(name)), default=0)
         log.seek(begin)
         content = log.read()
         content = content[: content.rfind(b"\n") + 1]  # the last line may be half written

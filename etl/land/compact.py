@@ -113,7 +113,7 @@ def _joined(hdfs: Hdfs, run: Sequence[Folder], staging: tuple[str, ...], target:
         )
         if content:
             hdfs.put(content, *staging, name, f"table={kind}", "lines.txt.gz")
-    files = ledger.stored(hdfs, *staging, name, named=(*target, name))
+    files = ledger.file_rows(hdfs, *staging, name, named=(*target, name))
     rows = sorted(
         (row for folder in run for row in landings.account(hdfs, folder)),
         key=lambda row: (row["landing"], row["kafka_partition"]),

@@ -99,7 +99,7 @@ class Loader:
     def commit(self, rows: list[dict[str, Any]]) -> Landed:
         """Rename the staged folder to the landing, with its files listed in the first of the rows of raw.landings."""
         target = (landings.ROOT, f"landing={self.number}")
-        files = ledger.stored(self.hdfs, *self.folder, named=target)
+        files = ledger.file_rows(self.hdfs, *self.folder, named=target)
         self._refuse_lost(rows, files)
         common = {"landing": self.number, "contract": contract.newest().table, "landed_at": ledger.now()}
         rows = [{**row, **common, "files": [] if number else files} for number, row in enumerate(rows)]
@@ -138,12 +138,9 @@ def register(settings: Settings, hive: Hive, hdfs: Hdfs) -> Generation:
     """
     schema = Schema(settings, hive, hdfs)
     schema.ops()
-    while True:
-        generation = landings.current(hdfs)
-        schema.raw(generation, partial(recheck.refuse_unfit, settings, hdfs, generation.folders))
-        schema.save()
-        if landings.current(hdfs).compaction == generation.compaction:  # else the view may show folders that are gone
-            return generation
+    generation = schema.raw(landings.current(hdfs), partial(recheck.refuse_unfit, settings, hdfs))
+    schema.save()
+    return generation
 
 
 @contextlib.contextmanager

@@ -142,7 +142,7 @@ def _without(
     name, target = f"last_landing={folder.last}", (landings.ROOT, f"compaction={number}", f"last_landing={folder.last}")
     for (kind, path), content in contents.items():
         hdfs.put(content, *staging, name, f"table={kind}", path)
-    files = ledger.stored(hdfs, *staging, name, named=target)
+    files = ledger.file_rows(hdfs, *staging, name, named=target)
     rows = accounts(landings.account(hdfs, folder), gone[spark_job.ACCEPTED], gone[spark_job.REJECTED])
     rows = [{**row, "files": [] if place else files} for place, row in enumerate(rows)]
     hdfs.put_rows(rows, *staging, name, f"table={landings.TABLE}", landings.ACCOUNT)

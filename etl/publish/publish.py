@@ -48,7 +48,7 @@ def publish(
     does not begin with a message, unless `is_forced` (then its lines are), else the records before the fault.
     """
     started = time.monotonic()
-    with _opened(source) as stream, progress("publish") as bar:
+    with _open(source) as stream, progress("publish") as bar:
         content = Content(stream, "the input" if source == "-" else source, settings.genuine_bytes)
         rest = records_of(content, is_forced)
         show = _progress(bar, source, stream)
@@ -79,7 +79,7 @@ def publish_canary(settings: Settings) -> None:
     sender.finish()
 
 
-def _opened(source: str) -> AbstractContextManager[BinaryIO]:
+def _open(source: str) -> AbstractContextManager[BinaryIO]:
     if source == "-":
         return nullcontext(sys.stdin.buffer)
     try:
@@ -107,16 +107,16 @@ class _Sender:
 
     def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
         address = settings.address("bootstrap_servers")
-        self._topic, self._where = topic, f"topic {topic} at {address}"
+        self._topic, self._destination = topic, f"topic {topic} at {address}"
         self._key = _key_of(settings.key_field)
-        self._refused: tuple[KafkaError, int] | None = None
+        self._refusal: tuple[KafkaError, int] | None = None
         self.sent = self.acknowledged = self.bytes = self.unkeyed = 0
         # No log: an error is raised, once.
-        basic: dict[str, Any] = {"bootstrap.servers": address, "log_level": 0}
-        self._create_topic(AdminClient(basic), partitions)
-        safe = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DELIVERY * 1000}
-        quick = {"compression.type": "zstd", "linger.ms": 50, "queue.buffering.max.kbytes": 64 << 10}
-        self._producer = Producer({**basic, **safe, **quick, "message.max.bytes": MESSAGE_BYTES})
+        connection: dict[str, Any] = {"bootstrap.servers": address, "log_level": 0}
+        self._create_topic(AdminClient(connection), partitions)
+        delivery = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": DELIVERY * 1000}
+        throughput = {"compression.type": "zstd", "linger.ms": 50, "queue.buffering.max.kbytes": 64 << 10}
+        self._producer = Producer({**connection, **delivery, **throughput, "message.max.bytes": MESSAGE_BYTES})
 
     def send(self, record: bytes) -> None:
         """Hand a record to the producer; waits while its queue is full."""
@@ -125,40 +125,40 @@ class _Sender:
         self.sent += 1
         while True:
             try:
-                self._producer.produce(self._topic, record, key, on_delivery=self._delivered)
+                self._producer.produce(self._topic, record, key, on_delivery=self._on_delivery)
                 break
             except BufferError:
                 self._producer.poll(0.1)
-                self._check()
+                self._raise_refusal()
             except KafkaException as error:  # such as one that is too long to be sent at all
                 self.finish()
-                self._refused = error.args[0], len(record)
+                self._refusal = error.args[0], len(record)
                 break
         self._producer.poll(0)
-        self._check()
+        self._raise_refusal()
 
     def finish(self) -> None:
         """Wait until every record is acknowledged; raise ServerError as soon as one is refused."""
         while self._producer.flush(1.0):
-            self._check()
-        self._check()
+            self._raise_refusal()
+        self._raise_refusal()
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.acknowledged += 1
             self.bytes += len(message)
-        elif self._refused is None:
-            self._refused = error, len(message)
+        elif self._refusal is None:
+            self._refusal = error, len(message)
 
-    def _check(self) -> None:
-        if self._refused is None:
+    def _raise_refusal(self) -> None:
+        if self._refusal is None:
             return
-        error, length = self._refused
+        error, length = self._refusal
         self._producer.purge()
         is_long = error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
         fault = "did not get into" if is_long else "was not acknowledged by"  # but may be there: the answer can be lost
         raise ServerError(
-            f"a record of {length:,} bytes {fault} {self._where}: {error.str()}; "
+            f"a record of {length:,} bytes {fault} {self._destination}: {error.str()}; "
             f"{self.acknowledged:,} records were acknowledged before",
             "raise the topic's max.message.bytes, up to 11 MB"
             if is_long
@@ -176,7 +176,7 @@ class _Sender:
                 return  # created by another publish in between
             text = reason.str() if isinstance(reason, KafkaError) else str(reason)
             step = "start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS"
-            raise ServerError(f"could not publish to {self._where}: {text}", step) from error
+            raise ServerError(f"could not publish to {self._destination}: {text}", step) from error
 
 
 def _key_of(field: str) -> Callable[[bytes], str | None]:

@@ -99,25 +99,25 @@ def records_of(content: Content, is_forced: bool = False) -> Iterator[bytes]:
         return
     if not head.lstrip(_BLANK + _SEPARATOR).startswith(b"{"):
         input_format.refuse(content.name, head)
-    first, is_line = _first(content, line)
+    first, is_line = _first_record(content, line)
     yield from _lines(content, first) if is_line else _objects(content, first.decode("latin-1"))
 
 
-def _first(content: Content, line: bytes) -> tuple[bytes, bool]:
+def _first_record(content: Content, line: bytes) -> tuple[bytes, bool]:
     """Return what was read up to the end of the first record, and whether the records are lines.
 
     Raises WarehouseError where the record is not JSON, or is one object that holds the messages as a list.
     """
     while True:
         text = line.decode("latin-1")
-        start = _behind(_GAP, text, 0)
+        start = _skip(_GAP, text, 0)
         try:
             end = _ELEMENT.raw_decode(text, start)[1]
             break
         except RecursionError:
             return line, True
         except json.JSONDecodeError as error:
-            more = b"" if _is_wrong(text, error) else _more(content, len(line))
+            more = b"" if _is_malformed(text, error) else _next_lines(content, len(line))
             if not more:
                 place = content.length - len(line) + start
                 content.refuse(1, place, f"is not JSON or not whole: {error.msg}; {NOTHING}", f"fix the file; {FORCE}")
@@ -134,12 +134,12 @@ def _first(content: Content, line: bytes) -> tuple[bytes, bool]:
     return line, False
 
 
-def _is_wrong(text: str, error: json.JSONDecodeError) -> bool:
+def _is_malformed(text: str, error: json.JSONDecodeError) -> bool:
     """Whether whole lines hold something that is not JSON: an error before their end, which more lines do not cure."""
     return text.endswith("\n") and error.pos < len(text.rstrip()) - 1
 
 
-def _more(content: Content, length: int) -> bytes:
+def _next_lines(content: Content, length: int) -> bytes:
     """Return the next lines, about as much as there is already; nothing at the end or beyond the limit."""
     parts: list[bytes] = []
     while sum(map(len, parts)) < length and (part := content.line(max(RECORD_BYTES + 1 - length, 0))):
@@ -151,7 +151,7 @@ def _objects(content: Content, text: str) -> Iterator[bytes]:
     """Yield objects that follow each other in any way; a text as in `_elements`."""
     at = count = 0
     while True:
-        at = _behind(_GAP, text, at)
+        at = _skip(_GAP, text, at)
         if at == len(text):
             text, at = content.chunk().decode("latin-1"), 0
             if not text:
@@ -162,7 +162,7 @@ def _objects(content: Content, text: str) -> Iterator[bytes]:
         try:
             end = _ELEMENT.raw_decode(text, at)[1]
         except (ValueError, RecursionError) as error:
-            text, at = _longer(content, text[at:], count + 1, error), 0
+            text, at = _extended(content, text[at:], count + 1, error), 0
             continue
         count += 1
         yield text[at:end].encode("latin-1")
@@ -191,7 +191,7 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
         try:
             start, end, after = _element(text, at, count == 0)
         except (ValueError, RecursionError) as error:
-            text, at = _longer(content, text[at:], count + 1, error), 0
+            text, at = _extended(content, text[at:], count + 1, error), 0
             continue
         if end > start:
             count += 1
@@ -213,32 +213,32 @@ def _element(text: str, at: int, is_first: bool) -> tuple[int, int, int]:
 
     Raises ValueError where the text is not whole or not JSON.
     """
-    start = _behind(_SPACE, text, at)
+    start = _skip(_SPACE, text, at)
     if is_first and text.startswith("]", start):
         return start, start, start
     end = _ELEMENT.raw_decode(text, start)[1]
-    after = _behind(_SPACE, text, end)
+    after = _skip(_SPACE, text, end)
     if not text.startswith((",", "]"), after):
         raise json.JSONDecodeError("Expecting ',' or ']'", text, after)
     return start, end, after
 
 
-def _behind(gap: re.Pattern[str], text: str, at: int) -> int:
+def _skip(gap: re.Pattern[str], text: str, at: int) -> int:
     return cast(re.Match[str], gap.match(text, at)).end()
 
 
-def _longer(content: Content, rest: str, record: int, error: Exception) -> str:
+def _extended(content: Content, rest: str, record: int, error: Exception) -> str:
     """Return a record's text with as much again after it: however long it is, it is read about twice."""
-    at = content.length - len(rest) + _behind(_SPACE, rest, 0)
+    at = content.length - len(rest) + _skip(_SPACE, rest, 0)
     if isinstance(error, RecursionError):
         content.refuse(record, at, "is nested too deep to be cut out; JSON lines can hold it")
     cause = str(getattr(error, "msg", error))
     if len(rest) > RECORD_BYTES:
         content.refuse(record, at, f"is not JSON or longer than {RECORD_BYTES:,} bytes: {cause}")
-    parts, wanted = [rest], max(len(rest), 1)
-    while wanted > 0 and (chunk := content.chunk()):
+    parts, missing = [rest], max(len(rest), 1)
+    while missing > 0 and (chunk := content.chunk()):
         parts.append(chunk.decode("latin-1"))
-        wanted -= len(chunk)
+        missing -= len(chunk)
     if len(parts) == 1:
         content.refuse(record, at, f"is not JSON or not whole: {cause}")
     return "".join(parts)

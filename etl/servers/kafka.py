@@ -119,14 +119,14 @@ def _admin(settings: Settings) -> AdminClient:
 
 def _unreadable(settings: Settings) -> contextlib.AbstractContextManager[None]:
     """Raise that the topic cannot be read as ServerError."""
-    return _refused(
+    return _as_server_error(
         f"could not read topic {settings.topic} at {settings.address('bootstrap_servers')}",
         "publish to it first, start the broker with ./warehouse up, or set WAREHOUSE_BOOTSTRAP_SERVERS",
     )
 
 
 @contextlib.contextmanager
-def _refused(failure: str, step: str) -> Iterator[None]:
+def _as_server_error(failure: str, step: str) -> Iterator[None]:
     """Raise what goes wrong in the block as ServerError with the broker's reason."""
     from confluent_kafka import KafkaException
 
@@ -141,7 +141,7 @@ def cluster_id(settings: Settings) -> str:
     """The id of the Kafka cluster. Raises ServerError when no broker answers."""
     address = settings.address("bootstrap_servers")
     step = "start it with ./warehouse up or set WAREHOUSE_BOOTSTRAP_SERVERS"
-    with _refused(f"no Kafka broker answers at {address}", step):
+    with _as_server_error(f"no Kafka broker answers at {address}", step):
         admin = _admin(settings)
         return str(admin.describe_cluster(request_timeout=SECONDS).result(SECONDS + 5).cluster_id)
 
@@ -154,7 +154,7 @@ def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
     from confluent_kafka import TopicPartition
 
     admin = _admin(settings)
-    with _refused(
+    with _as_server_error(
         f"could not delete the landed messages of topic {settings.topic} at {settings.address('bootstrap_servers')}",
         "the topic must have cleanup.policy delete, and the user the right to delete; then run it again",
     ):
@@ -181,7 +181,7 @@ def _config(settings: Settings) -> dict[str, str]:
     from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 
     where = f"topic {settings.topic} at {settings.address('bootstrap_servers')}"
-    with _refused(f"could not read the settings of {where}", "run ./warehouse status"):
+    with _as_server_error(f"could not read the settings of {where}", "run ./warehouse status"):
         admin = _admin(settings)
         (answer,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, settings.topic)]).values()
         return {name: str(entry.value) for name, entry in answer.result(SECONDS + 5).items()}

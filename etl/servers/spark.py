@@ -28,7 +28,7 @@ def session(settings: Settings, identity: str, task: str, bar: Bar | None = None
     """
     from pyspark.errors import PySparkException
 
-    spark = _opened(settings, identity)
+    spark = _open(settings, identity)
     try:
         spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", BATCH_BYTES)
         if bar is not None and settings.spark.startswith("sc://"):  # a driver of its own reports nothing
@@ -47,10 +47,10 @@ def end(settings: Settings, identity: str) -> None:
     """End the job that a killed loader may have left running on a Connect server, in the session of this name."""
     if settings.address("spark").startswith("sc://"):
         with contextlib.suppress(Exception):  # it has ended long since, as nearly always
-            _opened(settings, identity).stop()
+            _open(settings, identity).stop()
 
 
-def _opened(settings: Settings, identity: str) -> SparkSession:
+def _open(settings: Settings, identity: str) -> SparkSession:
     """A Connect client for `sc://`, in a session of this name; else a driver of its own on that master."""
     from pyspark.sql import SparkSession
 

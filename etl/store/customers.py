@@ -6,10 +6,11 @@ that two commands never check against the same state.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from etl.errors import UsageError, WarehouseError
@@ -166,6 +167,11 @@ class Customers:
         """Put the periods of a release into its partition."""
         self._hdfs.put_rows([asdict(period) for period in periods], *PERIODS, f"release={release}", PERIODS_FILE)
 
+    def pseudonyms(self, attempts: Iterable[str]) -> set[str]:
+        """What tables of customers, and of nobody, may hold in place of these ids."""
+        ids = list(attempts)
+        return {pseudonym(key, attempt) for key in self._rows(KEYS) for attempt in ids}
+
     def _rows(self, folder: tuple[str, ...]) -> list[dict[str, Any]]:
         """The rows of all files of a folder in their order."""
         return [row for name in self._files(folder) for row in self._hdfs.rows(*folder, name)]
@@ -180,6 +186,12 @@ def pads(key: bytes) -> dict[str, str]:
     return {
         name: bytes(byte ^ mask for byte in block).hex() for name, mask in (("inner_pad", 0x36), ("outer_pad", 0x5C))
     }
+
+
+def pseudonym(key: Mapping[str, str], attempt: str) -> str:
+    """HMAC-SHA256 of an id by the pads of a key, in hexadecimal, as customers.attempt_owners has it."""
+    inner = hashlib.sha256(bytes.fromhex(key["inner_pad"]) + attempt.encode()).digest()
+    return hashlib.sha256(bytes.fromhex(key["outer_pad"]) + inner).hexdigest()
 
 
 def fold(rows: Iterable[Mapping[str, Any]]) -> list[Period]:
@@ -203,6 +215,12 @@ def _without(period: Period, other: Period) -> list[Period]:
     if other.end < period.end:
         left.append(Period(period.exam_id, period.customer, other.valid_to, period.valid_to))
     return left
+
+
+def shortened(periods: Iterable[Period], first_days: Mapping[str, str]) -> list[Period]:
+    """The periods without the days before the first that their customers keep, which is given by database."""
+    kept = [(period, max(period.begin, first_days.get(period.customer, FIRST_DAY))) for period in periods]
+    return [replace(period, valid_from=begin or None) for period, begin in kept if begin < period.end]
 
 
 def refuse_overlaps(periods: Iterable[Period]) -> None:

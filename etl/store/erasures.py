@@ -24,6 +24,7 @@ from etl.store.erased_attempts import Erased, digest
 
 TABLE = ("ops", "erasures_v1")
 REQUESTED, COMPLETED, EXPIRED = "requested", "completed", "expired"
+CUSTOMER = "customers."  # begins what stands for a customer in place of a table
 KEY_BYTES = 32
 
 
@@ -102,7 +103,7 @@ def read(settings: Settings, hdfs: Hdfs) -> Erased | None:
 
 
 def record_expiry(hdfs: Hdfs, starts: Mapping[str, str]) -> None:
-    """Record that raw tables lost all messages that were published before a day, by table."""
+    """Record that raw tables lost all messages that were published before a day, or customers older attempts."""
     erasure_id = ledger.stamp("x")
     rows = [
         {"erasure_id": erasure_id, "action": EXPIRED, "table_name": table, "kept_from": day, "decided_at": ledger.now()}
@@ -112,7 +113,7 @@ def record_expiry(hdfs: Hdfs, starts: Mapping[str, str]) -> None:
 
 
 def expiries(hdfs: Hdfs) -> dict[str, str]:
-    """The day, as text, from which on each raw table was last left as it is."""
+    """The day, as text, from which on each raw table and each customer was last left as it is."""
     names = [name for name in hdfs.names(*TABLE) if name.startswith("x")]
     return {row["table_name"]: row["kept_from"] for name in names for row in hdfs.rows(*TABLE, name)}
 

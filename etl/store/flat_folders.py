@@ -25,7 +25,7 @@ def place(table: str, folder: Folder) -> tuple[str, ...]:
     return (*table.split("."), *folder.origin.split("/"))
 
 
-def filled(hdfs: Hdfs, table: str) -> set[str]:
+def partitions(hdfs: Hdfs, table: str) -> set[str]:
     """The partition names of the folders that a table has."""
     root = table.split(".")
     return {
@@ -39,13 +39,13 @@ def filled(hdfs: Hdfs, table: str) -> set[str]:
 
 def missing(hdfs: Hdfs, table: str, folders: Iterable[Folder]) -> list[Folder]:
     """The raw folders of which the table has no rows yet."""
-    there = filled(hdfs, table)
+    there = partitions(hdfs, table)
     return [folder for folder in folders if folder.origin not in there]
 
 
 def remove_outdated(hdfs: Hdfs, file: SqlFile, folders: Iterable[Folder]) -> None:
     """Remove what an earlier text of a file wrote that was never published."""
-    there = filled(hdfs, file.table)
+    there = partitions(hdfs, file.table)
     for folder in folders:
         if folder.origin in there and manifest(hdfs, file.table, folder).get("sha256") != file.sha256:
             hdfs.remove(*place(file.table, folder))
@@ -66,7 +66,7 @@ def commit(hdfs: Hdfs, staged: tuple[str, ...], file: SqlFile, folder: Folder, f
     """
     target = place(file.table, folder)
     row = {"table_name": file.table, "sha256": file.sha256, "filled_at": ledger.now(), **figures}
-    hdfs.put_rows([row | {"files": ledger.stored(hdfs, *staged, named=target)}], *staged, MANIFEST)
+    hdfs.put_rows([row | {"files": ledger.file_rows(hdfs, *staged, named=target)}], *staged, MANIFEST)
     if MARKER not in hdfs.names(*staged[:-2]):
         raise WarehouseError(f"{'/'.join(staged)} was removed while a build filled it", "run it again")
     hdfs.rename_new(staged, target)

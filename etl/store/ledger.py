@@ -79,7 +79,7 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def stored(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def file_rows(hdfs: Hdfs, *folder: str, named: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """The files below a folder, as {path, bytes, file_checksum}: the path from warehouse_root on.
 
     `named` is the folder that it is to become, whose name the paths then have.

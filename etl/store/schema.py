@@ -79,30 +79,29 @@ class Schema:
                 self._run(self._file(name).view({"release": "0", "landing": "0"})[:1])
             self._objects["ops.pointers"] = "1"
 
-    def raw(self, generation: Generation, recheck: Callable[[], None]) -> None:
-        """Make the raw tables, their partitions and views; `recheck` raises where it refuses a new version.
+    def raw(self, generation: Generation, recheck: Callable[[Sequence[Folder]], None]) -> Generation:
+        """Make the raw tables, their partitions and, last, their views; returns the generation that these show.
 
-        The views come last, so that a reader of a new compaction finds every landing.
+        `recheck` raises where it refuses a new version. Where another machine compacts meanwhile, it starts again: the
+        views may show folders that `clean` removes next.
         """
         files = sorted(sqlfile.files(RAW), key=lambda file: file.version)
         for file in files:
             is_new = file.version > 1 and file.table not in self._objects
             self.table(file)
             if is_new:
-                self._refuse_unfit(file, recheck)
+                try:
+                    recheck(generation.folders)
+                except UsageError:
+                    self.drop(file.table)
+                    raise
             places = [(folder, folder.of(file.name.partition(".")[2])) for folder in generation.folders]
             self.partitions(file.table, generation, places)
-        landings.refuse_replaced(self.hdfs, generation)  # these views would show folders that `clean` has removed
+        landings.refuse_replaced(self.hdfs, generation)
         for file in files:
             self.view(file.name, file.view(self._values | generation.parameters))
-
-    def _refuse_unfit(self, file: SqlFile, recheck: Callable[[], None]) -> None:
-        """Check what was landed against a new contract; where it does not fit, forget the table again."""
-        try:
-            recheck()
-        except UsageError:
-            self.drop(file.table)
-            raise
+        current = landings.current(self.hdfs)
+        return generation if current.compaction == generation.compaction else self.raw(current, recheck)
 
     def flat_partitions(self, table: str, generation: Generation, landing: int) -> None:
         """Register the flat folders of a table up to a landing, all of which are filled."""

@@ -33,9 +33,12 @@ TIMES = ("date", "timestamp")
 Assets = dict[str, dict[str, Any]]  # by the file's path in the ZIP file
 
 
-def write(settings: Settings, path: Path) -> Assets:
-    """Write the ZIP file; returns what is in it. Raises UsageError for a login that Superset's driver lacks."""
-    written = assets(settings)
+def write(settings: Settings, path: Path, more: Assets | None = None) -> Assets:
+    """Write the ZIP file, with more assets; returns what is in it.
+
+    Raises UsageError for a login that Superset's driver lacks.
+    """
+    written = assets(settings) | (more or {})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, asset in written.items():
             text = json.dumps(asset, indent=2, ensure_ascii=False)  # JSON is YAML
@@ -50,19 +53,19 @@ def assets(settings: Settings) -> Assets:
     written: Assets = {
         "metadata.yaml": {"version": "1.0.0", "type": "assets", "timestamp": "2018-01-28T00:00:00+00:00"}
     }
-    written |= _file("databases", DATABASE, database(settings))
+    written |= to_file("databases", DATABASE, database(settings))
     drawn = []
     for table in tables:
         if table.file.stage[:1] in "23":
-            written |= _file("datasets", table.file.name, dataset(table))
+            written |= to_file("datasets", table.file.name, dataset(table))
     for table in questions:
-        written |= _file("queries", table.file.name, saved_query(table.file))
+        written |= to_file("queries", table.file.name, saved_query(table.file))
         if charts := tiles(table.file, [column.path for column in table.columns]):
-            written |= _file("datasets", table.file.name, question_dataset(table))
+            written |= to_file("datasets", table.file.name, question_dataset(table))
             for tile in charts:
-                written |= _file("charts", tile.key, chart(tile, table.file))
+                written |= to_file("charts", tile.key, chart(tile, table.file))
             drawn += charts
-    return written | _file(
+    return written | to_file(
         "dashboards", DATABASE, dashboard(heading(settings.topic, "dashboard"), [tile for tile in drawn if tile.width])
     )
 
@@ -72,7 +75,8 @@ def identity(kind: str, name: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{kind}/{name}"))
 
 
-def _file(kind: str, name: str, asset: Mapping[str, Any]) -> Assets:
+def to_file(kind: str, name: str, asset: Mapping[str, Any]) -> Assets:
+    """An asset with its uuid, by the path of its file."""
     return {f"{kind}/{name}.yaml": {"version": "1.0.0", "uuid": identity(kind, name), **asset}}
 
 
@@ -83,11 +87,16 @@ def database(settings: Settings) -> dict[str, Any]:
         raise UsageError("Superset's driver has neither TLS nor Kerberos", "name a server without them")
     seconds = min(SECONDS, math.ceil(settings.hive_query_seconds))
     session = {**SESSION[settings.engine], LIMIT[settings.engine]: f"{seconds}s"}
-    configuration = {f"set:hiveconf:{name}": value for name, value in session.items()}
+    address = address.replace(":PASSWORD@", f":{MASK}@")
+    return connection(DATABASE, address, {f"set:hiveconf:{name}": value for name, value in session.items()})
+
+
+def connection(name: str, address: str, configuration: Mapping[str, str]) -> dict[str, Any]:
+    """A database that nothing writes to, and the configuration of its sessions."""
     return {
-        "database_name": DATABASE,
-        "sqlalchemy_uri": address.replace(":PASSWORD@", f":{MASK}@"),
-        **({"password": MASK} if settings.hive_auth == "LDAP" else {}),
+        "database_name": name,
+        "sqlalchemy_uri": address,
+        **({"password": MASK} if f":{MASK}@" in address else {}),
         "expose_in_sqllab": True,
         **dict.fromkeys(("allow_run_async", "allow_ctas", "allow_cvas", "allow_dml", "allow_csv_upload"), False),
         "extra": {
@@ -100,20 +109,22 @@ def database(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _dataset(name: str, schema: str, description: str, columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _dataset(
+    name: str, schema: str, description: str, columns: Sequence[Mapping[str, Any]], database: str = DATABASE
+) -> dict[str, Any]:
     return {
         "table_name": name,
         "schema": schema,
         "description": description,
-        "database_uuid": identity("databases", DATABASE),
+        "database_uuid": identity("databases", database),
         "columns": [{"groupby": True, "filterable": True, "is_active": True, **column} for column in columns],
         "metrics": [{"metric_name": "count", "verbose_name": "COUNT(*)", "expression": "COUNT(*)"}],
         "is_managed_externally": True,
     }
 
 
-def dataset(table: Table) -> dict[str, Any]:
-    """A view of flat or marts, with the comments of its columns."""
+def dataset(table: Table, name: str = "", database: str = DATABASE) -> dict[str, Any]:
+    """The view of a table, or another view of it, with the comments of its columns."""
     columns = [
         {
             "column_name": column.path,
@@ -122,11 +133,11 @@ def dataset(table: Table) -> dict[str, Any]:
             "is_dttm": column.kind.lower() in TIMES,
         }
         for column in table.columns
-        if not column.is_field
+        if not column.is_field and not (name and column.is_partition)
     ]
-    schema, _, name = table.file.name.partition(".")
+    schema, _, view = (name or table.file.name).partition(".")
     text = f"{table.file.title[:1].upper()}{table.file.title[1:]} Grain: {table.file.header['Grain']}."
-    return _dataset(name, schema, text, columns)
+    return _dataset(view, schema, text, columns, database)
 
 
 def question_dataset(table: Table) -> dict[str, Any]:

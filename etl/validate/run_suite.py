@@ -112,7 +112,7 @@ def run(
         _find(suite, place, result, query, failing)
     if total is None and any(map(_is_failed_rule, suite.expectations, results)):
         total = row_counts(query, [suite]).get(suite.table)
-    table = {"table_name": suite.table, "suite": suite.declared["name"]}
+    table = {"table_name": suite.table, "suite": suite.content["name"]}
     rows = [
         table | _row(expectation, result, failing.get(place), total)
         for place, (expectation, result) in enumerate(zip(suite.expectations, results, strict=True))
@@ -138,7 +138,7 @@ def _suite(suite: Suite, expectations: list[dict[str, Any]]) -> Any:
         else rule
         for rule in expectations
     ]
-    return gx.ExpectationSuite(**{**suite.declared, "expectations": named})
+    return gx.ExpectationSuite(**{**suite.content, "expectations": named})
 
 
 def _count(context: Any, suite: Suite, query: Query, total: int | None) -> list[Any]:

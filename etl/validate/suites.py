@@ -34,23 +34,23 @@ VIEWS = ("2_flat", "3_marts", sqlfile.CUSTOMERS)  # stages whose views exist for
 class Suite:
     """The suite of a table: `rows` is the query of the rows it is about, `columns` are their names.
 
-    `declared` is Great Expectations' JSON: the rules of the file, then a query for each check.
+    `content` is Great Expectations' JSON: the rules of the file, then a query for each check.
     """
 
     table: str
     rows: str
     columns: Sequence[str]
-    declared: dict[str, Any]
+    content: dict[str, Any]
 
     @property
     def expectations(self) -> list[dict[str, Any]]:
         """The rules and checks, in their order."""
-        return list(self.declared["expectations"])
+        return list(self.content["expectations"])
 
     @property
     def meta(self) -> dict[str, Any]:
         """The columns that identify a row (`keys`), and those whose texts are never personal (`not_personal`)."""
-        return dict(self.declared["meta"])
+        return dict(self.content["meta"])
 
 
 def load(scope: Scope, run_id: str, folder: Path = EXPECTATIONS) -> list[Suite]:
@@ -67,7 +67,7 @@ def suite(file: SqlFile, files: Sequence[SqlFile], scope: Scope, run_id: str, fo
     values = {"since": scope.since, "landing": scope.landing, "release": scope.release, "run_id": run_id}
     texts = {name: str(value) for name, value in values.items()}
     expectations = [
-        rule for rule in declared(file, folder, texts) if not scope.is_brief or rule["severity"] == CRITICAL
+        rule for rule in expectations_of(file, folder, texts) if not scope.is_brief or rule["severity"] == CRITICAL
     ]
     if scope.is_published:
         for rule in expectations:
@@ -78,7 +78,7 @@ def suite(file: SqlFile, files: Sequence[SqlFile], scope: Scope, run_id: str, fo
     return Suite(file.name, _rows(file, columns, scope), columns, content)
 
 
-def declared(
+def expectations_of(
     file: SqlFile, folder: Path = EXPECTATIONS, values: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """The rules of a table's suite, then its checks, which have their query where the parameters have `values`.
@@ -121,9 +121,9 @@ def refuse_incomplete(files: Sequence[SqlFile], folder: Path = EXPECTATIONS) -> 
         content = _content(file, folder)
         for path in _checks(file, folder):
             _header(path)
-        ruled = {rule["kwargs"]["column"] for rule in content["expectations"] if rule["type"] in NULL_RULES}
-        ruled |= set(content["meta"].get("nullable", ()))
-        if missing := [name for name, _ in file.columns if name not in ruled]:
+        with_rule = {rule["kwargs"]["column"] for rule in content["expectations"] if rule["type"] in NULL_RULES}
+        with_rule |= set(content["meta"].get("nullable", ()))
+        if missing := [name for name, _ in file.columns if name not in with_rule]:
             raise UsageError(
                 f"column {missing[0]} of {file.table} has no null rule in {_place(_path(file, folder))}",
                 f"add {NULL_RULES[0]}, or say under meta.nullable where it is NULL",

@@ -179,7 +179,7 @@ def _record_files(hdfs: Hdfs, run_id: str, scope: Scope) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         stored = [
             file
-            for files in pool.map(lambda folder: ledger.stored(hdfs, *folder.split("/")), folders)
+            for files in pool.map(lambda folder: ledger.file_rows(hdfs, *folder.split("/")), folders)
             for file in files
         ]
     hdfs.put_rows(compared(run_id, scope.recorded, stored), "ops", "stored_files_v1", f"{run_id}.json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 from hdfs_in_memory import FakeHdfs
 from histories import after
@@ -10,9 +12,11 @@ from simulated_core import HOMES, silent, simulated
 from world import Process, Step, World, check_readers
 
 from etl import sqlfile
-from etl.build import build, plan, repair
+from etl.build import build, clean, plan, repair
+from etl.land import compact, land
 from etl.store import landings, recorded_files
 from etl.store.ledger import PUBLISHED, Ledger
+from etl.store.schema import Schema
 
 
 def at_work(commands: str) -> World:
@@ -113,3 +117,83 @@ def test_the_log_names_each_release_once() -> None:
         at_work("land build land reject build rollback")
         events = Ledger(FakeHdfs(None)).events()
         assert len({event.release for event in events if event.action == PUBLISHED}) == 2
+
+
+def test_no_command_changes_a_file_of_a_landing_a_flat_table_or_a_release() -> None:
+    """Messages of an attempt come again in later landings: corrections change no file either."""
+    world, before = World(), {}
+    FakeHdfs.world = FakeHive.world = world
+    commands = "land build land replay build reject land build rollback build compact repair clean land build"
+    with simulated():
+        for command in commands.split():
+            world.run(Step(command))
+            files = {path: text for path, text in world.files.walk() if path[0] in ("landings", "flat", "marts")}
+            assert [path for path, text in files.items() if before.get(path, text) != text] == []
+            before |= files
+
+
+def test_clean_removes_what_no_release_and_no_generation_needs_and_what_killed_commands_left() -> None:
+    with simulated():
+        world = at_work(f"{'land build ' * 3} compact {'land build ' * 3} compact land reject")
+        world.files.put(b"", "landings", clean.staging_prefix(HOMES[0]) + "killed", "rows")
+        listed = clean.clean(HOMES[0], is_removed=False)
+        before = {"/".join(path) for path, _ in world.files.walk()}
+        assert clean.clean(HOMES[0], is_removed=True) == listed
+        left = {"/".join(path) for path, _ in world.files.walk()}
+        assert {row.why for row in listed} == {
+            "of a release that is two steps back or was rejected",
+            "of landings that were merged",
+            "left by a command that was killed",
+        }
+        gone = {file for file in before - left if not file.startswith("ops/")}
+        assert gone == {file for file in before if any(file.startswith(f"{row.path}/") for row in listed)}
+        kept = {event.release for event in Ledger(FakeHdfs(None)).state().publications}
+        for mart in ("exams_v1", "questions_v1"):
+            assert set(FakeHdfs(None).names("marts", mart)) == {f"release={release}" for release in kept}
+        needed = {folder.path for each in landings.generations(FakeHdfs(None)) for folder in each.folders}
+        assert {"/".join(path[:-2]) for path, _ in world.files.walk("landings") if path[-2].startswith("table=")} == {
+            path.partition("/")[2] for path in needed
+        }
+
+
+def test_what_another_home_left_is_removed_when_nothing_in_it_changed_for_long() -> None:
+    with simulated():
+        world = at_work("land build")
+        names = [clean.staging_prefix(home) + "draft" for home in HOMES]
+        for name in names:
+            world.files.put(b"", "landings", name, "rows")
+        assert {row.path for row in clean.clean(HOMES[0], False)} == {f"landings/{names[0]}"}
+        assert {row.path for row in clean.clean(HOMES[0], False, dead_before=2e12)} == {
+            f"landings/{name}" for name in names
+        }
+
+
+def test_a_compaction_waits_until_the_flat_tables_have_the_one_before() -> None:
+    with simulated():
+        at_work("land land land")
+        assert compact.compact(HOMES[0], silent) == 0, "nothing is published"
+        world = at_work("land build land build land build land build")
+        assert compact.compact(HOMES[0], silent) == 1
+        assert compact.compact(HOMES[0], silent) == 1
+        assert [name for name in world.files.get("landings") if name.startswith("compaction=")] == ["compaction=1"]
+        build.refill(HOMES[0], silent)
+        assert compact.compact(HOMES[0], silent) == 0, "there is nothing left to merge"
+
+
+def test_a_table_of_the_published_release_keeps_its_columns_and_another_may_get_new_ones() -> None:
+    with simulated(), mock.patch.object(Schema, "table", autospec=True, side_effect=Schema.table) as table:
+        at_work("land")
+        for is_released in (False, True):
+            table.reset_mock()
+            build.build(HOMES[0], silent)
+            flags = {call.kwargs["is_released"] for call in table.call_args_list if "is_released" in call.kwargs}
+            assert flags == {is_released}
+            land.land(HOMES[0], silent)
+
+
+def test_before_a_release_only_partitions_of_raw_tables_can_be_missing() -> None:
+    with simulated():
+        world = at_work("land land")
+        assert repair.check(HOMES[0]) == []
+        world.metastore.tables["raw.assessments_v1"][1].pop("compaction=0/last_landing=2")
+        assert repair.check(HOMES[0]) == ["partition compaction=0/last_landing=2 of raw.assessments_v1"]

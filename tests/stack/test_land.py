@@ -438,6 +438,16 @@ def test_a_new_version_reads_old_and_new_messages(own: Settings, first: land.Lan
         assert hive.query(statement).rows == [(4,)]
 
 
+def test_another_type_of_payload_in_a_released_file_is_refused(own: Settings, first: land.Landed, sql: Path) -> None:
+    assert first
+    file = sql / "1_raw/assessments_v1.sql"
+    file.write_text(file.read_text().replace("base_exam_id: STRING", "base_exam_id: BIGINT"))
+    before = landed(own)
+    with pytest.raises(UsageError, match=r"changes the columns of raw\.assessments_v1, .*assessments_v2\.sql"):
+        land.land(own, print)
+    assert landed(own) == before
+
+
 # A broker that goes away
 
 

@@ -12,17 +12,15 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import requests
-from commands import Run, runner
+from commands import runner
 from pictures import keep
 from playwright.sync_api import Browser, BrowserContext, Page
+from superset_api import Superset, address
 
 from etl.report.question import title
 from etl.report.report import questions
@@ -36,48 +34,6 @@ OF_CHROMIUM = b"content-autofill.googleapis.com"  # what the browser itself quer
 VIEWS = {"attempts", "attempt_questions", "messages", "question_options", "superseded_messages"}
 
 
-@dataclass(frozen=True)
-class Superset:
-    """A running Superset: its home, its address, and `run`, which runs ./warehouse there."""
-
-    home: Path
-    address: str
-    run: Run
-
-    @property
-    def password(self) -> str:
-        """The administrator's."""
-        return server.password_file(Settings(home=self.home)).read_text()
-
-    def get(self, path: str) -> Any:
-        """What the API answers."""
-        return self._called("GET", path)
-
-    def post(self, path: str, document: dict[str, Any]) -> Any:
-        """What the API answers to a document."""
-        return self._called("POST", path, document)
-
-    def _called(self, method: str, path: str, document: dict[str, Any] | None = None) -> Any:
-        with requests.Session() as session:
-            who = {"username": "admin", "password": self.password, "provider": "db"}
-            login = session.post(f"{self.address}/api/v1/security/login", json=who, timeout=60).json()
-            session.headers["Authorization"] = f"Bearer {login['access_token']}"
-            session.headers.update({"Referer": self.address, "Accept": "application/json"})
-            token = session.get(f"{self.address}/api/v1/security/csrf_token/", timeout=60).json()
-            session.headers["X-CSRFToken"] = token["result"]
-            return session.request(method, f"{self.address}/api/v1/{path}", json=document, timeout=400).json()
-
-    def rows(self, sql: str, limit: int = 1000) -> Any:
-        """What SQL Lab shows for a query."""
-        [database] = self.get("database/")["result"]
-        document = {"database_id": database["id"], "schema": "flat", "sql": sql, "queryLimit": limit}
-        return self.post("sqllab/execute/", document)
-
-    def named(self, kind: str, label: str) -> dict[str, Any]:
-        """The assets of a kind by name."""
-        return {each[label]: each for each in self.get(f"{kind}/?q=(page_size:100)")["result"]}
-
-
 @pytest.fixture(scope="module")
 def superset(cluster: dict[str, str], built: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Superset]:
     """Installed and started at a home without a stack: settings name the SQL server."""
@@ -85,10 +41,7 @@ def superset(cluster: dict[str, str], built: str, tmp_path_factory: pytest.TempP
     home = tmp_path_factory.mktemp("superset")
     run = runner({"WAREHOUSE_HOME": str(home), **cluster})
     try:
-        printed = run("superset").stderr
-        address = re.search(r"Superset is at (http://127\.0\.0\.1:\d+); log in as admin with the password in", printed)
-        assert address, printed
-        yield Superset(home, address[1], run)
+        yield Superset(home, address(run("superset").stderr), run)
     finally:
         run("down")
 

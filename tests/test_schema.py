@@ -1,0 +1,107 @@
+"""The statements that make a table what its SQL file says, and what is refused, by what the metastore describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.errors import UsageError
+from etl.servers.hive import Result, StatementError
+from etl.settings import Settings, load
+from etl.sqlfile import SqlFile
+from etl.store.schema import JSON_COMMENT, Schema
+
+COLUMNS = [("id", "string", "The visit"), ("seconds", "int", "How long"), ("landing", "bigint", "")]
+
+
+class Metastore:
+    """A session and the HDFS below it: one table with these columns; notes what is sent and removed."""
+
+    def __init__(self, columns: list[tuple[str, str, str]]) -> None:
+        self.columns, self.sent, self.removed = columns, list[str](), list[str]()
+
+    def query(self, statement: str) -> Result:
+        if statement.startswith("SELECT"):
+            raise StatementError("no ops.metastore", "")
+        if statement.startswith("DESCRIBE"):
+            partitions = [("", "", ""), ("# Partition Information", "", ""), ("landing", "bigint", "")]
+            return Result(["col_name", "data_type", "comment"], [*self.columns, *partitions])
+        self.sent.append(statement.split("\n")[0].partition(" (")[0])
+        return Result([], [])
+
+    def remove(self, *path: str) -> None:
+        self.removed.append("/".join(path))
+
+
+def visits(stage: str = "2_flat") -> SqlFile:
+    text = """-- flat.visits: one row per visit.
+-- Parameters: warehouse_root text
+CREATE EXTERNAL TABLE IF NOT EXISTS flat.visits_v1 (id STRING COMMENT 'The visit', seconds INT COMMENT 'How long')
+PARTITIONED BY (landing BIGINT) LOCATION '${warehouse_root}/flat/visits_v1';
+"""
+    return SqlFile(Path(f"/sql/{stage}/visits_v1.sql"), text)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load(home=tmp_path, warehouse_root="hdfs://w/w")
+
+
+def sent(
+    settings: Settings, columns: list[Any], file: SqlFile, is_released: bool = True
+) -> tuple[list[str], list[str]]:
+    """What the second of two commands sends and removes, behind the CREATE TABLE that both send."""
+    metastore: Any = Metastore(columns)
+    Schema(settings, metastore, metastore).table(file, is_released)
+    assert metastore.sent.pop(0) == "CREATE EXTERNAL TABLE IF NOT EXISTS flat.visits_v1"
+    return metastore.sent, metastore.removed
+
+
+def test_a_table_that_is_as_its_file_says_stays(settings: Settings) -> None:
+    assert sent(settings, COLUMNS, visits()) == ([], [])
+
+
+def test_the_same_statements_are_sent_once(settings: Settings) -> None:
+    metastore: Any = Metastore(COLUMNS)
+    schema = Schema(settings, metastore, metastore)
+    schema.table(visits())
+    schema.table(visits())
+    assert len(metastore.sent) == 1
+
+
+def test_a_comment_is_corrected_unless_it_is_that_of_a_json_table(settings: Settings) -> None:
+    old = [("id", "string", JSON_COMMENT), ("seconds", "int", "Its length"), COLUMNS[2]]
+    change = "ALTER TABLE flat.visits_v1 CHANGE COLUMN `seconds` `seconds` int COMMENT 'How long'"
+    assert sent(settings, old, visits()) == ([change], [])
+
+
+OTHER = {
+    "a type": [("id", "string", ""), ("seconds", "bigint", ""), COLUMNS[2]],
+    "one column more": [*COLUMNS[:2], ("room", "string", ""), COLUMNS[2]],
+    "another name": [("id", "string", ""), ("duration", "int", ""), COLUMNS[2]],
+    "an order": [COLUMNS[1], COLUMNS[0], COLUMNS[2]],
+}
+
+
+@pytest.mark.parametrize("stage", ["1_raw", "2_flat"])
+@pytest.mark.parametrize("other", OTHER)
+def test_other_columns_of_a_released_table_are_refused(stage: str, other: str, settings: Settings) -> None:
+    with pytest.raises(UsageError, match=rf"sql/{stage}/visits_v1.sql changes the columns .*visits_v2\.sql"):
+        sent(settings, OTHER[other], visits(stage))
+
+
+@pytest.mark.parametrize("other", OTHER)
+def test_a_table_that_was_never_released_is_made_again_without_its_rows(other: str, settings: Settings) -> None:
+    statements = ["DROP TABLE flat.visits_v1", "CREATE EXTERNAL TABLE IF NOT EXISTS flat.visits_v1"]
+    assert sent(settings, OTHER[other], visits(), is_released=False) == (statements, ["flat/visits_v1"])
+
+
+@pytest.mark.parametrize("is_released", [True, False])
+def test_a_json_table_gets_more_columns_and_keeps_its_rows(is_released: bool, settings: Settings) -> None:
+    statements = ["DROP TABLE flat.visits_v1", "CREATE EXTERNAL TABLE IF NOT EXISTS flat.visits_v1"]
+    fewer = [COLUMNS[0], COLUMNS[2]]
+    assert sent(settings, fewer, visits("1_raw"), is_released) == (statements, [])
+    with pytest.raises(UsageError, match="changes the columns"):
+        sent(settings, fewer, visits("2_flat"))
