@@ -25,6 +25,7 @@ from etl.errors import ServerError, UsageError, WarehouseError
 from etl.publish import records as module
 from etl.publish.publish import publish
 from etl.publish.records import records
+from etl.servers import kafka
 from etl.settings import load
 
 # Elements whose text is easily cut in the wrong place; each is kept to the byte.
@@ -414,6 +415,13 @@ def test_a_closed_port_is_named_within_30_seconds(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=f"no Kafka broker answers at {address}: "):
         publish(load(bootstrap_servers=address), str(file), "t")
     assert time.monotonic() - started < 30
+
+
+def test_of_several_brokers_one_that_listens_is_enough() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        kafka._connect(f"127.0.0.1:1, PLAINTEXT://127.0.0.1:{broker.getsockname()[1]}")
+    with pytest.raises(ConnectionRefusedError):
+        kafka._connect("127.0.0.1:1,127.0.0.1:1")
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])

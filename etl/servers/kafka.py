@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from etl.errors import ServerError
 from etl.settings import Settings
@@ -111,10 +113,29 @@ def _time(milliseconds: int) -> datetime.datetime | None:
 
 
 def _admin(settings: Settings) -> AdminClient:
-    """A client of the broker, which must outlive its answers."""
+    """A client of the broker, which must outlive its answers.
+
+    Raises OSError at once where no broker listens: the client itself would try again until its deadline.
+    """
     from confluent_kafka.admin import AdminClient
 
-    return AdminClient({"bootstrap.servers": settings.address("bootstrap_servers"), "log_level": 0})
+    brokers = settings.address("bootstrap_servers")
+    _connect(brokers)
+    return AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+
+
+def _connect(brokers: str) -> None:
+    failure: OSError | None = None
+    for broker in brokers.split(","):
+        address = urlsplit(f"//{broker.strip().rpartition('/')[2]}")
+        try:
+            socket.create_connection((address.hostname, address.port or 9092), SECONDS).close()
+        except OSError as error:
+            failure = error
+        else:
+            return
+    if failure:
+        raise failure
 
 
 def _unreadable(settings: Settings) -> contextlib.AbstractContextManager[None]:
@@ -132,7 +153,7 @@ def _as_server_error(failure: str, step: str) -> Iterator[None]:
 
     try:
         yield
-    except (KafkaException, TimeoutError) as error:
+    except (KafkaException, OSError) as error:
         reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
         raise ServerError(f"{failure}: {reason}", step) from error
 
@@ -153,11 +174,11 @@ def delete_before(settings: Settings, ends: Mapping[int, int]) -> str:
     """
     from confluent_kafka import TopicPartition
 
-    admin = _admin(settings)
     with _as_server_error(
         f"could not delete the landed messages of topic {settings.topic} at {settings.address('bootstrap_servers')}",
         "the topic must have cleanup.policy delete, and the user the right to delete; then run it again",
     ):
+        admin = _admin(settings)
         places = [TopicPartition(settings.topic, partition, end) for partition, end in ends.items() if end]
         for answer in admin.delete_records(places, request_timeout=SECONDS).values() if places else ():
             answer.result(SECONDS + 5)
