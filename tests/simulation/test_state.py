@@ -15,7 +15,7 @@ from etl import sqlfile
 from etl.build import build, clean, plan, repair
 from etl.land import compact, land
 from etl.store import landings, recorded_files
-from etl.store.ledger import PUBLISHED, Ledger
+from etl.store.ledger import CLEANED, PUBLISHED, REJECTED, STARTED, Event, Ledger, fold
 from etl.store.schema import Schema
 
 
@@ -154,6 +154,17 @@ def test_clean_removes_what_no_release_and_no_generation_needs_and_what_killed_c
         assert {"/".join(path[:-2]) for path, _ in world.files.walk("landings") if path[-2].startswith("table=")} == {
             path.partition("/")[2] for path in needed
         }
+        places = [place for _, partitions in world.metastore.tables.values() for place in partitions.values()]
+        folders = {place[:-1] if place[0] == "landings" else place for place in places}  # a landing may lack a table
+        assert folders and all(world.files.get(*folder) for folder in folders)
+
+
+def test_a_build_is_undecided_from_its_start_until_its_release_is_published_or_rejected() -> None:
+    def undecided(*actions: str) -> int:
+        return fold([Event(number, action, 7, 1, "spark") for number, action in enumerate(actions, 1)]).undecided
+
+    assert undecided() == 0 and undecided(STARTED) == undecided(STARTED, CLEANED) == 7
+    assert undecided(STARTED, PUBLISHED) == undecided(STARTED, REJECTED) == 0
 
 
 def test_what_another_home_left_is_removed_when_nothing_in_it_changed_for_long() -> None:
