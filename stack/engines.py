@@ -269,6 +269,7 @@ def hive_properties(layout: Layout, port: str, scratch: Path) -> dict[str, Any]:
         "tez.am.tez-ui.webservice.enable": "false",
         "tez.ignore.lib.uris": "true",
         "tez.runtime.optimize.local.fetch": "true",
+        "tez.dag.recovery.enabled": "false",  # its logs on HDFS hold statements, with the ids of erased attempts
         # One task at a time in this process, for all users: tasks share Hive's IOContextMap, and with two of them
         # counts were wrong without an error, or queries failed. So one task in a Tez session, and one session
         # that all users share in turn.
