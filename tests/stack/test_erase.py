@@ -114,8 +114,8 @@ def test_no_byte_of_an_erased_attempt_is_left(
     assert left(settings, name) == []
     with Hive(settings) as hive:
         statement = f"SELECT COUNT(*) FROM ops.queries WHERE user_name = '{owner.database}' AND statement_text LIKE "
-        assert hive.query(f"{statement}'%attempt_id = _{'x' * len(name)}_%'").rows == [(1,)]
-        assert hive.query(f"{statement}'%attempt_id = _{'x' * len(ID)}_%'").rows == [(1,)]
+        assert hive.query(f"{statement}'%attempt_id = _{'x' * len(name)}_'").rows == [(1,)]
+        assert hive.query(f"{statement}'%attempt_id = _{'x' * len(ID)}_'").rows == [(1,)]
     assert "no release to go back to" in run("rollback", code=1).stderr
 
     publish(settings, OF_IT, *NAMING)
