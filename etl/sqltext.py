@@ -25,7 +25,8 @@ TYPES = {
     "text": re.compile(r"[^\ud800-\udfff]{0,20000}", re.DOTALL),  # half a surrogate pair is no text
 }
 QUOTED = {"date", "text"}  # types whose values mean something else without quotes
-# What could end a quoted text, begin an escape or a variable, or break the line: both engines read \uXXXX in quotes.
+# What could end a quoted text, begin an escape (both engines read \u and four digits in quotes) or a variable, or break
+# the line.
 ESCAPED = re.compile("['\"\\\\$`\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 

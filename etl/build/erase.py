@@ -16,7 +16,7 @@ import msgspec
 
 from etl.build.build import build, refill
 from etl.build.clean import clean
-from etl.build.home_files import mask, masked
+from etl.build.home_files import mask, masked, pattern_of
 from etl.errors import UsageError, WarehouseError
 from etl.land.choice import Choice, of_attempts
 from etl.land.compact import is_filled
@@ -129,9 +129,10 @@ def leave_out(
 
 def _mask_queries(hdfs: Hdfs, names: Sequence[str]) -> None:
     """Overwrite ids and pseudonyms in the statements of ops.queries; their log in the home is overwritten before."""
+    pattern = pattern_of(names)
     for name, _ in hdfs.files(*QUERIES):
         content = hdfs.content(*QUERIES, name)
-        if (cleared := masked(content, names)) != content:
+        if (cleared := masked(content, pattern)) != content:
             log, _, place = name.partition("-")
             rows = [msgspec.json.decode(line) for line in cleared.splitlines()]
             hdfs.put_rows(rows, *QUERIES, f"{log}e-{place}")  # the name still says which bytes of the log it has

@@ -26,16 +26,17 @@ def mask(settings: Settings, ids: Iterable[str]) -> int:
 
     Raises WarehouseError for a file that cannot be written.
     """
-    pattern = _pattern(ids)
+    pattern = pattern_of(ids)
     return sum(_mask(path, pattern) for folder in FOLDERS for path in _files(settings.home / folder))
 
 
-def masked(content: bytes, ids: Iterable[str]) -> bytes:
-    """Some bytes with these ids overwritten."""
-    return _pattern(ids).sub(lambda match: b"x" * len(match[0]), content)
+def masked(content: bytes, pattern: re.Pattern[bytes]) -> bytes:
+    """Some bytes with what a pattern matches overwritten."""
+    return pattern.sub(lambda match: b"x" * len(match[0]), content)
 
 
-def _pattern(ids: Iterable[str]) -> re.Pattern[bytes]:
+def pattern_of(ids: Iterable[str]) -> re.Pattern[bytes]:
+    """What matches these ids in every form in which a file may write them."""
     forms = {form for text in ids for form in _forms(text)}
     return re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
 
