@@ -52,6 +52,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hive-up-to", type=int, default=100_000, help="the largest size that HiveServer2 builds")
     parser.add_argument("--follow-rate", type=float, default=100, help="messages a second while `follow` runs")
     parser.add_argument("--follow-minutes", type=float, default=10, help="how long they are published")
+    parser.add_argument("--follow-at", type=int, default=100_000, help="the size at which `follow` runs")
     parser.add_argument(
         "--write-docs", action="store_true", help="write docs/performance.md, without --attempts of the last run saved"
     )
@@ -108,7 +109,8 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
     with_hive = "hive" in given.only and attempts <= given.hive_up_to
     with stacks.running(folder / "home", "all" if with_hive or is_asked else "spark") as stack:
         say(f"{attempts:,} attempts: generating and publishing")
-        followed = int(given.follow_rate * given.follow_minutes * 60) if "follow" in given.only else 0
+        with_follow = "follow" in given.only and attempts == given.follow_at
+        followed = int(given.follow_rate * given.follow_minutes * 60) if with_follow else 0
         parts = prepared(stack, size, given.seed, folder, followed)
         expected = Expected().add_file(parts.first)
         size.expected = {"messages": expected.messages, **expected.counts}
@@ -138,7 +140,7 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
         for number, (hundredth, few) in enumerate(parts.later if "later" in given.only else [], 1):
             say(f"{attempts:,} attempts: a little more, {number} of {repeats}")
             ours.later(stack, size, expected, hundredth, few, follow_up)
-        if "follow" in given.only:
+        if with_follow:
             say(f"{attempts:,} attempts: {followed:,} more while land --follow runs")
             follow.run(stack, size, expected, parts.followed, given.follow_rate)
     return size
