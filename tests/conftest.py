@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
@@ -57,15 +57,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     The corpus comes late: behind it every table is larger and slower to read. An erasure is last: it empties the topic,
     with which others compare the tables.
     """
-    chosen, parts = config.getoption("--long"), {item: part_of(item) for item in items}
-    if chosen not in (None, "all", *parts.values()):
-        named = ", ".join(sorted({part for part in parts.values() if part}))
-        raise pytest.UsageError(f"--long has no part {chosen!r}: it may be {named}")
-    left = [item for item, part in parts.items() if chosen != "all" and part != chosen]
+    parts = {item: part_of(item) for item in items}
+    left = left_out(config.getoption("--long"), parts)
     config.stash[LEFT] = Counter(part for part in map(part_of, left) if part)
     config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in set(left)]
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
     items.sort(key=lambda item: (needs_stack(item), item.path.parent.name == "stack", ORDER.get(item.path.name, 0)))
+
+
+def left_out(chosen: str | None, parts: Mapping[pytest.Item, str | None]) -> list[pytest.Item]:
+    """The tests that do not run: all but those of the chosen parts, or the long ones where no part was chosen.
+
+    Raises UsageError for a part that no test belongs to.
+    """
+    named = set(chosen.split(",")) if chosen else set()
+    known = {part for part in parts.values() if part}
+    if unknown := sorted(named - known - {"all"}):
+        raise pytest.UsageError(f"--long has no part {unknown[0]!r}: it may be {', '.join(sorted(known))}")
+    if "all" in named:
+        return []
+    return [item for item, part in parts.items() if (part not in named if named else part)]
 
 
 def needs_stack(item: pytest.Item) -> bool:
@@ -86,11 +98,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--long` runs the long tests as well, `--long kills` those of one part alone.
+    """`--long` runs the long tests as well, `--long kills,login` those of these parts alone.
 
     `--write-docs` writes what the tests did into docs/reliability.md, and pictures of pages into docs/pictures/.
     """
-    parser.addoption("--long", nargs="?", const="all", metavar="PART", help="run long tests too, or one part of them")
+    parser.addoption("--long", nargs="?", const="all", metavar="PARTS", help="run long tests too, or these parts")
     parser.addoption("--write-docs", action="store_true", help="write docs/reliability.md and docs/pictures/")
 
 
@@ -134,7 +146,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     """Say which long tests did not run, and where the logs of the servers are when a test has failed."""
     if left := config.stash.get(LEFT, None):
         parts = ", ".join(f"{part} {count}" for part, count in sorted(left.items()))
-        terminalreporter.write_line(f"long tests that did not run (--long [PART] runs them): {parts}")
+        terminalreporter.write_line(f"long tests that did not run (--long [PART,PART] runs them): {parts}")
     if STACK in config.stash and exitstatus:
         terminalreporter.write_line(f"logs of the servers: {config.stash[STACK].home}/logs")
 

@@ -55,7 +55,7 @@ def demo(engine: Engine = None) -> None:
 def test(context: typer.Context) -> None:
     """Run the tests, on servers that they start themselves.
 
-    Arguments go to pytest. --long adds the tests that take minutes, --long PART runs one part of them.
+    Arguments go to pytest. --long adds the tests that take minutes, --long PART,PART runs those parts alone.
     """
     from etl.settings import PROJECT
 

@@ -88,7 +88,7 @@ def assert_each_message_is_landed_once(settings: Settings, run: Run) -> None:
     assert sorted(rows) == sorted((message.partition, message.offset) for message in consumed(settings))
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=pytest.mark.long("kills"))])
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.long("kills"))])
 def test_no_kill_loses_or_doubles_a_message(
     kills: int, settings: Settings, run: Run, case: Case, quick_build: Callable[..., None]
 ) -> None:
@@ -161,7 +161,7 @@ def reading(settings: Settings) -> Iterator[Reader]:
 
 
 @pytest.mark.long("kills")
-@pytest.mark.parametrize("rebuilds", [50])
+@pytest.mark.parametrize("rebuilds", [16])
 def test_a_reader_never_sees_a_partial_result(
     rebuilds: int, settings: Settings, case: Case, quick_build: Callable[..., None]
 ) -> None:
