@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
+from etl import sqlfile
 from etl.build.build import restore
 from etl.build.plan import Plan, plan
 from etl.servers.hdfs import Hdfs
@@ -13,7 +15,7 @@ from etl.sqlfile import SqlFile, files
 from etl.store import customer_schema, flat_folders, landings, lock
 from etl.store.ledger import Ledger, State
 from etl.store.release_files import newest_versions
-from etl.store.schema import RAW, Schema
+from etl.store.schema import DATABASES, RAW, Schema
 
 
 def repair(settings: Settings) -> list[str]:
@@ -63,7 +65,7 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
     """What the metastore lacks of that which was landed and published, in words."""
     partitions = {file.table: {folder.partition for folder in todo.generation.folders} for file in files(RAW)}
     if todo.published is None:
-        return schema.missing([], partitions)
+        return _lost(schema, [], partitions)
     for file in todo.files:
         if file.is_flat and file.table not in todo.changed:
             flat = flat_folders.partitions(hdfs, file.table)
@@ -71,7 +73,21 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
         elif file.columns and file.table in todo.published.hashes:
             release = f"release={todo.published.release}"
             partitions[file.table] = {name for name in _partitions(hdfs, file) if name.split("/")[0] == release}
-    return schema.missing([*files("0_ops"), *files(RAW), *todo.files], partitions)
+    return _lost(schema, [*files("0_ops"), *files(RAW), *todo.files], partitions)
+
+
+def _lost(schema: Schema, expected: Sequence[SqlFile], partitions: Mapping[str, set[str]]) -> list[str]:
+    """The tables and views of these files, and the partitions, that are not in the metastore, in words."""
+    there = set().union(*(schema.listed(name) for name in (*DATABASES, *(file.database for file in expected))))
+    lost = [f"table {file.table}" for file in expected if file.columns and file.table not in there]
+    views = [file.name for file in expected]
+    views += [sqlfile.candidate_text(file.name) for file in expected if file.stage[0] in "235"]
+    lost += [f"view {name}" for name in dict.fromkeys(views) if name not in there]
+    for table, names in partitions.items():
+        if table in there:
+            gone = sorted(names - schema.partition_names(table))
+            lost += [f"partition {name} of {table}" for name in gone]
+    return lost
 
 
 def _candidate(state: State) -> tuple[int, int]:

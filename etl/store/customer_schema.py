@@ -41,28 +41,38 @@ def create_shared(schema: Schema, customers: Sequence[Customer]) -> None:
 
 
 def create(schema: Schema, files: Sequence[SqlFile], customers: Iterable[Customer]) -> None:
-    """Create the databases and tables of customers, and views where there are none yet."""
+    """Create the databases and tables of customers, and views where there are none yet.
+
+    What a customer has is one object, with one hash: a hundred customers have a thousand tables and views.
+    """
+    tables = [(file, file.tables({"warehouse_root": schema.root})[0]) for file in shared(files)]
+    newest = shared(newest_versions(files))
+    location = f"LOCATION '{schema.root}/{EMPTY}'"
     for customer in customers:
-        schema.make(f"database {customer.database}", [f"CREATE DATABASE IF NOT EXISTS {customer.database}"])
-        for file in shared(files):
-            (statement,) = file.tables({"warehouse_root": schema.root})
+        statements = [f"CREATE DATABASE IF NOT EXISTS {customer.database}"]
+        for file, statement in tables:
             own = statement.replace(f" {file.table} ", f" {table_of(file, customer)} ")
-            schema.make(
-                table_of(file, customer), [re.sub(r"LOCATION '[^']*'", f"LOCATION '{schema.root}/{EMPTY}'", own)]
-            )
-        for file in shared(newest_versions(files)):
-            if view_of(file, customer) not in schema:
-                schema.view(view_of(file, customer), _view(file, customer))
+            statements.append(re.sub(r"LOCATION '[^']*'", lambda _: location, own))
+        statements += [_view(file, customer)[0] for file in newest]
+        schema.make(_tables(customer), statements)
 
 
 def show(schema: Schema, files: Sequence[SqlFile]) -> None:
     """Let the views of customers read the tables of a release; a customer added meanwhile has none yet."""
-    if not shared(files):
-        return
-    for customer in Customers(schema.hdfs).current():
-        for file in shared(newest_versions(files)):
-            if view_of(file, customer) in schema:
-                schema.view(view_of(file, customer), _view(file, customer))
+    if newest := shared(newest_versions(files)):
+        for customer in Customers(schema.hdfs).current():
+            if _tables(customer) in schema:
+                schema.make(_views(customer), [_view(file, customer)[1] for file in newest])
+
+
+def _tables(customer: Customer) -> str:
+    """The name under which Schema has the hash of a customer's database and tables."""
+    return f"tables of {customer.database}"
+
+
+def _views(customer: Customer) -> str:
+    """As `_tables`, of what the views read."""
+    return f"views of {customer.database}"
 
 
 def _view(file: SqlFile, customer: Customer) -> tuple[str, str]:
@@ -114,3 +124,4 @@ def drop(schema: Schema, customer: Customer) -> None:
     for file in shared(sqlfile.files(CUSTOMERS)):
         schema.drop(table_of(file, customer), [view_of(file, customer)])
     schema.hive.query(f"DROP DATABASE IF EXISTS {customer.database} CASCADE")
+    schema.discard(_tables(customer), _views(customer))

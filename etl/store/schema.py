@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from etl import sqlfile
 from etl.errors import UsageError
@@ -23,6 +23,7 @@ POINTERS = ("published", "candidate")
 DATABASES = ("ops", "raw", "flat", "marts", "candidate", flat_folders.STAGING)
 RAW = "1_raw"
 JSON_COMMENT = "from deserializer"  # HiveServer2's comment of every JSON column
+LONGEST = 20_000  # characters of hashes: a metastore on Derby holds 32,700 of a view, and a line break takes six
 
 
 class Schema:
@@ -54,15 +55,30 @@ class Schema:
     def __contains__(self, name: str) -> bool:
         return name in self._objects
 
+    def was_saved(self, name: str) -> bool:
+        """Whether ops.metastore has the hash of an object, also where `forget` ignores it."""
+        return name in self._saved
+
+    def discard(self, *names: str) -> None:
+        """Drop the hashes of objects that are about to go, or are gone."""
+        for name in names:
+            self._objects.pop(name, None)
+
     def forget(self) -> None:
         """Ignore the hashes of ops.metastore, so that everything is recreated."""
         self._objects = {}
-        self._all_listed()  # before HDFS is read, so that the views that follow from it come at once
+        for database in DATABASES:
+            self.listed(database)  # before HDFS is read, so that the views that follow from it come at once
 
     def save(self) -> None:
-        """Save the hashes of what the metastore holds now, if they changed."""
+        """Save the hashes of what the metastore holds now, if they changed; those that do not fit are sent again.
+
+        The names of what customers have sort behind all others, so that theirs are left out first.
+        """
         if self._objects != self._saved:
             objects = "\n".join(f"{name}={value}" for name, value in sorted(self._objects.items()))
+            if len(objects) > LONGEST:
+                objects = objects[: LONGEST + 1].rpartition("\n")[0]
             create, alter = self._file("metastore").view({"hashes": objects})
             self._run([alter] if self._saved else [create, alter])
             self._saved = dict(self._objects)
@@ -153,12 +169,13 @@ class Schema:
                     f"{file.place} changes the columns of {file.table}, which was released",
                     f"undo the change and put it into a new file {file.following}",
                 )
+            # The view has the columns of when it was altered. A command that is killed here leaves no such hash.
+            self.discard(file.table, f"partitions {file.table}", file.name)
+            self.save()
             self.hive.query(f"DROP TABLE {file.table}")
             if not is_grown:
                 self.hdfs.remove(*file.table.split("."))
-            for key in (f"partitions {file.table}", file.name):  # the view has the columns of when it was altered
-                self._objects.pop(key, None)
-            self._run(file.tables(self._values))
+            self.make(file.table, file.tables(self._values))
             return
         for name, _, comment in there:
             if comment not in (file.comments.get(name, comment), JSON_COMMENT):
@@ -168,8 +185,7 @@ class Schema:
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
         self._run([*(f"DROP VIEW IF EXISTS {name}" for name in views), f"DROP TABLE IF EXISTS {table}"])
-        for key in (*views, table, f"partitions {table}"):
-            self._objects.pop(key, None)
+        self.discard(*views, table, f"partitions {table}")
         for names in self._names.values():
             names.difference_update({table, *views})
 
@@ -184,19 +200,6 @@ class Schema:
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
             if any(name in self.listed(name.partition(".")[0]) for name in (table, *views)):
                 self.drop(table, views)
-
-    def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
-        """The tables, views and partitions that should be in the metastore and are not, in words."""
-        there = self._all_listed({file.database for file in files})
-        lost = [f"table {file.table}" for file in files if file.columns and file.table not in there]
-        views = [file.name for file in files]
-        views += [sqlfile.candidate_text(file.name) for file in files if file.stage[0] in "235"]
-        lost += [f"view {name}" for name in dict.fromkeys(views) if name not in there]
-        for table, names in partitions.items():
-            if table in there:
-                gone = sorted(names - self.partition_names(table))
-                lost += [f"partition {name} of {table}" for name in gone]
-        return lost
 
     @property
     def _values(self) -> dict[str, str]:
@@ -236,9 +239,6 @@ class Schema:
             with contextlib.suppress(StatementError):
                 self._names[database] = {f"{database}.{name}" for name in self.hive.tables(database)}
         return self._names[database]
-
-    def _all_listed(self, more: Collection[str] = ()) -> set[str]:
-        return set().union(*map(self.listed, sorted({*DATABASES, *more})))
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:
