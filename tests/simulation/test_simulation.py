@@ -104,6 +104,12 @@ def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
     case("Simulated servers", "kills, lost answers, up to three machines at once, by chance", OUTCOME, count)
 
 
+def test_a_release_whose_candidate_was_moved_while_the_suites_read_it_is_not_published() -> None:
+    start = after("land build land")
+    at = run_on(start.world.copy(), Step("build")).index("validate")
+    check(start, [Step("build", 0, at, MEANWHILE, Step("repair", 1))])
+
+
 def test_a_replay_leaves_out_what_another_machine_landed_after_it_began() -> None:
     for at in range(40):
         run([Step("replay", 0, at, MEANWHILE, Step("land", 1)), Step("replay")])

@@ -106,6 +106,7 @@ class World:
     published: int = 0  # messages in the topic
     landed: dict[int, Extent] = field(default_factory=dict)  # by landing
     last_event: int = 0  # of the log
+    validated: set[int] = field(default_factory=set)  # releases that the candidate showed to their suites
     is_removed: bool = False  # the SQL file of the table that is retired
     late: list[Callable[[], object]] = field(default_factory=list)
     running: list[Process] = field(default_factory=list)
@@ -202,9 +203,12 @@ class World:
         return process.names
 
     def _logged(self, number: int) -> None:
-        """Record an event of the log, which must come behind all others."""
+        """Record an event of the log, which must come behind all others and publish nothing that no suite read."""
         if number != self.last_event + 1:
             raise Violation(f"event {number} comes behind event {self.last_event}")
+        (row,) = json_rows(self.files.get(*ledger.RELEASES, f"event-{number:012d}.json"))
+        if row["action"] == ledger.PUBLISHED and row["release"] not in self.validated:
+            raise Violation(f"release {row['release']} is published, and the suites read another one")
         self.last_event = number
 
     def _landed(self) -> None:
