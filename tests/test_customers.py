@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import socket
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,29 @@ from hypothesis import strategies as some
 from etl.customers import queries
 from etl.errors import UsageError
 from etl.servers import logins
+from etl.servers.hive import Result
 from etl.settings import load
-from etl.store.customers import Customers, Period, fold, pads, pseudonym, refuse_overlaps, shortened
+from etl.store.customer_schema import drop_removed
+from etl.store.customers import CHANGES, KEYS, OWNERS, Customers, pads, pseudonym
+from etl.store.periods import Period, fold, refuse_overlaps, shortened
+from etl.store.schema import Schema
 from stack.logins import DN, Server
 
 DAYS = [None, *(f"2018-01-{day:02}" for day in range(1, 9))]
 
 
 class Folder:
-    """As much of HDFS as customers need, in memory."""
+    """As much of HDFS as customers need, in memory; before a call another command may run."""
 
     def __init__(self) -> None:
         self.files: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        self.interrupted: tuple[int, Callable[[], object]] = (0, lambda: None)  # at this call of `names`, by this
 
     def names(self, *folder: str) -> list[str]:
+        left, other = self.interrupted
+        self.interrupted = (left - 1, other)
+        if left == 1:
+            other()
         return sorted(path[-1] for path in self.files if path[:-1] == folder)
 
     def rows(self, *path: str) -> list[dict[str, Any]]:
@@ -46,9 +56,14 @@ class Folder:
 
 
 @pytest.fixture
-def customers() -> Customers:
+def folder() -> Folder:
+    return Folder()
+
+
+@pytest.fixture
+def customers(folder: Folder) -> Customers:
     """Two customers, acme and bolt."""
-    customers = Customers(Folder())  # type: ignore[arg-type]
+    customers = Customers(folder)  # type: ignore[arg-type]
     customers.add("acme", "c_a")
     customers.add("bolt", "c_b")
     return customers
@@ -105,6 +120,84 @@ def test_what_a_removed_customer_owned_belongs_to_nobody(customers: Customers) -
     assert customers.periods() == [] and [customer.name for customer in customers.current()] == ["bolt"]
 
 
+def test_a_customer_that_gets_the_name_of_a_removed_one_owns_none_of_its_exams(customers: Customers) -> None:
+    customers.assign([Period("x", "acme"), Period("y", "acme", None, "2018-02-01"), Period("y", "bolt", "2018-02-01")])
+    customers.remove("acme")
+    customers.add("acme", "c_2")
+    assert customers.periods() == [Period("y", "c_b", "2018-02-01")]
+    customers.assign([Period("x", "bolt")])
+
+
+@pytest.mark.parametrize("call", ["put_rows", "remove"])
+def test_a_removal_that_was_killed_is_completed_by_the_next(
+    call: str, customers: Customers, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers.assign([Period("x", "acme")])
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(folder, call, lambda *_: 1 // 0)
+        customers.remove("acme")
+    assert customers.remove("acme").database == "c_a"
+    assert customers.remove("acme").database == "c_a" and [customer.name for customer in customers.current()] == ["bolt"]
+    assert (*KEYS, "c_a.json") not in folder.files and (*KEYS, "c_b.json") in folder.files
+    assert len(customers.removed()) == 1
+
+
+class Session:
+    """A session on a metastore whose hashes say that two customers have tables."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def query(self, statement: str) -> Result:
+        self.sent.append(statement)
+        return Result([], [("tables of c_a=0\ntables of c_b=0", 0, 0)])
+
+    def tables(self, _: str) -> list[str]:
+        return ["attempts", "attempts_v1"]
+
+
+def test_the_database_that_a_killed_removal_left_is_dropped_by_the_next_command(
+    customers: Customers, folder: Folder, tmp_path: Path
+) -> None:
+    customers.remove("acme")
+    session: Any = Session()
+    schema = Schema(load(home=tmp_path), session, folder)  # type: ignore[arg-type]
+    schema.forget()  # as clean and repair do
+    drop_removed(schema)
+    dropped = [statement for statement in session.sent if statement.startswith("DROP")]
+    assert dropped == [
+        "DROP VIEW IF EXISTS c_a.attempts",
+        "DROP TABLE IF EXISTS c_a.attempts_v1",
+        "DROP DATABASE IF EXISTS c_a CASCADE",
+    ]
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_of_two_commands_at_once_the_later_one_checks_against_what_the_earlier_did(
+    at: int, customers: Customers, folder: Folder
+) -> None:
+    one, other = Customers(folder), Customers(folder)  # type: ignore[arg-type]
+    folder.interrupted = (at, lambda: other.assign([Period("x", "acme")]))
+    with contextlib.suppress(UsageError):
+        one.assign([Period("x", "bolt")])
+    assert len(folder.names(*OWNERS)) == 1
+    folder.interrupted = (at, lambda: other.add("ci", "c_1"))
+    with contextlib.suppress(UsageError):
+        one.add("ci", "c_2")
+    assert len(folder.names(*CHANGES)) == 3 and len(customers.current()) == 3
+
+
+def test_a_copy_of_a_file_or_a_lost_one_changes_nothing_and_stops_nothing(customers: Customers, folder: Folder) -> None:
+    for number in ("1", "2"):
+        folder.files[*CHANGES, f"change-00000000000{number}.json.bak"] = [{"customer": "ghost"}]
+    folder.files[*KEYS, "c_a (copy).json"] = [{}]
+    customers.remove("acme")
+    del folder.files[*CHANGES, "change-000000000001.json"]
+    customers.add("ci", "c_c")
+    assert [customer.name for customer in customers.current()] == ["bolt", "ci"]
+    assert len(customers.pseudonyms(["a"])) == 3
+
+
 def test_a_customer_keeps_the_days_from_its_first_one_on(customers: Customers) -> None:
     customers.assign([Period("e1", "acme", "2018-02-01"), Period("e1", "bolt", None, "2018-02-01")])
     customers.assign([Period("e2", "acme", "2018-01-01", "2018-03-01"), Period("e3", "acme", "2019-01-01")])
@@ -120,6 +213,9 @@ def test_a_name_or_database_is_given_once(customers: Customers) -> None:
     for name, database in (("acme", "c_c"), ("ci", "c_a"), ("ci", "flat"), ("nobody", "c_c"), ("-", None)):
         with pytest.raises(UsageError):
             customers.add(name, database)
+    for database in ("select", "user", "date", "current_date", "c-1", "c_1`", "C_1", "c_1\n", "c_١", "c" * 63 + "_"):
+        with pytest.raises(UsageError, match="a database cannot be named"):
+            customers.add("ci", database)
     customers.remove("acme")
     with pytest.raises(UsageError, match="was used by a customer"):
         customers.add("acme", "c_a")

@@ -179,6 +179,7 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
     customer_schema.create(schema, todo.files, todo.customers)
+    customer_schema.drop_removed(schema)
     finish_switch(schema, hdfs, ledger)
     schema.save()
 

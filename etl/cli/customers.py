@@ -14,7 +14,7 @@ from etl.errors import EXIT_FAILED, UsageError
 from etl.terminal import escaped, progress, say
 
 if TYPE_CHECKING:
-    from etl.store.customers import Period
+    from etl.store.periods import Period
 
 customers = typer.Typer(
     no_args_is_help=True,
@@ -77,7 +77,7 @@ def add(
 def remove(name: Name) -> None:
     """Remove a customer with its database, rights and logins.
 
-    Its attempts belong to nobody from the next build on.
+    Its exams belong to nobody, and its attempts from the next build on.
     """
     from etl.build.customers import remove as run
     from etl.customers import door
@@ -86,7 +86,7 @@ def remove(name: Name) -> None:
     from etl.store.customers import Customers
 
     given = writing()
-    customer = Customers(Hdfs(given)).get(name)
+    customer = Customers(Hdfs(given)).get(name, also_removed=True)
     with progress("customers remove"):
         logins.remove(door.password_file(given), customer.database)
         door.reader_file(given, customer).unlink(missing_ok=True)
@@ -143,7 +143,7 @@ def _periods(file: Path) -> list[Period]:
 def _period(row: Mapping[str, str | None], place: str) -> Period:
     import datetime
 
-    from etl.store.customers import Period
+    from etl.store.periods import Period
 
     exam, customer, valid_from, valid_to = (row[name] or "" for name in COLUMNS)
     for day in filter(None, (valid_from, valid_to)):

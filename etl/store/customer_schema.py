@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from etl import sqlfile
 from etl.sqlfile import CUSTOMERS, SqlFile
-from etl.store.customers import PERIODS, Customer, Customers, Period, refuse_missing_keys
+from etl.store.customers import PERIODS, Customer, Customers, refuse_missing_keys
+from etl.store.periods import Period
 from etl.store.release_files import newest_versions
 from etl.store.schema import Schema
 
 SHARED = "owned_"  # begins the names of shared tables: owned_attempts_v1 is attempts_v1 of each customer
 EMPTY = "customers/empty"  # the folder of a table whose partitions are elsewhere
+_TABLES = "tables of "
 
 
 def shared(files: Iterable[SqlFile]) -> list[SqlFile]:
@@ -67,7 +69,7 @@ def show(schema: Schema, files: Sequence[SqlFile]) -> None:
 
 def _tables(customer: Customer) -> str:
     """The name under which Schema has the hash of a customer's database and tables."""
-    return f"tables of {customer.database}"
+    return f"{_TABLES}{customer.database}"
 
 
 def _views(customer: Customer) -> str:
@@ -121,7 +123,17 @@ def own_tables(files: Sequence[SqlFile], customers: Iterable[Customer]) -> Itera
 
 def drop(schema: Schema, customer: Customer) -> None:
     """Drop the database of a customer with its tables and views; files stay."""
+    there = schema.listed(customer.database)
     for file in shared(sqlfile.files(CUSTOMERS)):
-        schema.drop(table_of(file, customer), [view_of(file, customer)])
+        if not there.isdisjoint({table_of(file, customer), view_of(file, customer)}):
+            schema.drop(table_of(file, customer), [view_of(file, customer)])
     schema.hive.query(f"DROP DATABASE IF EXISTS {customer.database} CASCADE")
     schema.discard(_tables(customer), _views(customer))
+
+
+def drop_removed(schema: Schema) -> None:
+    """Drop the databases of removed customers that a killed command left, or another machine's made once more."""
+    saved = schema.saved(_TABLES)
+    for customer in Customers(schema.hdfs).removed() if saved else ():
+        if _tables(customer) in saved:
+            drop(schema, customer)

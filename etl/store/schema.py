@@ -55,9 +55,9 @@ class Schema:
     def __contains__(self, name: str) -> bool:
         return name in self._objects
 
-    def was_saved(self, name: str) -> bool:
-        """Whether ops.metastore has the hash of an object, also where `forget` ignores it."""
-        return name in self._saved
+    def saved(self, prefix: str) -> set[str]:
+        """The objects of which ops.metastore has a hash and whose names begin so, also those that `forget` ignores."""
+        return {name for name in self._saved if name.startswith(prefix)}
 
     def discard(self, *names: str) -> None:
         """Drop the hashes of objects that are about to go, or are gone."""
