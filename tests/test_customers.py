@@ -176,14 +176,17 @@ def test_the_database_that_a_killed_removal_left_is_dropped_by_the_next_command(
 def test_of_two_commands_at_once_the_later_one_checks_against_what_the_earlier_did(
     at: int, customers: Customers, folder: Folder
 ) -> None:
-    one, other = Customers(folder), Customers(folder)  # type: ignore[arg-type]
-    folder.interrupted = (at, lambda: other.assign([Period("x", "acme")]))
-    with contextlib.suppress(UsageError):
-        one.assign([Period("x", "bolt")])
+    earlier, later = Customers(folder), Customers(folder)  # type: ignore[arg-type]
+
+    def interrupted(command: Callable[[], object], other: Callable[[], object]) -> None:
+        folder.interrupted = (at, other)
+        with contextlib.suppress(UsageError):
+            command()
+        folder.interrupted = (0, other)
+
+    interrupted(lambda: later.assign([Period("x", "bolt")]), lambda: earlier.assign([Period("x", "acme")]))
     assert len(folder.names(*OWNERS)) == 1
-    folder.interrupted = (at, lambda: other.add("ci", "c_1"))
-    with contextlib.suppress(UsageError):
-        one.add("ci", "c_2")
+    interrupted(lambda: later.add("ci", "c_1"), lambda: earlier.add("ci", "c_2"))
     assert len(folder.names(*CHANGES)) == 3 and len(customers.current()) == 3
 
 
