@@ -13,7 +13,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
 from etl.store import customer_schema, flat_folders, landings, lock
-from etl.store.ledger import Ledger, State
+from etl.store.ledger import PARTITION, Ledger, State
 from etl.store.release_files import newest_versions
 from etl.store.schema import DATABASES, RAW, Schema
 
@@ -99,10 +99,10 @@ def _candidate(state: State) -> tuple[int, int]:
 def _partitions(hdfs: Hdfs, file: SqlFile) -> list[str]:
     """The names of the partitions that a table has on HDFS: release=2 or release=2/customer=c_1."""
     place = file.table.split(".")
-    releases = [name for name in hdfs.names(*place) if name.startswith("release=")]
-    if not file.is_per_customer:
-        return releases
-    return [f"{name}/{owner}" for name in releases for owner in hdfs.names(*place, name) if owner[0] not in "._"]
+    names = [name for name in hdfs.names(*place) if PARTITION.fullmatch(name)]
+    if file.is_per_customer:
+        names = [f"{name}/{owner}" for name in names for owner in hdfs.names(*place, name)]
+    return [name for name in names if PARTITION.fullmatch(name)]
 
 
 def _spec(partition: str) -> str:

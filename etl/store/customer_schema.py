@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from etl import sqlfile
 from etl.sqlfile import CUSTOMERS, SqlFile
 from etl.store.customers import PERIODS, Customer, Customers, refuse_missing_keys
+from etl.store.ledger import PARTITION
 from etl.store.periods import Period
 from etl.store.release_files import newest_versions
 from etl.store.schema import Schema
@@ -104,7 +105,7 @@ def add_partitions(
     for file in shared(files) if customers else ():
         place = file.table.split(".")
         releases = schema.hdfs.names(*place) if release is None else [f"release={release}"]
-        for name in releases:
+        for name in filter(PARTITION.fullmatch, releases):
             there = set(schema.hdfs.names(*place, name))
             for customer in customers:
                 folder = f"customer={customer.database}"

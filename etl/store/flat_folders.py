@@ -13,7 +13,7 @@ from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import ledger
-from etl.store.landings import Folder, Generation
+from etl.store.landings import PARTITION, Folder, Generation
 
 MANIFEST = "_manifest.json"  # engines ignore names that begin with an underscore
 STAGING = "staging"
@@ -33,7 +33,7 @@ def partitions(hdfs: Hdfs, table: str) -> set[str]:
         for compaction in hdfs.names(*root)
         if compaction.startswith("compaction=")
         for last in hdfs.names(*root, compaction)
-        if last.startswith("last_landing=")
+        if PARTITION.fullmatch(f"{compaction}/{last}")
     }
 
 

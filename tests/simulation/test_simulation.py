@@ -136,6 +136,28 @@ def test_landings_and_the_log_alone_bring_everything_back(monkeypatch: pytest.Mo
     run([], world)
 
 
+ODD = (
+    *("landings/landing=2.bak", "landings/landing=007", "landings/landing=٢", "landings/landing=", "landings/x"),
+    *("landings/compaction=1.bak", "landings/compaction=01", f"landings/landing={'9' * 30}"),
+    *("flat/messages_v1/compaction=0/last_landing=1.bak", "flat/messages_v1/compaction=0/last_landing=01"),
+    *("flat/messages_v1/compaction=x/last_landing=1", "flat/x", "staging/r1.bak"),
+    *("marts/exams_v1/release=007", "marts/exams_v1/release=1.bak", "marts/exams_v1/release=١"),
+)
+
+
+def test_folders_that_somebody_else_named_stop_no_command_and_stay() -> None:
+    world = run([Step(command) for command in f"{BUSY} compact".split()])
+    for path in ODD:
+        world.files.put({"part-0": b""}, *path.split("/"))
+    place = ("marts", "exams_v1", "release=__HIVE_DEFAULT_PARTITION__")
+    world.metastore.tables["marts.exams_v1"][1][place[-1]] = place
+    with simulated():
+        for command in "clean repair land build compact land build clean".split():
+            world.run(Step(command))
+    assert [path for path in ODD if world.files.get(*path.split("/")) is None] == []
+    run([], world)
+
+
 def starts() -> list[Reached]:
     """States of a warehouse that is empty, young, behind and compacted."""
     return [after(commands) for commands in ("", "land build", "land land build land build land", f"{BUSY} compact")]

@@ -213,9 +213,9 @@ class World:
 
     def _landed(self) -> None:
         """Record a landing that appeared, which must go on where the newest ended."""
-        for name in self.files.get("landings") or ():
-            number = int(name.removeprefix("landing=")) if name.startswith("landing=") else 0
-            if number and number not in self.landed:
+        for number in landings.numbers(self.files.get("landings") or (), "landing"):
+            if number not in self.landed:
+                name = f"landing={number}"
                 rows = json_rows(self.files.get("landings", name, "table=landings", "landing.json"))
                 before = self.landed.get(number - 1, NOTHING)
                 starts = tuple(row["start_offset"] for row in rows)
