@@ -7,6 +7,7 @@ messages, and what pages and logs of this home say. What is kept is a keyed hash
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,12 +47,12 @@ class Summary:
 def attempt_ids(given: Sequence[str], source: str, reason: str) -> list[str]:
     """The ids that were given and those of a file, `-` for standard input.
 
-    Raises UsageError where a reason is missing, an id is empty, or the file cannot be read.
+    Raises UsageError where a reason is missing, an id is empty or no text, or the file cannot be read.
     """
     ids = list(given)
     if source:
         try:
-            text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+            text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, a line per id") from error
         ids += [line for line in text.splitlines() if line.strip()]
@@ -59,6 +60,8 @@ def attempt_ids(given: Sequence[str], source: str, reason: str) -> list[str]:
         raise UsageError("an erasure has no reason", "add --reason, such as the number of the request")
     if not all(attempt.strip() for attempt in ids):
         raise UsageError("an attempt's id is empty", "give the attempt_id of flat.attempts")
+    if strange := [attempt for attempt in ids if re.search("[\ud800-\udfff]", attempt)]:
+        raise UsageError(f"the attempt's id {strange[0]!r} is no UTF-8", "give the attempt_id of flat.attempts")
     return ids
 
 
