@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from etl.customers import queries
+from etl.customers import door, queries
+from etl.customers.attempts import attempts
 from etl.errors import UsageError
 from etl.servers import logins
 from etl.servers.hive import Result
@@ -328,6 +329,45 @@ def test_a_name_that_a_directory_could_misread_is_no_login(tmp_path: Path, name:
         logins.add(tmp_path / "passwords", name)
 
 
+# The door
+
+
+def test_a_customer_that_analysts_name_is_a_database_and_no_path_or_statement(tmp_path: Path) -> None:
+    given = load(home=tmp_path).model_copy(update={"webhdfs": ""})
+    assert door.customer(given, "c_a").database == "c_a"
+    for name in ("c_a; SET x", "../c_a", "C_A", "c_a\n", ""):
+        with pytest.raises(UsageError, match="cannot be named"):
+            door.customer(given, name)
+
+
+class Administrator:
+    """A session at the door, where there is no role yet."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def query(self, statement: str) -> Result:
+        self.sent.append(statement)
+        return Result()
+
+
+def test_opening_the_door_gives_each_customer_the_login_that_a_killed_command_did_not(
+    customers: Customers, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, given = Administrator(), load(home=tmp_path)
+    monkeypatch.setattr(door, "Hdfs", lambda _: folder)
+    monkeypatch.setattr(door, "administrator", lambda _: contextlib.nullcontext(session))
+    door.grant_all(given)
+    assert logins.users(door.password_file(given)) == {customer.database for customer in customers.current()}
+    assert {"GRANT ROLE c_a TO USER `c_a`", "GRANT ROLE c_b TO USER `c_b`"} <= set(session.sent)
+
+
+def test_an_exam_that_is_named_with_quotes_stays_in_those_of_the_attempt() -> None:
+    exam = "it's {x} \\ `a`\n"
+    statements = [attempt.statement for attempt in attempts("c_a", "c_b", "c_b", exam)]
+    assert exam not in "".join(statements) and sum("it\\u0027s" in statement for statement in statements) > 3
+
+
 # Who queried what
 
 
@@ -345,5 +385,10 @@ def test_each_line_of_the_log_is_a_row_of_ops_queries_once(tmp_path: Path, monke
     assert queries.collect(given) == [{"user_name": "bolt"}, {"user_name": "cog"}]
     log.write_text('{"user_name": "in a new log"}\n')
     queries.collect(given)
+    folder.files[*queries.TABLE, "copy.json"] = []
+    with log.open("ab") as file:
+        file.write(b'{"user_name": "cut{"user_name": "dot"}\n7\n{"user_name": "eve \xff"}\n{"user_name": "fox"}\n')
+    assert [row["outcome"] for row in queries.collect(given)[:3]] == ["unreadable"] * 3
+    assert queries.collect(given) == []
     rows = [row["user_name"] for path in sorted(folder.files) for row in folder.files[path]]
-    assert sorted(rows) == ["alice", "bolt", "cog", "in a new log"]
+    assert sorted(filter(None, rows)) == ["alice", "bolt", "cog", "fox", "in a new log"]

@@ -229,6 +229,21 @@ def test_the_last_validations_are_kept_and_the_older_ones_forgotten(tmp_path: Pa
     assert links == kept[::-1]
 
 
+def test_a_validation_that_another_command_removes_meanwhile_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, read = load(home=tmp_path), Path.read_bytes
+    data_docs.keep(settings, about("r01"))
+
+    def removed(path: Path) -> bytes:
+        if path.parent.name == "r01":
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", removed)
+    assert "r02" in data_docs.keep(settings, about("r02")).read_text()
+
+
 def test_a_validation_that_fails_leaves_no_folder(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
     with pytest.raises(OSError, match="full"), data_docs.draft(settings, "r1") as folder:

@@ -165,6 +165,6 @@ def _choice(hdfs: Hdfs, due: Mapping[str, datetime.datetime]) -> Choice:
 
 
 def _last(hdfs: Hdfs) -> int:
-    """The last landing that may lose messages: it is published, and not the newest."""
+    """The last landing that may lose messages: it is published, and not the newest; 0 for none."""
     published = Ledger(hdfs).state().published
-    return min(published.landing if published else 0, landings.current(hdfs).last - 1)
+    return max(0, min(published.landing if published else 0, landings.current(hdfs).last - 1))

@@ -6,6 +6,7 @@ Roles and rights are in the metastore. A command that changes them logs in at th
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,8 +79,17 @@ def superset_logins(settings: Settings) -> dict[Customer, str]:
 
 
 def customer(settings: Settings, name: str) -> Customer:
-    """A customer by name; where the warehouse itself is out of reach, as for its analysts, by its database."""
-    return Customers(Hdfs(settings)).get(name) if settings.webhdfs else Customer(name, name)
+    """A customer by name; where the warehouse itself is out of reach, as for its analysts, by its database.
+
+    Raises UsageError where there is none, or the name cannot be that of a database.
+    """
+    if settings.webhdfs:
+        return Customers(Hdfs(settings)).get(name)
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+        raise UsageError(
+            f"a customer's database cannot be named {name!r}", "give it as ./warehouse customers list shows it to staff"
+        )
+    return Customer(name, name)
 
 
 def at_door(settings: Settings, user: str, password: str, database: str = "default") -> Settings:
@@ -137,7 +147,8 @@ def grant_all(settings: Settings) -> None:
         with administrator(settings) as hive:
             for customer in current:
                 grant(hive, customer)
-                if not settings.customers_ldap and reader_file(settings, customer).exists():
+                if not settings.customers_ldap:
+                    add_login(settings, customer)
                     add_member(hive, customer, customer.database)
             for customer in removed:
                 revoke(settings, hive, customer)
