@@ -15,6 +15,7 @@ from etl.settings import Settings, load
 from etl.sqlfile import SqlFile
 from etl.store import customer_schema
 from etl.store.customers import Customer
+from etl.store.landings import Folder, Generation
 from etl.store.schema import JSON_COMMENT, Schema
 
 COLUMNS = [("id", "string", "The visit"), ("seconds", "int", "How long"), ("landing", "bigint", "")]
@@ -32,6 +33,7 @@ class Metastore:
 
     def __init__(self, columns: list[tuple[str, str, str]], hashes: str = "", deadly: str = "nothing") -> None:
         self.columns, self.sent, self.removed = columns, list[str](), list[str]()
+        self.whole: list[str] = []  # the statements that `sent` has the beginnings of
         self.hashes, self.deadly = hashes, deadly
 
     def query(self, statement: str) -> Result:
@@ -47,6 +49,7 @@ class Metastore:
         if statement.startswith("DESCRIBE"):
             partitions = [("", "", ""), ("# Partition Information", "", ""), ("landing", "bigint", "")]
             return Result(["col_name", "data_type", "comment"], [*self.columns, *partitions])
+        self.whole.append(statement)
         self.sent.append(statement.split("\n")[0].partition(" (")[0])
         return Result([], [])
 
@@ -94,6 +97,17 @@ def test_a_comment_is_corrected_unless_it_is_that_of_a_json_table(settings: Sett
     old = [("id", "string", JSON_COMMENT), ("seconds", "int", "Its length"), COLUMNS[2]]
     change = "ALTER TABLE flat.visits_v1 CHANGE COLUMN `seconds` `seconds` int COMMENT 'How long'"
     assert sent(settings, old, visits()) == ([change], [])
+
+
+def test_what_a_person_wrote_stays_in_its_quotes(settings: Settings) -> None:
+    told = SqlFile(visits().path, visits().text.replace("How long", "It\\'s how long"))
+    (change,), _ = sent(settings, [COLUMNS[0], ("seconds", "int", "Its length"), COLUMNS[2]], told)
+    assert change.endswith("COMMENT 'It\\u0027s how long'")
+    metastore: Any = Metastore([])
+    odd = settings.model_copy(update={"warehouse_root": "hdfs://w/it's"})
+    schema = Schema(odd, metastore, metastore)
+    schema.partitions("flat.visits_v1", Generation(0, 0, ()), [(Folder(0, 1, "landings/landing=1"), ("x",))])
+    assert metastore.whole[-1].endswith("LOCATION 'hdfs://w/it\\u0027s/x'")
 
 
 OTHER = {

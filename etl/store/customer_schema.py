@@ -19,7 +19,7 @@ from etl.store.schema import Schema
 
 SHARED = "owned_"  # begins the names of shared tables: owned_attempts_v1 is attempts_v1 of each customer
 EMPTY = "customers/empty"  # the folder of a table whose partitions are elsewhere
-_TABLES = "tables of "
+TABLES, VIEWS = "tables of ", "views of "  # begin the names under which Schema has the hashes of what a customer has
 
 
 def shared(files: Iterable[SqlFile]) -> list[SqlFile]:
@@ -48,7 +48,7 @@ def create(schema: Schema, files: Sequence[SqlFile], customers: Iterable[Custome
 
     What a customer has is one object, with one hash: a hundred customers have a thousand tables and views.
     """
-    tables = [(file, file.tables({"warehouse_root": schema.root})[0]) for file in shared(files)]
+    tables = [(file, file.tables(schema.values)[0]) for file in shared(files)]
     newest = shared(newest_versions(files))
     location = f"LOCATION '{schema.root}/{EMPTY}'"
     for customer in customers:
@@ -57,25 +57,15 @@ def create(schema: Schema, files: Sequence[SqlFile], customers: Iterable[Custome
             own = statement.replace(f" {file.table} ", f" {table_of(file, customer)} ")
             statements.append(re.sub(r"LOCATION '[^']*'", lambda _: location, own))
         statements += [_view(file, customer)[0] for file in newest]
-        schema.make(_tables(customer), statements)
+        schema.make(f"{TABLES}{customer.database}", statements)
 
 
 def show(schema: Schema, files: Sequence[SqlFile]) -> None:
     """Let the views of customers read the tables of a release; a customer added meanwhile has none yet."""
     if newest := shared(newest_versions(files)):
         for customer in Customers(schema.hdfs).current():
-            if _tables(customer) in schema:
-                schema.make(_views(customer), [_view(file, customer)[1] for file in newest])
-
-
-def _tables(customer: Customer) -> str:
-    """The name under which Schema has the hash of a customer's database and tables."""
-    return f"{_TABLES}{customer.database}"
-
-
-def _views(customer: Customer) -> str:
-    """As `_tables`, of what the views read."""
-    return f"views of {customer.database}"
+            if f"{TABLES}{customer.database}" in schema:
+                schema.make(f"{VIEWS}{customer.database}", [_view(file, customer)[1] for file in newest])
 
 
 def _view(file: SqlFile, customer: Customer) -> tuple[str, str]:
@@ -129,12 +119,12 @@ def drop(schema: Schema, customer: Customer) -> None:
         if not there.isdisjoint({table_of(file, customer), view_of(file, customer)}):
             schema.drop(table_of(file, customer), [view_of(file, customer)])
     schema.hive.query(f"DROP DATABASE IF EXISTS {customer.database} CASCADE")
-    schema.discard(_tables(customer), _views(customer))
+    schema.discard(f"{TABLES}{customer.database}", f"{VIEWS}{customer.database}")
 
 
 def drop_removed(schema: Schema) -> None:
     """Drop the databases of removed customers that a killed command left, or another machine's made once more."""
-    saved = schema.saved(_TABLES)
+    saved = schema.saved(TABLES)
     for customer in Customers(schema.hdfs).removed() if saved else ():
-        if _tables(customer) in saved:
+        if f"{TABLES}{customer.database}" in saved:
             drop(schema, customer)

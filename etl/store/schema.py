@@ -16,6 +16,7 @@ from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
+from etl.sqltext import in_quotes
 from etl.store import flat_folders, landings
 from etl.store.landings import Folder, Generation
 
@@ -30,7 +31,8 @@ class Schema:
     """The metastore's objects of one warehouse, through one session."""
 
     def __init__(self, settings: Settings, hive: Hive, hdfs: Hdfs) -> None:
-        self.root = settings.warehouse_root
+        self.values = {"warehouse_root": settings.warehouse_root}
+        self.root = in_quotes(settings.warehouse_root)  # as a statement spells it
         self.hive = hive
         self.hdfs = hdfs
         self._objects: dict[str, str] = {}
@@ -89,7 +91,7 @@ class Schema:
         for file in sqlfile.files("0_ops"):
             if file.columns:
                 self.table(file)
-                self.view(file.name, file.view(self._values))
+                self.view(file.name, file.view(self.values))
         if "ops.pointers" not in self._objects:
             for name in POINTERS:
                 self._run(self._file(name).view({"release": "0", "landing": "0"})[:1])
@@ -115,7 +117,7 @@ class Schema:
             self.partitions(file.table, generation, places)
         landings.refuse_replaced(self.hdfs, generation)
         for file in files:
-            self.view(file.name, file.view(self._values | generation.parameters))
+            self.view(file.name, file.view(self.values | generation.parameters))
         current = landings.current(self.hdfs)
         return generation if current.compaction == generation.compaction else self.raw(current, recheck)
 
@@ -150,7 +152,7 @@ class Schema:
         """Make the views of flat and marts, for readers or in the database candidate."""
         for file in files:
             name = sqlfile.candidate_text(file.name) if is_candidate else file.name
-            self.view(name, file.view(self._values | generation.parameters, is_candidate))
+            self.view(name, file.view(self.values | generation.parameters, is_candidate))
 
     def point(self, pointer: str, release: int, landing: int) -> None:
         """Move a pointer: one call to the metastore that changes all its views at once."""
@@ -158,7 +160,7 @@ class Schema:
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
         """Create a table, or correct its comments; one never released, or of JSON with more columns, is recreated."""
-        if not self.make(file.table, file.tables(self._values)):
+        if not self.make(file.table, file.tables(self.values)):
             return
         there = self._described(file.table)
         columns = [(name, _plain(kind)) for name, kind in file.columns]
@@ -175,11 +177,11 @@ class Schema:
             self.hive.query(f"DROP TABLE {file.table}")
             if not is_grown:
                 self.hdfs.remove(*file.table.split("."))
-            self.make(file.table, file.tables(self._values))
+            self.make(file.table, file.tables(self.values))
             return
         for name, _, comment in there:
             if comment not in (file.comments.get(name, comment), JSON_COMMENT):
-                change = f"`{name}` `{name}` {dict(file.columns)[name]} COMMENT '{file.comments[name]}'"
+                change = f"`{name}` `{name}` {dict(file.columns)[name]} COMMENT '{in_quotes(file.comments[name])}'"
                 self.hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
@@ -200,10 +202,6 @@ class Schema:
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
             if any(name in self.listed(name.partition(".")[0]) for name in (table, *views)):
                 self.drop(table, views)
-
-    @property
-    def _values(self) -> dict[str, str]:
-        return {"warehouse_root": self.root}
 
     @staticmethod
     def _file(pointer: str) -> SqlFile:
