@@ -106,10 +106,10 @@ def test_a_rollback_alters_views_of_which_a_suspended_loader_has_saved_an_older_
     with simulated():
         world = at_work("land build land build")
         right = dict(world.metastore.views)
-        for view in ("marts.exams", "flat.messages"):
+        for view in ("marts.exams", "marts.questions"):
             world.metastore.views[view] = "of a later version"
         rollback.rollback(HOMES[0], silent)
-        for view in ("marts.exams", "flat.messages"):
+        for view in ("marts.exams", "marts.questions"):
             assert world.metastore.views[view] == right[view]
 
 
