@@ -382,9 +382,8 @@ def test_a_landing_is_listed_whole_and_other_files_by_their_folder() -> None:
         "flat/messages_v1/compaction=0/last_landing=1/a.parquet",
     ]
     recorded = [{"path": path} for path in paths]
-    assert folders_of(Scope(1, 1, recorded=recorded, folders=["marts/x"])) == [
+    assert folders_of(Scope(1, 1, recorded=recorded)) == [
         "flat/messages_v1/compaction=0/last_landing=1",
         "landings/compaction=2/last_landing=9",
         "landings/landing=1",
-        "marts/x",
     ]

@@ -393,8 +393,8 @@ def test_a_validation_records_what_kafka_and_hdfs_hold(tmp_path: Path, monkeypat
 
 def test_only_a_critical_expectation_blocks_a_release() -> None:
     rows = [result("c.warning", "e3", "warning", False), result("b.info", "e2", "info", False)]
-    assert Validated(rows, Path(), Path(), 0.0).is_good
-    blocked = Validated([*rows, result("d.critical", "e4", "critical", False)], Path(), Path(), 0.0)
+    assert Validated(rows, Path(), 0.0).is_good
+    blocked = Validated([*rows, result("d.critical", "e4", "critical", False)], Path(), 0.0)
     assert not blocked.is_good and blocked.worst == "d.critical: 3 rows fail: e4"
 
 

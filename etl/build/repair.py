@@ -13,7 +13,7 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
 from etl.store import customer_schema, flat_folders, landings, lock
-from etl.store.ledger import PARTITION, Ledger, State
+from etl.store.ledger import PARTITION, Ledger
 from etl.store.release_files import newest_versions
 from etl.store.schema import DATABASES, RAW, Schema
 
@@ -40,13 +40,14 @@ def repair(settings: Settings) -> list[str]:
                 _mart_partitions(schema, hive, hdfs, file)
         restore(settings, schema, hdfs, ledger, todo)
         if state.started:
-            schema.point("candidate", *_candidate(state))
+            event = state.published
+            release, landing = (event.release, event.landing) if event else (0, 0)
+            schema.point("candidate", release, landing)  # what readers see, where nothing is being built
             for file in todo.files:
                 if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.generation.folders):
                     schema.flat_partitions(file.table, todo.generation, todo.landing)
             customer_schema.add_partitions(schema, todo.files, todo.customers)
             tables = [file.table for file in todo.files if file.is_flat]
-            landing = todo.published.landing if todo.published else 0
             generations = landings.generations(hdfs)
             generation = flat_folders.visible(hdfs, tables, generations, landing)
             schema.views(newest_versions(todo.files), generation or generations[-1], is_candidate=True)
@@ -90,12 +91,6 @@ def _lost(schema: Schema, expected: Sequence[SqlFile], partitions: Mapping[str, 
     return lost
 
 
-def _candidate(state: State) -> tuple[int, int]:
-    """What the candidate shows when nothing is being built: what readers see."""
-    event = state.published
-    return (event.release, event.landing) if event else (0, 0)
-
-
 def _partitions(hdfs: Hdfs, file: SqlFile) -> list[str]:
     """The names of the partitions that a table has on HDFS: release=2 or release=2/customer=c_1."""
     place = file.table.split(".")
@@ -105,14 +100,10 @@ def _partitions(hdfs: Hdfs, file: SqlFile) -> list[str]:
     return [name for name in names if PARTITION.fullmatch(name)]
 
 
-def _spec(partition: str) -> str:
-    """How SQL writes the name of a partition, with its text quoted."""
-    return re.sub("/customer=(.*)", r", customer='\1'", partition)
-
-
 def _mart_partitions(schema: Schema, hive: Hive, hdfs: Hdfs, file: SqlFile) -> None:
     there = schema.partition_names(file.table)
     names = [name for name in _partitions(hdfs, file) if name not in there]
     if names:
-        places = " ".join(f"PARTITION ({_spec(name)})" for name in names)
+        specs = [re.sub("/customer=(.*)", r", customer='\1'", name) for name in names]
+        places = " ".join(f"PARTITION ({spec})" for spec in specs)
         hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {places}")

@@ -12,15 +12,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from etl import sqlfile
 from etl.errors import UsageError
 from etl.servers import logins
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import CUSTOMERS, Settings
-from etl.store.customer_schema import shared, view_of
+from etl.store.customer_schema import views
 from etl.store.customers import Customer, Customers
-from etl.store.release_files import newest_versions
 
 SUPERSET = "superset_"  # begins the name of its logins
 
@@ -134,9 +132,9 @@ def grant(hive: Hive, customer: Customer) -> None:
     if customer.database not in roles(hive):
         hive.query(f"CREATE ROLE {customer.database}")
     granted = {f"{row[0]}.{row[1]}" for row in hive.query(f"SHOW GRANT ROLE {customer.database} ON ALL").rows}
-    for file in shared(newest_versions(sqlfile.files("5_*"))):
-        if view_of(file, customer) not in granted:
-            hive.query(f"GRANT SELECT ON TABLE {view_of(file, customer)} TO ROLE {customer.database}")
+    for view in views(customer):
+        if view not in granted:
+            hive.query(f"GRANT SELECT ON TABLE {view} TO ROLE {customer.database}")
 
 
 def grant_all(settings: Settings) -> None:

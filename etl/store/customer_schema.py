@@ -37,6 +37,11 @@ def view_of(file: SqlFile, customer: Customer) -> str:
     return f"{customer.database}.{file.name.partition('.')[2].removeprefix(SHARED)}"
 
 
+def views(customer: Customer) -> list[str]:
+    """The views that readers of the customer use, of the newest versions."""
+    return [view_of(file, customer) for file in shared(newest_versions(sqlfile.files(CUSTOMERS)))]
+
+
 def create_shared(schema: Schema, customers: Sequence[Customer]) -> None:
     """Create the database of the shared tables, where there are customers."""
     if customers:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import ExpectationError
+from etl.pages.links import VALIDATION
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
@@ -39,11 +40,10 @@ ACCOUNT = re.compile(
 
 @dataclass(frozen=True)
 class Validated:
-    """The results of a validation: a row per expectation (as in ops.expectation_results), its pages, its seconds."""
+    """The results of a validation: a row per expectation (as in ops.expectation_results), its page, its seconds."""
 
     rows: list[dict[str, Any]]
     summary: Path
-    data_docs: Path
     seconds: float
 
     @property
@@ -126,9 +126,7 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
                 pages |= summary_page.failing_pages(folder, suite.table, outcome)
         hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
     seconds = time.monotonic() - began
-    validated = Validated(
-        rows, settings.reports / "validation.html", data_docs.folder(settings) / "index.html", seconds
-    )
+    validated = Validated(rows, settings.reports / VALIDATION, seconds)
     critical = sum(row["severity"] == CRITICAL for row in validated.failed)
     about = data_docs.Run(run_id, scope.release, scope.landing, at, len(rows), len(validated.failed), critical)
     summary_page.write_summary(settings, rows, about, seconds, history.result(), pages)
@@ -190,7 +188,7 @@ def folders_of(scope: Scope) -> list[str]:
     paths = [str(file["path"]) for file in scope.recorded]
     landed = {match[1] for path in paths if (match := LANDING.match(path))}
     others = {path.rpartition("/")[0] for path in paths if not LANDING.match(path)}
-    return sorted(landed | others | set(scope.folders))
+    return sorted(landed | others)
 
 
 def compared(run_id: str, recorded: Sequence[Any], stored: Sequence[Any]) -> list[dict[str, Any]]:
