@@ -10,6 +10,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ DATABASE = re.compile(r"(?!current_)(?=.*[0-9_])[a-z][a-z0-9_]{0,62}")
 RESERVED = {"ops", "raw", "flat", "marts", "candidate", "staging", "customers", "reports", "default", "sys"}
 RESERVED |= {"information_schema", "admin", "public", "all", "none", NOBODY}
 FILE = re.compile(r"(?:change|assignment)-([0-9]{12})\.json|[a-z][a-z0-9_]{0,62}\.json")  # no drafts, no copies
+AT_ONCE = 8  # files that are read at a time: there is one for each change
 BLOCK_BYTES = 64  # of SHA-256, to which HMAC pads a key
 
 
@@ -169,7 +171,9 @@ class Customers:
     def _rows(self, folder: tuple[str, ...]) -> list[dict[str, Any]]:
         """The rows of all files of a folder in their order."""
         paths = [(*folder, name) for name in self._files(folder)]
-        self._read |= {path: self._hdfs.rows(*path) for path in paths if path not in self._read}
+        unread = [path for path in paths if path not in self._read]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            self._read |= zip(unread, pool.map(lambda path: self._hdfs.rows(*path), unread), strict=True)
         return [row for path in paths for row in self._read[path]]
 
     def _files(self, folder: tuple[str, ...]) -> list[str]:
