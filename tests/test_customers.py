@@ -138,7 +138,8 @@ def test_a_removal_that_was_killed_is_completed_by_the_next(
         patch.setattr(folder, call, lambda *_: 1 // 0)
         customers.remove("acme")
     assert customers.remove("acme").database == "c_a"
-    assert customers.remove("acme").database == "c_a" and [customer.name for customer in customers.current()] == ["bolt"]
+    assert customers.remove("acme").database == "c_a"
+    assert [customer.name for customer in customers.current()] == ["bolt"]
     assert (*KEYS, "c_a.json") not in folder.files and (*KEYS, "c_b.json") in folder.files
     assert len(customers.removed()) == 1
 

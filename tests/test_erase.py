@@ -238,7 +238,7 @@ def test_of_two_homes_that_erase_for_the_first_time_one_key_counts(
     assert ID in (erasures.read(other, hdfs) or ())
 
 
-def test_of_a_message_in_gzip_only_so_much_is_unpacked_as_a_message_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_message_in_gzip_no_more_is_unpacked_than_a_message_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erased_attempts, "MOST", 1000)
     bomb = gzip.compress(f"{ID} ".encode() + b"0" * 10_000_000)
     found = list(erased_attempts.names(bomb))

@@ -18,7 +18,7 @@ import msgspec
 
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 GZIP = b"\x1f\x8b"
-MOST = 20_000_000  # bytes that are unpacked, as long as a message may be: a producer's gzip may hold a thousand times more
+MOST = 20_000_000  # bytes that are unpacked, the length of the longest message: a gzip may hold a thousand times more
 Headers = Sequence[tuple[str, bytes | None]]
 
 

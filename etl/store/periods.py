@@ -1,4 +1,4 @@
-"""Which customer owns an exam on which days: periods that are folded, shortened and refused. Pure: no server is called."""
+"""Which customer owns an exam on which days: periods, folded and shortened. Pure: no server is called."""
 
 from __future__ import annotations
 
