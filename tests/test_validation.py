@@ -369,6 +369,24 @@ def cells(page: Page) -> list[list[str]]:
     return [[" ".join(re.sub(r"<title>.*?</title>|<[^>]*>", " ", cell).split()) for cell in row] for row in rows]
 
 
+def test_a_statement_that_ran_too_long_ends_one_session_and_no_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    def hive(_: Any) -> Any:
+        opened.append(types.SimpleNamespace(is_open=True, close=lambda: None))
+        return opened[-1]
+
+    monkeypatch.setattr(validate, "Hive", hive)
+    settings = load(home=tmp_path)
+    with validate._sessions(settings) as sessions:
+        with validate._session(settings, sessions) as session:
+            session.is_open = False
+        assert [sessions.get().is_open for _ in range(validate.AT_ONCE)] == [True] * validate.AT_ONCE
+    assert len(opened) == validate.AT_ONCE + 1
+
+
 def test_a_validation_records_what_kafka_and_hdfs_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: dict[str, Any] = {}
     hdfs: Any = types.SimpleNamespace(

@@ -1,7 +1,7 @@
 """The folders that hold the rows of flat tables: one per table and raw folder, which appears by one rename.
 
 A flat folder is a function of its raw folder and of the SQL file that filled it. Its manifest says which file that was
-and lists what was written; a folder without one is not there.
+and lists what was written; a validation reports a folder without one.
 """
 
 from __future__ import annotations
