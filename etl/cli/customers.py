@@ -186,8 +186,8 @@ def users(
         for user in removed:
             if user not in door.members(hive, customer):
                 raise UsageError(f"{user} is no user of {name}", f"see ./warehouse customers users {name}")
+            logins.remove(door.password_file(given), user)  # first, since a second run asks the role for its users
             door.remove_member(hive, customer, user)
-            logins.remove(door.password_file(given), user)
         members = door.members(hive, customer)
     if as_json:
         write({"customer": name, "users": members})
