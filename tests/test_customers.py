@@ -218,7 +218,7 @@ def test_a_name_or_database_is_given_once(customers: Customers) -> None:
     for name, database in (("acme", "c_c"), ("ci", "c_a"), ("ci", "flat"), ("nobody", "c_c"), ("-", None)):
         with pytest.raises(UsageError):
             customers.add(name, database)
-    for database in ("select", "user", "date", "current_date", "c-1", "c_1`", "C_1", "c_1\n", "c_١", "c" * 63 + "_"):
+    for database in ("select", "user", "current_date", "c-1", "c_1`", "C_1", "c_1\n", "c_\u0661", "c" * 63 + "_"):
         with pytest.raises(UsageError, match="a database cannot be named"):
             customers.add("ci", database)
     customers.remove("acme")

@@ -79,7 +79,8 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
 
 def _lost(schema: Schema, expected: Sequence[SqlFile], partitions: Mapping[str, set[str]]) -> list[str]:
     """The tables and views of these files, and the partitions, that are not in the metastore, in words."""
-    there = set().union(*(schema.listed(name) for name in (*DATABASES, *(file.database for file in expected))))
+    databases = {*DATABASES, *(file.database for file in expected)}
+    there: set[str] = set().union(*map(schema.listed, sorted(databases)))
     lost = [f"table {file.table}" for file in expected if file.columns and file.table not in there]
     views = [file.name for file in expected]
     views += [sqlfile.candidate_text(file.name) for file in expected if file.stage[0] in "235"]

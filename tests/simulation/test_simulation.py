@@ -137,11 +137,11 @@ def test_landings_and_the_log_alone_bring_everything_back(monkeypatch: pytest.Mo
 
 
 ODD = (
-    *("landings/landing=2.bak", "landings/landing=007", "landings/landing=٢", "landings/landing=", "landings/x"),
+    *("landings/landing=2.bak", "landings/landing=007", "landings/landing=\u0662", "landings/landing=", "landings/x"),
     *("landings/compaction=1.bak", "landings/compaction=01", f"landings/landing={'9' * 30}"),
     *("flat/messages_v1/compaction=0/last_landing=1.bak", "flat/messages_v1/compaction=0/last_landing=01"),
     *("flat/messages_v1/compaction=x/last_landing=1", "flat/x", "staging/r1.bak"),
-    *("marts/exams_v1/release=007", "marts/exams_v1/release=1.bak", "marts/exams_v1/release=١"),
+    *("marts/exams_v1/release=007", "marts/exams_v1/release=1.bak", "marts/exams_v1/release=\u0661"),
 )
 
 
