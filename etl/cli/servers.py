@@ -120,7 +120,8 @@ def check(
 ) -> None:
     """Check that data is on time, complete and valid.
 
-    Exit code 3 when data is late or lost or the last validation failed, 1 when a server does not answer.
+    Exit code 3 when data is late or lost or when a validation or another command failed,
+    1 when a server does not answer.
     """
     from etl.monitoring import limits
     from etl.monitoring.facts import facts as read
