@@ -53,7 +53,7 @@ def attempt_ids(given: Sequence[str], source: str, reason: str) -> list[str]:
         try:
             text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, a line per id") from error
+            raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, an id per line") from error
         ids += [line for line in text.splitlines() if line.strip()]
     if ids and not reason.strip():
         raise UsageError("an erasure has no reason", "add --reason, such as the number of the request")

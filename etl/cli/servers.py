@@ -69,9 +69,9 @@ def status(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show every server, and how things stand.
+    """Show every server, and the state of the data.
 
-    The newest message, what is landed, what readers see and how far it lags, the last validation, what runs.
+    The newest message, what is landed, what readers see and how far it lags, the last validation, running statements.
     """
     from etl import query
     from etl.monitoring.facts import facts as read
@@ -144,13 +144,13 @@ def check(
 @app.command(epilog="Example: ./warehouse running")
 def running(
     end: Annotated[
-        str | None, typer.Option(metavar="ID", help="End the statement with this id, or with an id that begins so.")
+        str | None, typer.Option(metavar="ID", help="End the statement with this id or id prefix.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the statements that run on the engines, or end one.
 
-    A statement of Spark is listed while it runs jobs; so is a landing.
+    Statements of Spark are listed while they run jobs, and so are landings.
     """
     from etl import query
     from etl.servers import running as verb
@@ -185,7 +185,7 @@ def _metastore() -> list[Any]:
 
 @app.command(epilog="Example: ./warehouse doctor")
 def doctor(as_json: Json = False) -> None:
-    """Find faults, and say what to do about each.
+    """Find faults, and show how to fix each.
 
     Checks this machine, the packages, the ports, every setting that is not the default, every server and its version.
     """
