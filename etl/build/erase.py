@@ -76,7 +76,7 @@ def erase(settings: Settings, attempts: Sequence[str], reason: str, say: Callabl
         ids = [attempt for erasure in pending for attempt in erasure.attempts]
         hdfs = Hdfs(settings)
         erasures.publish_requests(settings, hdfs, pending)
-        say(f"{len(ids):,} attempts are no longer landed")
+        say(f"messages of {len(ids):,} attempts are no longer landed")
         left, note = _from_servers(settings, hdfs, ids, say)
         names = [*ids, *Customers(hdfs).pseudonyms(ids)]
         mask(settings, names)

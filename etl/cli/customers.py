@@ -95,7 +95,7 @@ def remove(name: Name) -> None:
             with door.administrator(given) as hive:
                 door.revoke(given, hive, customer)
         else:
-            say("its other logins are removed by ./warehouse up --customers")
+            say("run ./warehouse up --customers to remove its other logins")
     say(f"removed {name}; run ./warehouse build, and clean --yes later, to remove its rows")
 
 
