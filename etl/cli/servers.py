@@ -143,9 +143,7 @@ def check(
 
 @app.command(epilog="Example: ./warehouse running")
 def running(
-    end: Annotated[
-        str | None, typer.Option(metavar="ID", help="End the statement with this id or id prefix.")
-    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="ID", help="End the statement with this id or id prefix.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the statements that run on the engines, or end one.
