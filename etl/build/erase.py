@@ -54,7 +54,7 @@ def attempt_ids(given: Sequence[str], source: str, reason: str) -> list[str]:
         try:
             text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, a line per id") from error
+            raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, an id per line") from error
         ids += [line for line in text.splitlines() if line.strip()]
     if ids and not reason.strip():
         raise UsageError("an erasure has no reason", "add --reason, such as the number of the request")
@@ -79,7 +79,7 @@ def erase(settings: Settings, attempts: Sequence[str], reason: str, say: Callabl
         ids = [attempt for erasure in pending for attempt in erasure.attempts]
         hdfs = Hdfs(settings)
         erasures.publish_requests(settings, hdfs, pending)
-        say(f"{len(ids):,} attempts are no longer landed")
+        say(f"messages of {len(ids):,} attempts are no longer landed")
         left, note = _from_servers(settings, hdfs, ids, say)
         names = [*ids, *Customers(hdfs).pseudonyms(ids)]
         mask(settings, names)

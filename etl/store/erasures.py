@@ -172,7 +172,7 @@ def _key(path: Path) -> bytes | None:
     except OSError as error:
         raise WarehouseError(f"the key {path} cannot be read: {error.strerror}", "correct its permissions") from error
     if len(key) != KEY_BYTES:
-        raise WarehouseError(f"{path} has {len(key)} bytes, which is no key", "restore it from a backup")
+        raise WarehouseError(f"{path} has {len(key)} bytes, which is not a key", "restore it from a backup")
     return key
 
 
