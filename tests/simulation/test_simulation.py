@@ -152,8 +152,7 @@ def test_folders_that_somebody_else_named_stop_no_command_and_stay() -> None:
     place = ("marts", "exams_v1", "release=__HIVE_DEFAULT_PARTITION__")
     world.metastore.tables["marts.exams_v1"][1][place[-1]] = place
     with simulated():
-        for command in "clean repair land build compact land build clean".split():
-            world.run(Step(command))
+        world.run(Step("clean repair land build compact land build clean"))
     assert [path for path in ODD if world.files.get(*path.split("/")) is None] == []
     run([], world)
 
