@@ -43,9 +43,10 @@ def rollback(settings: Settings, say: Callable[[str], None]) -> Event:
                     )
         schema = Schema(settings, hive, hdfs)
         restore(settings, schema, hdfs, ledger, plan(hdfs, ledger))
-        event = ledger.roll_back(state.published)
         # A loader that read ops.metastore before the publication and saved it after says that views are as they were.
         schema.discard(*(file.name for file in sqlfile.files("[235]_*")), *schema.saved(customer_schema.VIEWS))
+        schema.list_all()
+        event = ledger.roll_back(state.published)
         finish_switch(schema, hdfs, ledger)
         schema.save()
         mark_published(settings, event.release, event.landing)

@@ -58,7 +58,7 @@ class Customers:
 
     def get(self, name: str, also_removed: bool = False) -> Customer:
         """A customer by name, with `also_removed` the last that had it. Raises UsageError where there is none."""
-        customers = [*(self.removed() if also_removed else ()), *self.current()]
+        customers = [*self.removed(), *self.current()] if also_removed else self.current()
         named = {customer.name: customer for customer in customers}
         if name not in named:
             raise UsageError(f"there is no customer {name}", "see ./warehouse customers list")

@@ -69,8 +69,12 @@ class Schema:
     def forget(self) -> None:
         """Ignore the hashes of ops.metastore, so that everything is recreated."""
         self._objects = {}
+        self.list_all()
+
+    def list_all(self) -> None:
+        """List all databases, before HDFS is read, so that the views that follow from it come at once."""
         for database in DATABASES:
-            self.listed(database)  # before HDFS is read, so that the views that follow from it come at once
+            self.listed(database)
 
     def save(self) -> None:
         """Save the hashes of what the metastore holds now, if they changed; those that do not fit are sent again.
@@ -79,8 +83,7 @@ class Schema:
         """
         if self._objects != self._saved:
             objects = "\n".join(f"{name}={value}" for name, value in sorted(self._objects.items()))
-            if len(objects) > LONGEST:
-                objects = objects[: LONGEST + 1].rpartition("\n")[0]
+            objects = f"{objects}\n"[: LONGEST + 1].rpartition("\n")[0]
             create, alter = self._file("metastore").view({"hashes": objects})
             self._run([alter] if self._saved else [create, alter])
             self._saved = dict(self._objects)
