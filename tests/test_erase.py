@@ -241,8 +241,8 @@ def test_of_two_homes_that_erase_for_the_first_time_one_key_counts(
 def test_of_a_message_in_gzip_no_more_is_unpacked_than_a_message_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erased_attempts, "MOST", 1000)
     bomb = gzip.compress(f"{ID} ".encode() + b"0" * 10_000_000)
-    found = list(erased_attempts.names(bomb))
-    assert ID in found and max(map(len, found)) <= 1000
+    words = list(erased_attempts.names(bomb))
+    assert ID in words and max(map(len, words)) <= 1000
 
 
 def test_a_home_without_the_key_lands_nothing_and_says_what_to_copy(home: Settings, tmp_path: Path) -> None:

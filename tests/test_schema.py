@@ -100,8 +100,8 @@ def test_a_comment_is_corrected_unless_it_is_that_of_a_json_table(settings: Sett
 
 
 def test_what_a_person_wrote_stays_in_its_quotes(settings: Settings) -> None:
-    told = SqlFile(visits().path, visits().text.replace("How long", "It\\'s how long"))
-    (change,), _ = sent(settings, [COLUMNS[0], ("seconds", "int", "Its length"), COLUMNS[2]], told)
+    quoted = SqlFile(visits().path, visits().text.replace("How long", "It\\'s how long"))
+    (change,), _ = sent(settings, [COLUMNS[0], ("seconds", "int", "Its length"), COLUMNS[2]], quoted)
     assert change.endswith("COMMENT 'It\\u0027s how long'")
     metastore: Any = Metastore([])
     odd = settings.model_copy(update={"warehouse_root": "hdfs://w/it's"})

@@ -57,10 +57,7 @@ class Attempt:
 
 
 def attempts(own: str, other: str, role: str, secret_exam: str) -> Iterator[Attempt]:
-    """Everything that a user of the database `own` tries about the database `other`, whose role is `role`.
-
-    `secret_exam` is an exam of the other.
-    """
+    """Everything that a user of the database `own` tries about the database `other`, its role, and an exam of it."""
     secret_exam = in_quotes(secret_exam)
     tables = [f"{other}.{view}" for view in VIEWS] + [f"{other}.{view}_v1" for view in VIEWS]
     for table in (*tables, *SHARED):
