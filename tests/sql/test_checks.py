@@ -453,6 +453,42 @@ def test_a_fault_has_failing_rows(checked: Checked, fault: Fault) -> None:
     assert len(checked.failing(fault.check, tables)) == fault.count
 
 
+def counts_of_any_size(tables: Tables) -> None:
+    """Of seven attempts one has counts that the contract allows and no exam has: doubles of that size lose halves."""
+    correct, questions = 180_376_403_732_499_794, 11
+    first, other = tables["flat.attempts"]
+    first.update(correct_count=correct, question_count=questions, score=correct / questions)
+    tables["flat.attempts"] += [{**other, "attempt_id": name} for name in "cdefg"]
+    score_sum = 6 * other["score"] + first["score"]  # in another order: 2 more
+    counts = {"message_count": 8, "attempt_count": 7, "scored_attempt_count": 7, "unanswered_count": 7}
+    counts |= {"question_count": questions + 6 * 4, "correct_count": correct + 6}
+    for name in ("marts.exams", "marts.daily_activity"):
+        tables[name][0].update(counts, score_sum=score_sum, mean_score=score_sum / 7)
+
+
+def the_last_hour_of_9999_in_the_west(tables: Tables) -> None:
+    """It is in the year 10000 in UTC, which has five digits."""
+    for row in tables["flat.attempts"]:
+        row.update(started_at="+10000-01-01 17:58:59", started_date="+10000-01-01")
+    tables["marts.daily_activity"][0].update(started_date="+10000-01-01", started_hour=17)
+
+
+@pytest.mark.parametrize(
+    "check", [ATTEMPTS + "computed", *(at + name for at in (EXAMS, HOURS) for name in ("computed", "adds_up"))]
+)
+def test_a_count_of_any_size_stops_no_build(checked: Checked, check: str) -> None:
+    tables = good()
+    counts_of_any_size(tables)
+    assert checked.failing(check, tables) == []
+
+
+@pytest.mark.parametrize("check", [ATTEMPTS + "computed", HOURS + "adds_up"])
+def test_a_start_in_the_year_10000_stops_no_build(checked: Checked, check: str) -> None:
+    tables = good()
+    the_last_hour_of_9999_in_the_west(tables)
+    assert checked.failing(check, tables) == []
+
+
 def test_every_check_has_a_fault() -> None:
     assert {fault.check for fault in FAULTS} == set(CHECKS)
 
