@@ -398,8 +398,12 @@ FAULTS = [
     Fault(OWNED + "question_options_v1/all_options", "a doubled option", add("customers.owned_question_options")),
     Fault(OWNED + "question_options_v1/of_attempts", "another customer", update("customers.owned_question_options", customer="c_2")),
     Fault(OWNED + "exams_v1/adds_up", "a lost exam", drop("customers.owned_exams")),
+    Fault(OWNED + "exams_v1/adds_up", "another number of questions", update("customers.owned_exams", question_count=9)),
+    Fault(OWNED + "exams_v1/adds_up", "no number of incorrect answers", update("customers.owned_exams", incorrect_count=None)),
+    Fault(OWNED + "exams_v1/adds_up", "another sum of scores", update("customers.owned_exams", score_sum=0.6)),
     Fault(OWNED + "questions_v1/adds_up", "another count", update("customers.owned_questions", shown_count=3)),
     Fault(OWNED + "daily_activity_v1/adds_up", "another count", update("customers.owned_daily_activity", attempt_count=1)),
+    Fault(OWNED + "daily_activity_v1/adds_up", "another number of questions", update("customers.owned_daily_activity", question_count=9)),
 ]  # fmt: skip
 
 
