@@ -40,6 +40,7 @@ def message(offset: int, attempt: str, event: str, landing: int, published: str,
         "exam_name": "Exam",
         "started_at": "2018-01-01 10:20:30",
         "started_date": "2018-01-01",
+        "received_at": "2018-01-01 11:20:30",
         "question_count": 4,
         "correct_count": 1,
         "incorrect_count": 1,
@@ -536,6 +537,16 @@ def test_an_interval_is_missing_only_where_its_weekday_had_attempts_for_four_wee
 ) -> None:
     tables = good()
     hours(tables)
+    assert checked.failing(HOURS + "intervals", tables) == []
+
+
+def test_a_start_in_the_future_does_not_make_hours_of_the_last_day_missing(checked: Checked) -> None:
+    """It is a wrong clock, and the last day is not over."""
+    tables = good()
+    hours_of(4, 11, 18, 25, hour=9)(tables)
+    future = {"started_date": "2018-03-01"}
+    update("flat.attempts", started_at="2018-03-01 10:20:30", **future)(tables)
+    add("marts.daily_activity", **future)(tables)
     assert checked.failing(HOURS + "intervals", tables) == []
 
 
