@@ -7,15 +7,16 @@
 --     {newest_landing_at}. Readers see release {release}, which was published at {published_at} and
 --     validated at {validated_at}.
 -- Assumes: The newest attempt and the newest message are those in the tables that readers see. A
---     release counts from its publication, also after a rollback to it. A validation counts only
---     where it checked that release.
+--     start later than its arrival is a wrong clock and does not count. A release counts from its
+--     publication, also after a rollback to it. A validation counts only where it checked that
+--     release.
 -- Front: newest_attempt_at, newest_message_at, newest_landing_at, published_at, validated_at
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/freshness.sql
 
 WITH messages AS (
     SELECT
-        MAX(started_at) AS newest_attempt_at,
+        MAX(CASE WHEN started_at <= received_at THEN started_at END) AS newest_attempt_at,
         MAX(kafka_published_at) AS newest_message_at
     FROM flat.messages
 ),

@@ -203,6 +203,15 @@ def test_an_attempt_without_questions_is_not_perfect(warehouse: Warehouse) -> No
     assert (row["perfect_attempts"], row["perfect_messages"]) == (1, 1)
 
 
+def test_a_start_later_than_its_arrival_is_not_the_newest_attempt(warehouse: Warehouse) -> None:
+    """No client can read the year 10000, which a zone in the west makes of the last day of 9999."""
+    given_attempts(warehouse, attempt("a"), attempt("b", started_at="+10000-01-01 10:00:00", started_date=None))
+    for name in ("raw.landings", "ops.releases", "ops.expectation_results"):
+        warehouse.given(name)
+    (row,) = warehouse.report("freshness")
+    assert row["newest_attempt_at"] == "2018-01-01 10:00:00"
+
+
 # The account of all messages
 
 
