@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from etl.errors import UsageError
 from etl.setting_sources import origin
-from etl.settings import PROJECT, Settings
+from etl.settings import PROJECT, SECRETS, Settings
 from etl.terminal import Bar
 from stack import health, parts, ports, probes, processes, superset
 from stack.layout import PORTS
@@ -22,7 +23,6 @@ from stack.layout import PORTS
 MEMORY_BYTES = 6e9  # of the whole stack with Spark alone
 FREE_MEMORY_BYTES = 1e9  # for a command beside it
 SKEW_SECONDS = 60
-SECRETS = ("hive_password", "spark_token", "notify")
 PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 
@@ -159,8 +159,10 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
             settings.password()
         except UsageError as error:
             yield Check(False, str(error.args[0]), error.step)
-    for file in (settings.hive_password_file, settings.spark_token_file):
-        if file is not None and file.exists() and file.stat().st_mode & 0o077:
+    files = {value for name in Settings.model_fields if name.endswith("_file") and (value := getattr(settings, name))}
+    files |= {Path(origin(Settings, name, flags)) for name in SECRETS if getattr(settings, name) is not None}
+    for file in sorted(files):
+        if file.exists() and file.stat().st_mode & 0o077:
             yield Check(False, f"{file} can be read by other users", f"chmod 600 {file}")
 
 

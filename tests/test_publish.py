@@ -8,6 +8,8 @@ import gzip
 import io
 import json
 import lzma
+import re
+import shlex
 import socket
 import time
 import tracemalloc
@@ -400,6 +402,20 @@ def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
     with pytest.raises(WarehouseError) as caught:
         list(records(cast(BinaryIO, Failing(b'{"a":1}\n' * 10, 1 << 20)), "x.json"))
     assert str(caught.value).startswith("cannot read x.json after byte ")
+
+
+def test_an_input_that_cannot_be_read_at_all_is_told() -> None:
+    with Path("/proc/self/mem").open("rb") as stream, pytest.raises(WarehouseError) as caught:
+        list(records(stream, "x.json"))
+    assert str(caught.value).startswith("cannot read x.json after byte 0 ")
+
+
+def test_the_suggested_command_holds_a_key_as_one_word() -> None:
+    key = "x'; touch y; '\" "
+    with pytest.raises(WarehouseError) as caught:
+        read(json.dumps({key: [{"a": 1}]}).encode())
+    command = re.search(r"the inner array: (jq .*); --force", caught.value.step)
+    assert command and shlex.split(command[1]) == ["jq", f".[{json.dumps(key)}]"]
 
 
 # --- Kafka ---

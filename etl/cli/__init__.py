@@ -65,6 +65,8 @@ def fail_with(error: Exception) -> NoReturn:
     if hasattr(error, "format_message"):
         text = " ".join(error.format_message().split()).rstrip(".")
         fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)
+    if isinstance(error, OSError) and error.filename is not None:
+        fail(f"{error.filename} cannot be used: {error.strerror}; check that path", errors.EXIT_FAILED)
     kind = type(error).__name__
     fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
 

@@ -99,7 +99,7 @@ def _run(command: str, document: str) -> str | None:
     """Run a command, without a shell, with the document as its standard input."""
     try:
         done = subprocess.run(
-            shlex.split(command),
+            shlex.split(command) or [""],
             input=document.encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
