@@ -435,7 +435,7 @@ def test_a_closed_port_is_named_within_30_seconds(tmp_path: Path) -> None:
 
 def test_of_several_brokers_one_that_listens_is_enough() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
-        kafka._connect(f"127.0.0.1:1, PLAINTEXT://127.0.0.1:{broker.getsockname()[1]}")
+        kafka._connect(f"127.0.0.1:1,127.0.0.1:{broker.getsockname()[1]}")
     with pytest.raises(ConnectionRefusedError):
         kafka._connect("127.0.0.1:1,127.0.0.1:1")
 

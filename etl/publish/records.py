@@ -1,8 +1,8 @@
 """Cuts a file or stdin into its records, byte for byte: a JSON array, JSON lines or JSON objects, plain or gzipped.
 
-The first record decides which. Objects that are not one per line (pretty-printed, `}{`, with
-record separators as in RFC 7464) and the elements of an array are cut out of the text. A line is a record as it is,
-even where it is not JSON: `land` rejects it where it can be seen. No file is held in memory as a whole.
+The first record decides which. Objects that are not one per line (pretty-printed, `}{`, with separators as in RFC 7464)
+and the elements of an array are cut out of the text. A line is a record as it is, even where it is not JSON: `land`
+rejects it. No file is held in memory as a whole.
 """
 
 from __future__ import annotations
@@ -208,8 +208,7 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
             break
     rest = text[at:].encode("latin-1")
     while not rest.strip(_BLANK):
-        rest = content.chunk()
-        if not rest:
+        if not (rest := content.chunk()):
             return
     where = f"byte {content.length - len(rest.lstrip(_BLANK)):,} of {content.name}"
     raise WarehouseError(f"the array ends before {where}, but the file continues", "fix the file")
