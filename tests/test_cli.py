@@ -254,7 +254,19 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
     assert json.loads(done.stdout) and done.stderr == ""
 
 
-# On the running stack
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ("publish - <&-", 1, "warehouse: the input holds no record; publish a JSON array or JSON lines\n"),
+        ("down >&-", 0, "ended 0 servers\n"),
+        ("down >&- 2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_the_caller_closed_is_no_fault(words: str, code: int, line: str, tmp_path: Path) -> None:
+    given = {**os.environ, **CLOSED, "WAREHOUSE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    command = f"{shlex.quote(sys.executable)} -m etl {words}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=given, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (code, line, "")
 
 
 # Help

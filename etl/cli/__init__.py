@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -30,6 +31,7 @@ TYPER_INTERRUPTED = 130  # Typer's exit code for Ctrl-C
 
 def main() -> None:
     """Run the command line; every error is one line and an exit code, a trace comes only with --debug."""
+    _open_streams()
     completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
     try:
         code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
@@ -53,6 +55,13 @@ def main() -> None:
     if code == TYPER_INTERRUPTED:
         fail("interrupted", errors.EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
+
+
+def _open_streams() -> None:
+    """Open what the caller left closed, as some schedulers do: else the next file would be the standard output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
 
 
 def fail_with(error: Exception) -> NoReturn:
