@@ -8,12 +8,15 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import psutil
 import pytest
 import typer.main
 
@@ -267,6 +270,23 @@ def test_a_stream_that_the_caller_closed_is_no_fault(words: str, code: int, line
     command = f"{shlex.quote(sys.executable)} -m etl {words}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=given, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (code, line, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_a_command_started_ends_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    java = tmp_path / "java/bin/java"
+    java.parent.mkdir(parents=True)
+    version = "[ \"$1\" != -version ] || { echo 'openjdk version \"17.0.1\"' >&2; exit; }"
+    java.write_text(f"#!/bin/sh\n{version}\necho $$ > {tmp_path}/draft; mv {tmp_path}/draft {tmp_path}/pid\nexec sleep 60\n")
+    java.chmod(0o755)
+    given = {**os.environ, **CLOSED, "WAREHOUSE_HOME": str(tmp_path), "JAVA_HOME": str(tmp_path / "java")}
+    command = [sys.executable, "-m", "etl", "beeline"]
+    running = subprocess.Popen(command, cwd=PROJECT, env=given, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "pid").exists() and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(number)
+    assert running.communicate(timeout=30)[1] == "warehouse: interrupted\n" and running.returncode == 1
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 # Help

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import datetime
 import hashlib
+import os
 import re
 import subprocess
 import sys
