@@ -396,6 +396,14 @@ def test_down_ends_a_process_that_does_not_listen(
     assert processes.down(given) == ["only"] and process.handle() is None
 
 
+def test_a_server_that_ends_just_before_it_is_stopped_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = subprocess.Popen(["true"])
+    handle = psutil.Process(server.pid)
+    server.wait()
+    monkeypatch.setattr(Process, "handle", lambda _: handle)
+    assert processes.stop(Process("only", server.pid, 0))
+
+
 def test_a_server_that_dies_is_named_with_its_last_words_and_log(small: Callable[..., Settings]) -> None:
     words = "import sys; sys.exit('java.io.IOException: no good\\nat a.b.C')"
     given = small([sys.executable, "-c", words], lambda: False)
