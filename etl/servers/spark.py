@@ -63,8 +63,11 @@ def _open(settings: Settings, identity: str) -> SparkSession:
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=10).close()
         spark = SparkSession.builder.remote(_remote(settings, identity)).getOrCreate()
-    except PySparkException:  # its text holds the options, and these may hold a token
-        raise UsageError("the options of setting spark cannot be read", "write sc://host:port/;name=value") from None
+    except PySparkException as error:  # its text holds the options, and these may hold a token
+        raise UsageError(
+            f"the session with Spark cannot be configured: {error.getCondition()}",
+            "write the setting spark as sc://host:port/;name=value, and unset MASTER and SPARK_REMOTE",
+        ) from None
     except (OSError, ValueError, OverflowError) as error:
         raise ServerError(
             f"no Spark Connect server at {address}: {error}",
