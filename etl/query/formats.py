@@ -106,9 +106,8 @@ def exact(value: Any) -> str:
     return str(value)
 
 
-def as_text(blocks: Iterable[Result], *, terminal: bool | None = None) -> Iterator[str]:
+def as_text(blocks: Iterable[Result], terminal: bool) -> Iterator[str]:
     """The rows of EXPLAIN or SHOW CREATE TABLE as the text they are, line breaks and all."""
-    terminal = sys.stdout.isatty() if terminal is None else terminal
     for block in blocks:
         for row in block.rows:
             for line in " ".join("NULL" if value is None else exact(value) for value in row).split("\n"):
