@@ -32,6 +32,7 @@ ADDRESS = rf"[^\s:/,]+:(?:{PORT})"
 CUSTOMERS = "customers"  # as the engine of a session: the customers' door
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
 ROOT = r"^(?:[a-z][a-z0-9+.-]*://[^\s/?#]*)?(?:/\.?[^\s/?#.][^\s/?#]*)+$"  # a folder, never all of HDFS
+SPARK = r"^(sc://\S+|local(\[\S+\])?|yarn|(spark|k8s)://\S+)$"
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 Months = Annotated[int, Field(ge=1, le=1200)]
@@ -70,7 +71,7 @@ class Settings(BaseSettings):
         default_factory=_user, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="the user on HDFS"
     )
     metastore: str = Field("", min_length=1, description="the Hive metastore (`status` only)")
-    spark: str = Field("", min_length=1, description="what lands: a Spark Connect address, or a Spark master")
+    spark: str = Field("", pattern=SPARK, description="what lands: a Spark Connect address, or a Spark master")
     spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
     spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
     spark_token_file: Path | None = Field(None, description="a file that holds the token instead")

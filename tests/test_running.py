@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from test_hive_session import listening
 
 from etl.errors import ServerError, UsageError
 from etl.servers import running, spark
-from etl.settings import Settings
+from etl.settings import PROJECT, Settings
 
 SESSION = "00000000-0000-4000-8000-000000000003"
 
@@ -52,6 +54,25 @@ def test_a_port_of_spark_that_is_none_is_named(port: int) -> None:
         spark.session(Settings(spark=f"sc://127.0.0.1:{port}"), SESSION, "land"),
     ):
         pass
+
+
+OWN_DRIVER = """
+import psutil
+from etl.servers import spark
+from etl.settings import Settings
+with spark.session(Settings(spark="local[1]"), "own", "listen"):
+    mine = psutil.Process()
+    sockets = [each for process in (mine, *mine.children(recursive=True)) for each in process.net_connections("inet")]
+    print({each.laddr.ip.removeprefix("::ffff:") for each in sockets if each.status == psutil.CONN_LISTEN})
+"""
+
+
+@pytest.mark.long("connect")
+def test_a_driver_of_its_own_listens_on_this_machine_alone(tmp_path: Path) -> None:
+    given = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", OWN_DRIVER]
+    done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=True)
+    assert done.stdout == "{'127.0.0.1'}\n"
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,8 @@ def test_ports_are_json_in_a_flag_as_in_the_environment(monkeypatch: pytest.Monk
         ("warehouse_root", "hdfs://warehouse/a/"),
         ("warehouse_root", "hdfs://warehouse/a/../b"),
         ("warehouse_root", "/"),
+        ("spark", "127.0.0.1:15002"),
+        ("spark", ""),
         ("home", "~nobody-of-this-name/x"),
     ],
 )
@@ -170,6 +172,10 @@ def test_a_value_that_cannot_be_used_is_named(name: str, value: str, monkeypatch
     [
         ("bootstrap_servers", "a:9092,b:65535"),
         ("webhdfs", "https://a:1"),
+        ("spark", "sc://a:15002/;user_id=me"),
+        ("spark", "local[2]"),
+        ("spark", "yarn"),
+        ("spark", "spark://a:7077"),
         ("warehouse_root", "hdfs://prod/apps/warehouse"),
         ("warehouse_root", "hdfs://a:8020/user/me/.warehouse"),
         ("warehouse_root", "/warehouse"),

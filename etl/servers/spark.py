@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BATCH_BYTES = 16 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
+NO_PAGE = {"spark.ui.enabled": "false"}  # a driver's own would listen on every address
+LOCAL = {**NO_PAGE, "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 RETRIES = 7  # of a call to the Connect server, over some 10 seconds
 
 
@@ -57,7 +59,8 @@ def _open(settings: Settings, identity: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
     if not settings.address("spark").startswith("sc://"):
-        return SparkSession.builder.master(settings.spark).appName("warehouse land").enableHiveSupport().getOrCreate()
+        builder = SparkSession.builder.master(settings.spark).appName("warehouse land").enableHiveSupport()
+        return builder.config(map=LOCAL if settings.spark.startswith("local") else NO_PAGE).getOrCreate()
     address = settings.spark.partition(";")[0].removeprefix("sc://").rstrip("/")
     try:
         host, _, port = address.rpartition(":")
