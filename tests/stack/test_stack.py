@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from etl.settings import PROJECT, Settings, load
 from stack import health, processes, servers
@@ -72,6 +73,7 @@ def test_status_of_servers_elsewhere_says_that_they_are_not_ours(settings: Setti
     assert {row[2:] for row in health.status(cluster)} == {("not ours", "healthy")}
 
 
+@pytest.mark.long
 def test_a_format_that_was_killed_is_completed_by_the_next_and_none_touches_what_is_there(tmp_path: Path) -> None:
     layout = Layout(load(home=tmp_path), PORTS)
     namenode = servers.hdfs(layout)[0]
