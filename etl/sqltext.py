@@ -10,6 +10,7 @@ import bisect
 import datetime
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -112,7 +113,7 @@ def parsed(statement: str, where: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(statement, read="hive")
     except SqlglotError as error:
-        first = next(iter(getattr(error, "errors", ())), {})
+        first: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
         cause = f"{first['description']} in line {first['line']} of a statement" if first else str(error)
         raise UsageError(f"{where} cannot be read: {cause}", "correct the statement") from error
 

@@ -276,8 +276,10 @@ def test_a_stream_that_the_caller_closed_is_no_fault(words: str, code: int, line
 def test_what_a_command_started_ends_with_it(number: signal.Signals, tmp_path: Path) -> None:
     java = tmp_path / "java/bin/java"
     java.parent.mkdir(parents=True)
-    version = "[ \"$1\" != -version ] || { echo 'openjdk version \"17.0.1\"' >&2; exit; }"
-    java.write_text(f"#!/bin/sh\n{version}\necho $$ > {tmp_path}/draft; mv {tmp_path}/draft {tmp_path}/pid\nexec sleep 60\n")
+    version = '[ "$1" != -version ] || { echo \'openjdk version "17.0.1"\' >&2; exit; }'
+    java.write_text(
+        f"#!/bin/sh\n{version}\necho $$ > {tmp_path}/draft; mv {tmp_path}/draft {tmp_path}/pid\nexec sleep 60\n"
+    )
     java.chmod(0o755)
     given = {**os.environ, **CLOSED, "WAREHOUSE_HOME": str(tmp_path), "JAVA_HOME": str(tmp_path / "java")}
     command = [sys.executable, "-m", "etl", "beeline"]

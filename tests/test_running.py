@@ -1,4 +1,4 @@
-"""Spark's and HiveServer2's addresses: tokens of any characters, and what answers there but is another kind of server."""
+"""Spark's and HiveServer2's addresses: tokens of any characters, and other kinds of servers that answer there."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _open_streams() -> None:
     """Open what the caller left closed, as some schedulers do: else the next file would be the standard output."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def fail_with(error: Exception) -> NoReturn:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from etl.errors import ServerError, UsageError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BATCH_BYTES = 16 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
-NO_PAGE = {"spark.ui.enabled": "false"}  # a driver's own would listen on every address
+NO_PAGE: dict[str, Any] = {"spark.ui.enabled": "false"}  # a driver's own would listen on every address
 LOCAL = {**NO_PAGE, "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 RETRIES = 7  # of a call to the Connect server, over some 10 seconds
 
