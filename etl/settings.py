@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
     metastore: str = Field("", min_length=1, description="the Hive metastore (`status` only)")
     spark: str = Field("", pattern=SPARK, description="what lands: a Spark Connect address, or a Spark master")
-    spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
+    spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (running statements)")
     spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
     spark_token_file: Path | None = Field(None, description="a file that holds the token instead")
     erasure_key_file: Path | None = Field(None, description="the key of erased ids, if not erasure.key in the home")

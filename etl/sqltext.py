@@ -78,8 +78,13 @@ def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mappi
         raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {kind}")
     value = checked(name, kind, str(values[name]))
     if kind == "text":
-        return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+        return in_quotes(value)
     return value if quote else value.replace("-", " -")  # after a minus, another one would begin a comment
+
+
+def in_quotes(text: str) -> str:
+    """A text as a statement spells it between quotes."""
+    return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def checked(name: str, kind: str, value: str) -> str:

@@ -59,7 +59,7 @@ def publish(
 
 @app.command(epilog="Example: ./warehouse canary")
 def canary() -> None:
-    """Publish a message that only proves the way from Kafka to the views.
+    """Publish a test message that proves the path from Kafka to the views.
 
     It lands in raw.canaries, and no figure counts it.
     """
@@ -150,4 +150,4 @@ def replay(as_json: Json = False) -> None:
     done = run(writing(), say)
     if as_json:
         write({"accepted": done.landed.accepted, "rejected": done.rejected, "landing": done.landed})
-    say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are still rejected")
+    say(f"landed {done.landed.accepted:,} messages that had been rejected; {done.rejected:,} are still rejected")

@@ -96,7 +96,7 @@ class Hdfs:
         self._call("pipe_file", self.path(*path), content)
         if self.content(*path) != content:
             raise ServerError(
-                f"HDFS at {self.address} stored {self.path(*path)} differently than it was written", "run it again"
+                f"HDFS at {self.address} stored other bytes in {self.path(*path)} than were written", "run it again"
             )
 
     def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:

@@ -20,12 +20,12 @@ WITH messages AS (
     FROM flat.messages
 ),
 
-landed AS (
+newest_landing AS (
     SELECT MAX(landed_at) AS landed_at
     FROM raw.landings
 ),
 
-decided AS (
+publications AS (
     SELECT
         release,
         MIN(decided_at) AS decided_at
@@ -34,7 +34,7 @@ decided AS (
     GROUP BY release
 ),
 
-validated AS (
+validations AS (
     SELECT
         release,
         MAX(validated_at) AS validated_at
@@ -47,11 +47,11 @@ SELECT
     messages.newest_attempt_at,
     messages.newest_message_at,
     -- These times are ISO-8601 in UTC as text.
-    CAST(REGEXP_REPLACE(landed.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS newest_landing_at,
-    CAST(REGEXP_REPLACE(decided.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS published_at,
-    CAST(REGEXP_REPLACE(validated.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at
+    CAST(REGEXP_REPLACE(newest_landing.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS newest_landing_at,
+    CAST(REGEXP_REPLACE(publications.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS published_at,
+    CAST(REGEXP_REPLACE(validations.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at
 FROM ops.published
 CROSS JOIN messages
-CROSS JOIN landed
-LEFT JOIN decided ON published.release = decided.release
-LEFT JOIN validated ON published.release = validated.release;
+CROSS JOIN newest_landing
+LEFT JOIN publications ON published.release = publications.release
+LEFT JOIN validations ON published.release = validations.release;
