@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from etl import terminal
 from etl.cli.shared import Json, app, conf, record, recorded, state, write, writing
 from etl.errors import UsageError
 from etl.terminal import progress, say
@@ -122,7 +123,8 @@ def rejected(
 ) -> None:
     """Show the rejected messages by reason, or one of them.
 
-    A single message is written to standard output, byte for byte.
+    A single message is written to standard output, byte for byte; a terminal gets its control
+    characters escaped.
     """
     from etl import query
     from etl.land import rejected as verb
@@ -136,7 +138,7 @@ def rejected(
     if result is not None:
         print(query.formatted(result, "json" if as_json else "table"))
         return
-    sys.stdout.buffer.write(content or b"")
+    terminal.write(content or b"")
     say("a tombstone: it has no value" if content is None else f"{len(content):,} bytes")
 
 

@@ -29,7 +29,7 @@ def up(
     ] = None,
     has_customers: Annotated[bool, typer.Option("--customers", help="Also open the customers' door.")] = False,
     until: Annotated[
-        int | None, typer.Option(metavar="PID", help="Stop the servers when this process ends, however it ends.")
+        int | None, typer.Option(min=1, metavar="PID", help="Stop the servers when this process ends, however it ends.")
     ] = None,
 ) -> None:
     """Start the servers and wait until all are healthy.

@@ -13,7 +13,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def seconds(text: str) -> float:
     """Parse an age such as 90s, 15m, 1h or 2d. Raises UsageError for another form."""
-    match = re.fullmatch(r"(\d+)([smhd])", text)
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
     if match is None:
         raise UsageError(f"--max-age cannot be {text!r}", "write a number and a unit: 90s, 15m, 1h or 2d")
     return int(match[1]) * UNITS[match[2]]
