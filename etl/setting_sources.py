@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings
@@ -68,10 +68,6 @@ def refusal(settings: type[BaseSettings], error: ValidationError, flags: Iterabl
     place = origin(settings, where[0], flags)
     if where[0] not in settings.model_fields:
         return UsageError(f"there is no setting {where[0]}, which {place} gives", near(where[0], settings.model_fields))
-    value = "used" if SecretStr in _types(settings, where[0]) else repr(first["input"])
+    is_secret = SecretStr in get_args(settings.model_fields[where[0]].annotation)
+    value = "used" if is_secret else repr(first["input"])
     return UsageError(f"setting {'.'.join(where)} cannot be {value}: {first['msg']}", f"correct it in {place}")
-
-
-def _types(settings: type[BaseSettings], name: str) -> tuple[Any, ...]:
-    annotation: Any = settings.model_fields[name].annotation
-    return getattr(annotation, "__args__", (annotation,))

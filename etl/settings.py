@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -26,12 +27,24 @@ from etl.errors import UsageError, WarehouseError
 from etl.setting_sources import PREFIX, refusal, refuse_unknown_variables, unreadable
 
 PROJECT = Path(__file__).resolve().parent.parent
-ADDRESS = r"[^\s:/,]+:[0-9]{1,5}"
+PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4}"
+ADDRESS = rf"[^\s:/,]+:(?:{PORT})"
 CUSTOMERS = "customers"  # as the engine of a session: the customers' door
 BEFORE_PYTHON = ("python", "venv")  # WAREHOUSE_ variables that the script ./warehouse reads
+ROOT = r"^(?:[a-z][a-z0-9+.-]*://[^\s/?#]*)?(?:/\.?[^\s/?#.][^\s/?#]*)+$"  # a folder, never all of HDFS
+SPARK = r"^(sc://\S+|local(\[\S+\])?|yarn|(spark|k8s)://\S+)$"
 USER = r"^[A-Za-z0-9_][A-Za-z0-9._@/-]{0,255}$"
 Port = Annotated[int, Field(ge=0, le=65535)]
 Months = Annotated[int, Field(ge=1, le=1200)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+
+
+def _user() -> str:
+    """The system user; a container may run as one that has a number alone."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 class Settings(BaseSettings):
@@ -52,14 +65,14 @@ class Settings(BaseSettings):
     bootstrap_servers: str = Field(
         "", pattern=rf"^{ADDRESS}(,{ADDRESS})*$", description="Kafka, as host:port[,host:port]"
     )
-    warehouse_root: str = Field("hdfs://warehouse/warehouse", description="HDFS folder of all tables")
+    warehouse_root: str = Field("hdfs://warehouse/warehouse", pattern=ROOT, description="HDFS folder of all tables")
     webhdfs: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="the NameNode's web address")
     hdfs_user: str = Field(
-        default_factory=getpass.getuser, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="the user on HDFS"
+        default_factory=_user, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="the user on HDFS"
     )
     metastore: str = Field("", min_length=1, description="the Hive metastore (`status` only)")
-    spark: str = Field("", min_length=1, description="what lands: a Spark Connect address, or a Spark master")
-    spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (`running` only)")
+    spark: str = Field("", pattern=SPARK, description="what lands: a Spark Connect address, or a Spark master")
+    spark_web: str = Field("", pattern=rf"^https?://{ADDRESS}$", description="Spark's web address (running statements)")
     spark_token: SecretStr | None = Field(None, description="the token of Spark Connect and of Spark's web address")
     spark_token_file: Path | None = Field(None, description="a file that holds the token instead")
     erasure_key_file: Path | None = Field(None, description="the key of erased ids, if not erasure.key in the home")
@@ -69,7 +82,7 @@ class Settings(BaseSettings):
     spark_thrift: str = Field("", pattern=rf"^{ADDRESS}$", description="Spark's Thrift Server")
     hiveserver2: str = Field("", pattern=rf"^{ADDRESS}$", description="HiveServer2, binary transport")
     hive_database: str = Field("default", pattern=r"^\w+$", description="the database that the SQL session begins in")
-    hive_user: str = Field(default_factory=getpass.getuser, pattern=USER, description="user of the SQL session")
+    hive_user: str = Field(default_factory=_user, pattern=USER, description="user of the SQL session")
     hive_auth: str = Field("NONE", pattern="^(NONE|NOSASL|LDAP|KERBEROS)$", description="how the SQL session logs in")
     hive_password: SecretStr | None = Field(None, description="its password, for LDAP")
     hive_password_file: Path | None = Field(None, description="a file that holds the password instead")
@@ -84,9 +97,9 @@ class Settings(BaseSettings):
     )
     customers_keystore: Path | None = Field(None, description="PKCS12 file by which the customers' door encrypts")
     customers_keystore_password_file: Path | None = Field(None, description="a file that holds its password")
-    hive_connect_seconds: float = Field(30, gt=0, description="how long a SQL session may take to open")
-    hive_silence_seconds: float = Field(120, gt=0, description="how long the SQL server may leave a call unanswered")
-    hive_query_seconds: float = Field(3600, gt=0, description="how long one statement may run before it is cancelled")
+    hive_connect_seconds: Seconds = Field(30, description="how long a SQL session may take to open")
+    hive_silence_seconds: Seconds = Field(120, description="how long the SQL server may leave a call unanswered")
+    hive_query_seconds: Seconds = Field(3600, description="how long one statement may run before it is cancelled")
     result_megabytes: int = Field(256, gt=0, description="how much the rows of one statement may take in local Spark")
 
     keep_months: dict[str, Months] = Field(default_factory=dict, description="months that tables keep, by table")
@@ -99,7 +112,10 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         """The servers run in a folder of their own, where a relative path would mean another one."""
-        return home.expanduser().absolute()
+        try:
+            return home.expanduser().absolute()
+        except RuntimeError as error:  # ~name of a user whom the system does not know
+            raise ValueError(str(error)) from error
 
     @field_validator("ports", "keep_months", mode="before")
     @classmethod
@@ -185,6 +201,9 @@ class Settings(BaseSettings):
     def reports(self) -> Path:
         """Where the pages are written."""
         return self.home / "reports"
+
+
+SECRETS = {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}
 
 
 def load(**flags: Any) -> Settings:

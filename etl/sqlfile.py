@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-import sqlglot
 from sqlglot import exp
 
 from etl.errors import UsageError
 from etl.settings import PROJECT
-from etl.sqltext import TYPES, VARIABLE, renamed, split, statements, tokens
+from etl.sqltext import TYPES, VARIABLE, parsed, renamed, split, statements, tokens
 
 SQL = PROJECT / "sql"
 TITLE = re.compile(r"^-- (?P<name>[a-z_]+\.[a-z0-9_]+): (?P<title>.+)$")
@@ -185,7 +184,7 @@ class SqlFile:
         """The columns of the CREATE TABLE with those that partition it last; none for a file that has only a view."""
         for statement in split(VARIABLE.sub("x", self.text)):
             if statement.startswith("CREATE EXTERNAL TABLE"):
-                tree = sqlglot.parse_one(statement, read="hive")
+                tree = parsed(statement, str(self.path))
                 return [column for column in tree.find_all(exp.ColumnDef) if not column.find_ancestor(exp.DataType)]
         return []
 

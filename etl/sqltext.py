@@ -10,8 +10,10 @@ import bisect
 import datetime
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import sqlglot
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
@@ -76,8 +78,13 @@ def _written(name: str, quote: str, parameters: Mapping[str, str], values: Mappi
         raise UsageError(f"{where} needs the parameter {name}", f"give it, of type {kind}")
     value = checked(name, kind, str(values[name]))
     if kind == "text":
-        return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+        return in_quotes(value)
     return value if quote else value.replace("-", " -")  # after a minus, another one would begin a comment
+
+
+def in_quotes(text: str) -> str:
+    """A text as a statement spells it between quotes."""
+    return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def checked(name: str, kind: str, value: str) -> str:
@@ -104,6 +111,16 @@ def tokens(text: str) -> list[sqlglot.Token]:
         return sqlglot.tokenize(text, read="hive")
     except SqlglotError as error:
         raise UsageError(f"the SQL cannot be read: {error}", "find a quote that is not closed") from error
+
+
+def parsed(statement: str, where: str) -> exp.Expr:
+    """The tree of a statement, by sqlglot. UsageError for one that it cannot read."""
+    try:
+        return sqlglot.parse_one(statement, read="hive")
+    except SqlglotError as error:
+        first: dict[str, Any] = next(iter(getattr(error, "errors", ())), {})
+        cause = f"{first['description']} in line {first['line']} of a statement" if first else str(error)
+        raise UsageError(f"{where} cannot be read: {cause}", "correct the statement") from error
 
 
 def split(text: str) -> list[str]:

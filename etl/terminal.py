@@ -6,6 +6,7 @@ Rich draws the bars. It is imported where one is drawn: programs and short comma
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -37,6 +38,19 @@ def escaped(text: str) -> str:
         return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
     return CONTROL.sub(code, text)
+
+
+def escaped_json(text: str) -> str:
+    """JSON without line breaks between its values, with the control characters in it escaped."""
+    return CONTROL.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def write(content: bytes) -> None:
+    """Write bytes to standard output; a terminal gets text, with its control characters escaped."""
+    if sys.stdout.isatty():
+        print("\n".join(map(escaped, content.decode(errors="backslashreplace").split("\n"))))
+    else:
+        sys.stdout.buffer.write(content)
 
 
 def say(text: str) -> None:

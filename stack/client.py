@@ -44,8 +44,10 @@ def _address(settings: Settings, folder: Path) -> str:
         address += ";auth=noSasl"
     if settings.hive_tls:
         if not settings.hive_tls_verify:
-            raise UsageError("beeline has no way to skip the check of a certificate", "name hive_tls_ca")
-        store, password = parts.trust_store(folder, settings.hive_tls_ca)
+            raise UsageError("beeline cannot skip the check of a certificate", "name hive_tls_ca")
+        from etl.servers.hive_session import tls
+
+        store, password = parts.trust_store(folder, tls(settings))
         address += f";ssl=true;sslTrustStore={store};trustStorePassword={password}"
     return address
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib.metadata
 import re
 import shutil
@@ -10,12 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from etl.errors import UsageError
 from etl.setting_sources import origin
-from etl.settings import PROJECT, Settings
+from etl.settings import PROJECT, SECRETS, Settings
 from etl.terminal import Bar
 from stack import health, parts, ports, probes, processes, superset
 from stack.layout import PORTS
@@ -23,7 +23,6 @@ from stack.layout import PORTS
 MEMORY_BYTES = 6e9  # of the whole stack with Spark alone
 FREE_MEMORY_BYTES = 1e9  # for a command beside it
 SKEW_SECONDS = 60
-SECRETS = ("hive_password", "spark_token", "notify")
 PACKAGE = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+))? \\$", re.MULTILINE)
 
 
@@ -151,17 +150,19 @@ def _settings(settings: Settings, flags: Mapping[str, str]) -> Iterator[Check]:
     """Every setting that is not the default, and where it comes from; a password is not shown."""
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        default = getpass.getuser() if name.endswith("_user") else field.get_default(call_default_factory=True)
-        if value != default:
-            displayed = "(not shown)" if name in SECRETS else value
+        if value != field.get_default(call_default_factory=True):
+            # The options of Spark's address may hold a token.
+            displayed = "(not shown)" if name in SECRETS else str(value).partition(";")[0]
             yield Check(True, f"setting {name} = {displayed}, from {origin(Settings, name, flags)}")
     if settings.hive_auth == "LDAP":
         try:
             settings.password()
         except UsageError as error:
             yield Check(False, str(error.args[0]), error.step)
-    for file in (settings.hive_password_file, settings.spark_token_file):
-        if file is not None and file.exists() and file.stat().st_mode & 0o077:
+    files = {value for name in Settings.model_fields if name.endswith("_file") and (value := getattr(settings, name))}
+    files |= {Path(origin(Settings, name, flags)) for name in SECRETS if getattr(settings, name) is not None}
+    for file in sorted(files):
+        if file.exists() and file.stat().st_mode & 0o077:
             yield Check(False, f"{file} can be read by other users", f"chmod 600 {file}")
 
 

@@ -27,7 +27,8 @@ def checks(settings: Settings) -> dict[str, tuple[str, Callable[[], bool]]]:
         "metastore": (settings.metastore, lambda: probes.is_listening(urlsplit(settings.metastore).netloc)),
     }
     if spark.scheme in ("sc", ""):
-        checked["spark-connect"] = (settings.spark, lambda: probes.is_listening(spark.netloc))
+        address = settings.spark.partition(";")[0]  # its options may hold a token
+        checked["spark-connect"] = (address, lambda: probes.is_listening(spark.netloc))
     local = processes.read(settings)["processes"]
     engines = {"spark": "spark-thrift", "hive": "hiveserver2"}
     for engine, server in engines.items():  # of two engines the one in use, and the other if `up` started it

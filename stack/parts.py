@@ -107,12 +107,11 @@ def java() -> Path:
     return installed[0]
 
 
-def trust_store(folder: Path, authorities: Path | None = None) -> tuple[Path, str]:
-    """Make a Java trust store of the certificates of a PEM file, or of those that Python trusts (a proxy's included).
+def trust_store(folder: Path, context: ssl.SSLContext) -> tuple[Path, str]:
+    """Make a Java trust store of the certificates that a context of Python trusts (a proxy's included).
 
     Returns its path and its password, which is no secret: Java requires one.
     """
-    context = ssl.create_default_context(cafile=authorities)
     with warnings.catch_warnings():  # some old roots have serial numbers that newer rules forbid
         warnings.simplefilter("ignore")
         certificates = [x509.load_der_x509_certificate(der) for der in context.get_ca_certs(binary_form=True)]
@@ -124,9 +123,9 @@ def trust_store(folder: Path, authorities: Path | None = None) -> tuple[Path, st
 
 def _trust(folder: Path) -> list[str]:
     """Java options that make Ivy trust the certificates that Python trusts; none where Python knows of none."""
-    if not ssl.create_default_context().get_ca_certs():
+    if not (context := ssl.create_default_context()).get_ca_certs():
         return []
-    store, password = trust_store(folder)
+    store, password = trust_store(folder, context)
     return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={password}"]
 
 

@@ -8,7 +8,11 @@ import json
 import socket
 import time
 import urllib.request
+from http.client import HTTPException
 from typing import Any
+
+# What an answer raises that does not come, breaks off, or is that of another kind of server.
+NO_ANSWER = (OSError, ValueError, LookupError, TypeError, HTTPException)
 
 
 def is_listening(address: str) -> bool:
@@ -50,20 +54,20 @@ def hdfs_answers(webhdfs: str, field_name: str = "LiveNodes") -> bool:
     """Whether the NameNode answers, is out of safe mode, and (for LiveNodes) has a DataNode."""
     try:
         info = _namenode(webhdfs)
-    except (OSError, ValueError, LookupError):
+        if field_name == "LiveNodes":
+            return not info["Safemode"] and bool(json.loads(info["LiveNodes"]))
+        return field_name in info
+    except NO_ANSWER:
         return False
-    if field_name == "LiveNodes":
-        return not info["Safemode"] and bool(json.loads(info["LiveNodes"]))
-    return field_name in info
 
 
 def hdfs_version(webhdfs: str) -> str:
-    """The NameNode's version. Raises OSError, ValueError or LookupError."""
+    """The NameNode's version. Raises NO_ANSWER."""
     return str(_namenode(webhdfs)["SoftwareVersion"])
 
 
 def datanode_versions(webhdfs: str) -> str:
-    """The versions of the DataNodes that the NameNode knows. Raises OSError, ValueError or LookupError."""
+    """The versions of the DataNodes that the NameNode knows. Raises NO_ANSWER."""
     nodes = json.loads(_namenode(webhdfs)["LiveNodes"]).values()
     return ", ".join(sorted({str(node["version"]) for node in nodes}))
 
@@ -79,7 +83,7 @@ def clock_skew(webhdfs: str) -> float | None:
     try:
         with urllib.request.urlopen(f"{webhdfs}/jmx?qry=none", timeout=2) as answer:  # noqa: S310
             date = email.utils.parsedate_to_datetime(answer.headers["Date"])
-    except (OSError, ValueError, TypeError):
+    except NO_ANSWER:
         return None
     skew = date.timestamp() - time.time()
     return 0.0 if abs(skew) < 1 else skew  # its resolution is whole seconds
@@ -113,6 +117,6 @@ def datanode_answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(query, timeout=2) as answer:
             actors = json.loads(json.load(answer)["beans"][0]["BPServiceActorInfo"])
-    except (OSError, ValueError, LookupError):
+        return any(actor["ActorState"] == "RUNNING" and actor["BlockPoolID"] for actor in actors)
+    except NO_ANSWER:
         return False
-    return any(actor["ActorState"] == "RUNNING" and actor["BlockPoolID"] for actor in actors)

@@ -242,10 +242,11 @@ def stop(process: Process) -> bool:
     handle = process.handle()
     if handle is None:
         return False
-    handle.send_signal(signal.SIGTERM)
-    try:
-        handle.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        handle.kill()
-        handle.wait(STOP_SECONDS)
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself just now
+        handle.send_signal(signal.SIGTERM)
+        try:
+            handle.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            handle.kill()
+            handle.wait(STOP_SECONDS)
     return True

@@ -76,11 +76,12 @@ def hdfs(layout: Layout) -> list[Server]:
         },
     )
     data = layout.folder("data", "hdfs")
+    name, draft = data / "name", data / "name.draft"  # its folder appears whole: a format may be interrupted
     write_xml(
         folder / "hdfs-site.xml",
         {
             "dfs.replication": 1,
-            "dfs.namenode.name.dir": f"file://{data}/name",
+            "dfs.namenode.name.dir": f"file://{name}",
             "dfs.datanode.data.dir": f"file://{data}/data",
             "dfs.namenode.rpc-address": layout.address("namenode"),
             "dfs.namenode.http-address": layout.address("namenode-web"),
@@ -104,7 +105,11 @@ def hdfs(layout: Layout) -> list[Server]:
         ("namenode", "namenode-web"),
         java(options, classes, f"{package}.namenode.NameNode"),
         lambda: hdfs_answers(web, "Version"),
-        format=[java(options, classes, f"{package}.namenode.NameNode", "-format", "-nonInteractive")],
+        format=[
+            java(options, classes, f"{package}.namenode.NameNode", "-D", f"dfs.namenode.name.dir=file://{draft}")
+            + ["-format", "-force"],
+            ["sh", "-c", '[ -e "$1" ] || mv "$0" "$1"', str(draft), str(name)],
+        ],
         environment=layout.identity,
     )
     datanode = Server(

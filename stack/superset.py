@@ -20,6 +20,7 @@ from etl.settings import PROJECT, Settings
 from etl.terminal import progress
 from stack import logs, processes
 from stack.layout import Layout, Server
+from stack.probes import NO_ANSWER
 
 NAME = "superset"
 SOURCE = PROJECT / NAME
@@ -54,7 +55,7 @@ def is_installed(settings: Settings) -> bool:
 
 def is_healthy(address: str) -> bool:
     """Whether Superset answers at host:port."""
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/health", timeout=5) as answer:
+    with contextlib.suppress(*NO_ANSWER), urllib.request.urlopen(f"http://{address}/health", timeout=5) as answer:
         return bool(answer.read() == b"OK")
     return False
 

@@ -72,9 +72,9 @@ def left_out(chosen: str | None, parts: Mapping[pytest.Item, str | None]) -> lis
     Raises UsageError for a part that no test belongs to.
     """
     named = set(chosen.split(",")) if chosen else set()
-    known = {part for part in parts.values() if part}
-    if unknown := sorted(named - known - {"all"}):
-        raise pytest.UsageError(f"--long has no part {unknown[0]!r}: it may be {', '.join(sorted(known))}")
+    existing = {part for part in parts.values() if part}
+    if unknown := sorted(named - existing - {"all"}):
+        raise pytest.UsageError(f"--long has no part {unknown[0]!r}: it may be {', '.join(sorted(existing))}")
     if "all" in named:
         return []
     return [item for item, part in parts.items() if (part not in named if named else part)]

@@ -92,6 +92,15 @@ class Warehouse:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a query, sorted; times, dates and decimals are text."""
+        rows = [tuple(row.values()) for row in self._rows(statement)]
+        return sorted(rows, key=lambda row: [(value is not None, value) for value in row])
+
+    def report(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a question of sql/4_reports, in its order."""
+        (statement,) = SqlFile.read(SQL / f"4_reports/{name}.sql").statements()
+        return self._rows(statement)
+
+    def _rows(self, statement: str) -> list[dict[str, Any]]:
         kinds = [(field.name(), field.dataType().typeName()) for field in self._sql(statement).schema().fields()]
         assert len({name for name, _ in kinds}) == len(kinds), f"two columns have one name: {kinds}"
         columns = ", ".join(
@@ -99,8 +108,7 @@ class Warehouse:
         )
         line = f"TO_JSON(STRUCT({columns}), MAP('ignoreNullFields', 'false')) AS line"
         lines = self._sql(f"SELECT {line} FROM ({statement}) AS asked").collectAsList()
-        rows = [tuple(json.loads(row.getString(0)).values()) for row in lines]
-        return sorted(rows, key=lambda row: [(value is not None, value) for value in row])
+        return [dict(json.loads(row.getString(0))) for row in lines]
 
     def _sql(self, statement: str) -> Any:
         return execute(self._session, statement)

@@ -12,7 +12,7 @@ from etl.servers.hive import Result
 from etl.sqlfile import SqlFile
 
 TEXTS = ["exam_name", "worst_exam", "subject", "oddity", "treatment", "day_of_week", "duration", "trend", "verdict"]
-TEXTS += ["validated_release", "origin", "field_path", "first_message"]
+TEXTS += ["most_frequent", "validated_release", "origin", "field_path", "first_message"]
 
 
 def value(column: str, number: int) -> Any:

@@ -114,6 +114,13 @@ def test_it_runs_from_any_folder_and_by_a_relative_name(installed: Path) -> None
     assert done.stdout.startswith(f"{PROJECT}\n")
 
 
+@pytest.mark.parametrize("given", [{}, {"no_proxy": "intranet"}, {"NO_PROXY": "intranet"}])
+def test_no_proxy_stands_before_the_servers_of_this_machine(installed: Path, given: dict[str, str]) -> None:
+    script(installed / "venv" / "bin" / "python", '#!/bin/sh\necho "$no_proxy $NO_PROXY"\n')
+    expected = "127.0.0.1,localhost,intranet" if given else "127.0.0.1,localhost"
+    assert start(installed, "status", http_proxy="http://proxy:3128", **given).stdout == f"{expected} {expected}\n"
+
+
 @pytest.mark.parametrize("change", ["an older lock", "no Python in it"])
 def test_a_venv_that_is_not_the_locked_one_is_made_anew(installed: Path, change: str) -> None:
     if change == "an older lock":

@@ -402,6 +402,11 @@ def test_whatever_a_file_or_a_server_says_is_text(browser: Browser, tmp_path: Pa
             assert "<script>document.title" in page.locator("body").inner_text()
 
 
+def test_a_query_that_cannot_be_parsed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"asked.* cannot be read: .*; correct the statement"):
+        catalog(load(home=tmp_path), [things(), question("SELECT a FROM (")], ask=False)
+
+
 def test_a_query_that_cannot_be_traced_is_told_on_its_page(tmp_path: Path) -> None:
     home = load(home=tmp_path)
     content = catalog(home, [things(), question("SELECT things.nothing AS a FROM raw.things")], ask=False)

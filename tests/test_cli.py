@@ -8,18 +8,21 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import psutil
 import pytest
 import typer.main
 
 from etl import cli, settings
 from etl.settings import PROJECT
-from stack import doctor
+from stack import doctor, processes
 
 CLOSED = {  # where no server is
     "WAREHOUSE_BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -72,6 +75,8 @@ WRONG = {  # what is typed: what the line must name, and the next step in it
     "up --engine duck": ("--engine", "spark, hive or all"),
     "--set hive_password=s3cret query 'SELECT 1'": ("command line", "WAREHOUSE_HIVE_PASSWORD"),
     "--set 'ports={\"kafkka\":1}' up": ("kafkka", "did you mean kafka"),
+    "up --until -1": ("--until", "--help"),
+    "check --max-age 99999999999999999999d": ("--max-age", "15m, 1h or 2d"),
     "generate --attempts -1": ("-1", "give 0 or more"),
     "generate --attempts many": ("--attempts", "--help"),
     "generate --seed x": ("--seed", "--help"),
@@ -181,6 +186,40 @@ def test_doctor_names_a_package_that_is_not_the_locked_one(tmp_path: Path, monke
     assert "run ./warehouse again" in check.step
 
 
+def test_doctor_finds_every_file_of_a_secret_that_others_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, key = tmp_path / "warehouse.local.toml", tmp_path / "key"
+    local.write_text('notify = "https://hooks/t0ken"\n')
+    key.write_text("key")
+    monkeypatch.setitem(settings.Settings.model_config, "toml_file", [local])
+    for path in (local, key):
+        path.chmod(0o644)
+    done = start(tmp_path, "doctor", WAREHOUSE_ERASURE_KEY_FILE=str(key))
+    for path in (local, key):
+        assert f"FAULT  {path} can be read by other users: chmod 600 {path}" in done.stdout
+        path.chmod(0o600)
+    assert "t0ken" not in done.stdout
+    assert "can be read by other" not in start(tmp_path, "doctor", WAREHOUSE_ERASURE_KEY_FILE=str(key)).stdout
+
+
+def test_the_demo_publishes_to_no_server_that_a_setting_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "up", lambda *_: None)
+    for words, place in (
+        ([], "WAREHOUSE_BOOTSTRAP_SERVERS"),
+        (["--set", "bootstrap_servers=127.0.0.1:2"], "--set bootstrap_servers"),
+    ):
+        done = start(tmp_path, *words, "demo")
+        assert done.returncode == 2 and "2. publish" not in done.stderr
+        assert f"the demo runs on the local stack, but {place} gives 127.0.0.1:" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named_by_a_command_that_writes_pages(tmp_path: Path) -> None:
+    (tmp_path / "reports").touch()
+    line = error_line(start(tmp_path, "docs"), 1)
+    assert f"{tmp_path}/reports" in line and "cannot be used" in line and "check that path" in line
+
+
 def test_down_without_a_stack_ends_nothing(tmp_path: Path) -> None:
     done = start(tmp_path, "down")
     assert (done.returncode, done.stderr) == (0, "ended 0 servers\n")
@@ -218,7 +257,38 @@ def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
     assert json.loads(done.stdout) and done.stderr == ""
 
 
-# On the running stack
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ("publish - <&-", 1, "warehouse: the input holds no record; publish a JSON array or JSON lines\n"),
+        ("down >&-", 0, "ended 0 servers\n"),
+        ("down >&- 2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_the_caller_closed_is_no_fault(words: str, code: int, line: str, tmp_path: Path) -> None:
+    given = {**os.environ, **CLOSED, "WAREHOUSE_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    command = f"{shlex.quote(sys.executable)} -m etl {words}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=given, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (code, line, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_a_command_started_ends_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    java = tmp_path / "java/bin/java"
+    java.parent.mkdir(parents=True)
+    version = '[ "$1" != -version ] || { echo \'openjdk version "17.0.1"\' >&2; exit; }'
+    java.write_text(
+        f"#!/bin/sh\n{version}\necho $$ > {tmp_path}/draft; mv {tmp_path}/draft {tmp_path}/pid\nexec sleep 60\n"
+    )
+    java.chmod(0o755)
+    given = {**os.environ, **CLOSED, "WAREHOUSE_HOME": str(tmp_path), "JAVA_HOME": str(tmp_path / "java")}
+    command = [sys.executable, "-m", "etl", "beeline"]
+    running = subprocess.Popen(command, cwd=PROJECT, env=given, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "pid").exists() and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(number)
+    assert running.communicate(timeout=30)[1] == "warehouse: interrupted\n" and running.returncode == 1
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 # Help

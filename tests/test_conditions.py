@@ -107,6 +107,7 @@ NOWHERE = {
     "false t0ken": "its command ended with exit code 1",
     "sleep 60": "its command was ended after 0 s",
     "'t0ken": "its command does not run: No closing quotation",
+    "  ": "its command is blank",
 }
 
 

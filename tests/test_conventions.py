@@ -324,6 +324,12 @@ def test_every_expectation_has_a_reason_and_a_severity(file: SqlFile) -> None:
         assert expectation["severity"] in ("critical", "warning", "info"), expectation
 
 
+@every_suite
+def test_the_keys_of_a_suite_hold_the_grain_of_its_table(file: SqlFile) -> None:
+    """A failing row is identified by them."""
+    assert set(re.findall(r"\w+", file.header["Grain"])) <= set(suite_of(file)["meta"]["keys"])
+
+
 @every_check
 def test_every_check_has_a_severity_a_reason_and_one_query_that_reads_what_it_declares(check: SqlFile) -> None:
     lines = check.text.splitlines()

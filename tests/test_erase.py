@@ -24,7 +24,7 @@ from etl.errors import UsageError, WarehouseError
 from etl.land import choice, raw_lines, rewrite, spark_job, worker
 from etl.land.check_message import Accepted, contract
 from etl.settings import Settings
-from etl.store import erasures
+from etl.store import erased_attempts, erasures
 from etl.store.erased_attempts import Erased, digest
 
 ID = "37f0a30a-7464-11e6-aa92-a8667f27e5dc"
@@ -194,12 +194,55 @@ def test_what_stays_of_an_erasure_is_a_keyed_hash_and_a_key_that_its_user_alone_
     erasures.complete(home, hdfs, erasure)
     erasures.complete(home, hdfs, erasure)
     assert erasures.pending(home) == [] and holding(home.home, ID) == []
-    assert [row["action"] for rows in hdfs.held.values() for row in rows] == ["requested", "completed"]
+    assert [row["action"] for name in hdfs.names() if name[0] == "e" for row in hdfs.held[name]] == [
+        "completed",
+        "requested",
+    ]
     assert ID not in json.dumps(hdfs.held)
     erased = erasures.read(home, hdfs)
     assert erased is not None and ID in erased and "other" not in erased
     for path in (home.home / "erasure.key", home.home / "erasures"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_an_erasure_that_was_killed_while_it_forgot_the_ids_is_complete(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hdfs: Any = Files()
+    erasure = erasures.request(home, [ID], "request 17")
+    erasures.publish_requests(home, hdfs, [erasure])
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(Path, "unlink", lambda *_: 1 // 0)
+        erasures.complete(home, hdfs, erasure)
+    assert erasures.pending(home) == [] and not erasures.is_pending(home)
+
+
+def test_of_two_homes_that_erase_for_the_first_time_one_key_counts(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hdfs: Any = Files()
+    other = settings_module.load(home=tmp_path / "other")
+    erasure, first = erasures.request(home, [ID], "request 17"), erasures.request(other, ["first"], "request 16")
+
+    def interrupted(path: Path, content: bytes) -> None:
+        monkeypatch.undo()
+        erasures.publish_requests(other, hdfs, [first])
+        erasures._write_private(path, content)
+
+    monkeypatch.setattr(erasures, "_write_private", interrupted)
+    with pytest.raises(WarehouseError, match=r"copy erasure\.key"):
+        erasures.publish_requests(home, hdfs, [erasure])
+    assert "first" in (erasures.read(other, hdfs) or ())
+    (home.home / "erasure.key").write_bytes((other.home / "erasure.key").read_bytes())
+    erasures.publish_requests(home, hdfs, [erasure])
+    assert ID in (erasures.read(other, hdfs) or ())
+
+
+def test_of_a_message_in_gzip_no_more_is_unpacked_than_a_message_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erased_attempts, "MOST", 1000)
+    bomb = gzip.compress(f"{ID} ".encode() + b"0" * 10_000_000)
+    words = list(erased_attempts.names(bomb))
+    assert ID in words and max(map(len, words)) <= 1000
 
 
 def test_a_home_without_the_key_lands_nothing_and_says_what_to_copy(home: Settings, tmp_path: Path) -> None:
@@ -218,10 +261,10 @@ def test_a_home_without_the_key_lands_nothing_and_says_what_to_copy(home: Settin
 
 def test_ids_come_from_the_command_and_a_file_and_need_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "ids"
-    path.write_text("b\n\nc\n")
+    path.write_text("\ufeffb\n\nc\n")
     assert attempt_ids(["a"], str(path), "request 17") == ["a", "b", "c"]
     assert attempt_ids([], "", "") == []
-    for given, reason in ((["a"], " "), ([" "], "request 17")):
+    for given, reason in ((["a"], " "), ([" "], "request 17"), (["a\udcff"], "request 17")):
         with pytest.raises(UsageError):
             attempt_ids(given, "", reason)
     with pytest.raises(UsageError, match="cannot be read"):

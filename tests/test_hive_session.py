@@ -27,6 +27,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
                     peer = listener.accept()[0]
                     kept.append(peer)
                     if answer is not None:
+                        peer.recv(1 << 16)  # what is left unread would reset the connection
                         peer.sendall(answer)
                         peer.close()
 

@@ -8,6 +8,8 @@ import gzip
 import io
 import json
 import lzma
+import re
+import shlex
 import socket
 import time
 import tracemalloc
@@ -402,6 +404,20 @@ def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
     assert str(caught.value).startswith("cannot read x.json after byte ")
 
 
+def test_an_input_that_cannot_be_read_at_all_is_told() -> None:
+    with Path("/proc/self/mem").open("rb") as stream, pytest.raises(WarehouseError) as caught:
+        list(records(stream, "x.json"))
+    assert str(caught.value).startswith("cannot read x.json after byte 0 ")
+
+
+def test_the_suggested_command_holds_a_key_as_one_word() -> None:
+    key = "x'; touch y; '\" "
+    with pytest.raises(WarehouseError) as caught:
+        read(json.dumps({key: [{"a": 1}]}).encode())
+    command = re.search(r"the inner array: (jq .*); --force", caught.value.step)
+    assert command and shlex.split(command[1]) == ["jq", f".[{json.dumps(key)}]"]
+
+
 # --- Kafka ---
 
 
@@ -419,7 +435,7 @@ def test_a_closed_port_is_named_within_30_seconds(tmp_path: Path) -> None:
 
 def test_of_several_brokers_one_that_listens_is_enough() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
-        kafka._connect(f"127.0.0.1:1, PLAINTEXT://127.0.0.1:{broker.getsockname()[1]}")
+        kafka._connect(f"127.0.0.1:1,127.0.0.1:{broker.getsockname()[1]}")
     with pytest.raises(ConnectionRefusedError):
         kafka._connect("127.0.0.1:1,127.0.0.1:1")
 

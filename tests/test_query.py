@@ -131,6 +131,33 @@ def test_standard_output_decides_whether_a_terminal_shows_it() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True).stdout == b"a\n\x1b[2J"
 
 
+PRINTED = {  # what is printed: what a terminal gets, and a pipe
+    "from etl.cli.shared import write; write(['\\x1b[2J\\x9b\\u202e\\U000e0041'])": (
+        b'[\r\n  "\\u001b[2J\\u009b\\u202e\\udb40\\udc41"\r\n]\r\n',
+        '[\n  "\\u001b[2J\x9b\u202e\U000e0041"\n]\n'.encode(),
+    ),
+    "from etl.terminal import write; write(b'a\\x1b[2J\\nb\\xff')": (b"a\\x1b[2J\r\nb\\xff\r\n", b"a\x1b[2J\nb\xff"),
+}
+
+
+@pytest.mark.parametrize("code", PRINTED)
+def test_documents_and_messages_at_a_terminal_hold_nothing_that_it_would_obey(code: str) -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, cwd=PROJECT, check=True)
+    os.close(theirs)
+    assert os.read(ours, 1000) == PRINTED[code][0]
+    os.close(ours)
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, check=True)
+    assert done.stdout == PRINTED[code][1]
+
+
+def test_a_link_is_kept_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to("x.csv")
+    with export.replaced(tmp_path / "link.csv") as stream:
+        stream.write(b"new")
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "x.csv").read_bytes() == b"new"
+
+
 def test_a_table_in_a_pipe_keeps_all_but_what_would_break_its_lines() -> None:
     lines = query.formatted(Result(["text"], [("a\nb\u2028c\u200dd\u202e\x1be",)]), "table").split("\n")
     assert lines[2:] == ["a\\x0ab\\u2028c\u200dd\u202e\x1be", "(1 row)"]
@@ -308,6 +335,7 @@ def test_a_file_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
     [
         ("missing/x.csv", WarehouseError, "cannot write .*missing/x.csv: No such file"),
         (".", UsageError, "is not a file; name a file"),
+        (f"{'x' * 300}.csv", WarehouseError, "cannot write .*x.csv: File name too long"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_named(

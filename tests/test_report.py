@@ -6,6 +6,7 @@ import base64
 import contextlib
 import datetime
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from etl.pages.write import write
 from etl.report.charts import SVG, Chart, draw
 from etl.report.question import EQUATION, PLACE, filled
 from etl.report.report import Reported, report
+from etl.servers.hive import StatementError
 from etl.settings import PROJECT, load
 from etl.sqlfile import SqlFile, files
 
@@ -460,6 +462,25 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OSError, match="full"):
         write(tmp_path / "page.html", "new")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_file_can_be_read_by_those_whom_the_umask_allows(tmp_path: Path) -> None:
+    for mask, mode in ((0o022, 0o644), (0o077, 0o600)):
+        before = os.umask(mask)
+        try:
+            write(tmp_path / "page.html", "text")
+        finally:
+            os.umask(before)
+        assert (tmp_path / "page.html").stat().st_mode & 0o777 == mode
+
+
+def test_an_error_in_the_sql_of_a_question_shows_its_place(tmp_path: Path) -> None:
+    def query(_: str) -> Rows:
+        raise StatementError("there is no column a", "fix the statement", ("   1 | SELECT a", "            ^"))
+
+    with pytest.raises(StatementError) as caught:
+        report(load(home=tmp_path), [query], [question("it")])
+    assert caught.value.excerpt == ("   1 | SELECT a", "            ^")
 
 
 def test_an_error_of_the_server_names_the_question(tmp_path: Path) -> None:

@@ -104,6 +104,13 @@ def test_results_of_old_validations_go_and_the_newest_stays(tmp_path: Path) -> N
     ]
     hdfs.held["topic_offsets_v1"].pop()
     assert retention._files(hdfs, limits) == []
+    hdfs.held["topic_offsets_v1"] = ["a copy.json", "r20260202T000000000000.json"]
+    assert retention._files(hdfs, limits) == []
+
+
+def test_an_empty_warehouse_has_no_landing_that_may_lose_messages() -> None:
+    hdfs: Any = Files()
+    assert retention._last(hdfs) == 0
 
 
 def test_raw_tables_are_rewritten_once_a_month(tmp_path: Path) -> None:

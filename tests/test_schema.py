@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from etl import sqlfile
 from etl.errors import UsageError
 from etl.servers.hive import Result, StatementError
 from etl.settings import Settings, load
 from etl.sqlfile import SqlFile
+from etl.store import customer_schema
+from etl.store.customers import Customer
+from etl.store.landings import Folder, Generation
 from etl.store.schema import JSON_COMMENT, Schema
 
 COLUMNS = [("id", "string", "The visit"), ("seconds", "int", "How long"), ("landing", "bigint", "")]
 
 
-class Metastore:
-    """A session and the HDFS below it: one table with these columns; notes what is sent and removed."""
+class Killed(BaseException):
+    """A command ends as by SIGKILL."""
 
-    def __init__(self, columns: list[tuple[str, str, str]]) -> None:
+
+class Metastore:
+    """A session and the HDFS below it: one table with these columns; notes what is sent and removed.
+
+    `hashes` is what ops.metastore has; a command that sends what begins with `deadly` is killed.
+    """
+
+    def __init__(self, columns: list[tuple[str, str, str]], hashes: str = "", deadly: str = "nothing") -> None:
         self.columns, self.sent, self.removed = columns, list[str](), list[str]()
+        self.whole: list[str] = []  # the statements that `sent` has the beginnings of
+        self.hashes, self.deadly = hashes, deadly
 
     def query(self, statement: str) -> Result:
         if statement.startswith("SELECT"):
+            if self.hashes:
+                return Result(["hashes", "release", "landing"], [(self.hashes, 0, 0)])
             raise StatementError("no ops.metastore", "")
+        if saved := re.search(r"'(.*)' AS hashes", statement):
+            self.hashes = saved[1].replace("\\u000a", "\n")
+            return Result()
+        if statement.startswith(self.deadly):
+            raise Killed
         if statement.startswith("DESCRIBE"):
             partitions = [("", "", ""), ("# Partition Information", "", ""), ("landing", "bigint", "")]
             return Result(["col_name", "data_type", "comment"], [*self.columns, *partitions])
+        self.whole.append(statement)
         self.sent.append(statement.split("\n")[0].partition(" (")[0])
         return Result([], [])
 
@@ -77,6 +99,17 @@ def test_a_comment_is_corrected_unless_it_is_that_of_a_json_table(settings: Sett
     assert sent(settings, old, visits()) == ([change], [])
 
 
+def test_what_a_person_wrote_stays_in_its_quotes(settings: Settings) -> None:
+    quoted = SqlFile(visits().path, visits().text.replace("How long", "It\\'s how long"))
+    (change,), _ = sent(settings, [COLUMNS[0], ("seconds", "int", "Its length"), COLUMNS[2]], quoted)
+    assert change.endswith("COMMENT 'It\\u0027s how long'")
+    metastore: Any = Metastore([])
+    odd = settings.model_copy(update={"warehouse_root": "hdfs://w/it's"})
+    schema = Schema(odd, metastore, metastore)
+    schema.partitions("flat.visits_v1", Generation(0, 0, ()), [(Folder(0, 1, "landings/landing=1"), ("x",))])
+    assert metastore.whole[-1].endswith("LOCATION 'hdfs://w/it\\u0027s/x'")
+
+
 OTHER = {
     "a type": [("id", "string", ""), ("seconds", "bigint", ""), COLUMNS[2]],
     "one column more": [*COLUMNS[:2], ("room", "string", ""), COLUMNS[2]],
@@ -105,3 +138,29 @@ def test_a_json_table_gets_more_columns_and_keeps_its_rows(is_released: bool, se
     assert sent(settings, fewer, visits("1_raw"), is_released) == (statements, [])
     with pytest.raises(UsageError, match="changes the columns"):
         sent(settings, fewer, visits("2_flat"))
+
+
+def test_a_command_killed_while_it_recreates_a_table_leaves_its_partitions_to_the_next(settings: Settings) -> None:
+    hashes = "flat.visits_v1=old\npartitions flat.visits_v1=0:5\nraw.other_v1=same"
+    metastore: Any = Metastore([COLUMNS[0], COLUMNS[2]], hashes, deadly="DROP TABLE")
+    with pytest.raises(Killed):
+        Schema(settings, metastore, metastore).table(visits("1_raw"))
+    following = Schema(settings, metastore, metastore)
+    assert "partitions flat.visits_v1" not in following and "raw.other_v1" in following
+
+
+@pytest.mark.parametrize("count", [3, 100, 1000])
+def test_what_customers_have_is_created_once_and_the_hashes_fit_however_many_there_are(
+    count: int, settings: Settings
+) -> None:
+    metastore: Any = Metastore([])
+    customers = [Customer(f"customer-{number}", f"c_{number:012x}") for number in range(count)]
+    for _ in range(2):
+        metastore.sent.clear()
+        schema = Schema(settings, metastore, metastore)
+        schema.make("raw.assessments_v1", ["CREATE"])
+        customer_schema.create(schema, sqlfile.files(sqlfile.CUSTOMERS), customers)
+        schema.save()
+    assert "CREATE" not in metastore.sent, "the tables of the warehouse come before those of customers"
+    assert bool(metastore.sent) == (count == 1000), "what did not fit is sent again, and does no harm"
+    assert all(statement.startswith("CREATE") for statement in metastore.sent)

@@ -143,6 +143,21 @@ def test_ports_are_json_in_a_flag_as_in_the_environment(monkeypatch: pytest.Monk
         ("ports", '{"kafka": "x"}'),
         ("ports", "[1]"),
         ("ports", "nonsense"),
+        ("bootstrap_servers", "a:9092,b:65536"),
+        ("webhdfs", "http://a:99999"),
+        ("spark_thrift", "a:100000"),
+        ("hive_connect_seconds", "inf"),
+        ("hive_silence_seconds", "1e300"),
+        ("hive_query_seconds", "nan"),
+        ("warehouse_root", ""),
+        ("warehouse_root", "hdfs://warehouse"),
+        ("warehouse_root", "hdfs://warehouse/"),
+        ("warehouse_root", "hdfs://warehouse/a/"),
+        ("warehouse_root", "hdfs://warehouse/a/../b"),
+        ("warehouse_root", "/"),
+        ("spark", "127.0.0.1:15002"),
+        ("spark", ""),
+        ("home", "~nobody-of-this-name/x"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +165,32 @@ def test_a_value_that_cannot_be_used_is_named(name: str, value: str, monkeypatch
     assert f"setting {name}" in line and line.endswith(f"; correct it in --set {name}")
     monkeypatch.setenv(f"WAREHOUSE_{name.upper()}", value)
     assert name in refused() and f"WAREHOUSE_{name.upper()}" in refused()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bootstrap_servers", "a:9092,b:65535"),
+        ("webhdfs", "https://a:1"),
+        ("spark", "sc://a:15002/;user_id=me"),
+        ("spark", "local[2]"),
+        ("spark", "yarn"),
+        ("spark", "spark://a:7077"),
+        ("warehouse_root", "hdfs://prod/apps/warehouse"),
+        ("warehouse_root", "hdfs://a:8020/user/me/.warehouse"),
+        ("warehouse_root", "/warehouse"),
+        ("warehouse_root", "file:///data/w"),
+    ],
+)
+def test_a_value_that_can_be_used_is_kept(name: str, value: str) -> None:
+    assert getattr(settings.load(**{name: value}), name) == value
+
+
+def test_a_user_without_a_name_goes_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987_654)
+    assert (settings.load().hdfs_user, settings.load().hive_user) == ("987654", "987654")
 
 
 def test_a_value_that_cannot_be_used_is_named_with_its_file(folder: Path) -> None:

@@ -51,6 +51,12 @@ def test_the_header_tells_what_the_file_is() -> None:
     assert FILE.header["Usage"] == "./warehouse beeline -f x.sql a line without a key goes on"
 
 
+def test_a_table_that_cannot_be_parsed_is_named_with_its_file_and_line() -> None:
+    file = SqlFile(Path("/sql/2_flat/broken_v1.sql"), "-- flat.broken: b.\nCREATE EXTERNAL TABLE flat.broken_v1 (\n  a")
+    with pytest.raises(UsageError, match=r"^/sql/2_flat/broken_v1.sql cannot be read: .*; correct the statement$"):
+        _ = file.columns
+
+
 def test_the_digest_is_that_of_what_is_said(tmp_path: Path) -> None:
     def digest(text: str) -> str:
         return sqlfile.SqlFile(tmp_path, f"-- a.b: c.\n{text}").sha256

@@ -18,13 +18,14 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from test_hive_session import listening
 
 from etl import local_stack
 from etl import settings as settings_module
 from etl.errors import ServerError, UsageError, WarehouseError
 from etl.local_stack import Process
 from etl.settings import PROJECT, Settings
-from stack import health, logs, parts, ports, probes, processes, rotate, servers
+from stack import health, logs, parts, ports, probes, processes, rotate, servers, superset
 from stack.layout import PORTS, Layout, Server
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -395,6 +396,14 @@ def test_down_ends_a_process_that_does_not_listen(
     assert processes.down(given) == ["only"] and process.handle() is None
 
 
+def test_a_server_that_ends_just_before_it_is_stopped_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = subprocess.Popen(["true"])
+    handle = psutil.Process(server.pid)
+    server.wait()
+    monkeypatch.setattr(Process, "handle", lambda _: handle)
+    assert processes.stop(Process("only", server.pid, 0))
+
+
 def test_a_server_that_dies_is_named_with_its_last_words_and_log(small: Callable[..., Settings]) -> None:
     words = "import sys; sys.exit('java.io.IOException: no good\\nat a.b.C')"
     given = small([sys.executable, "-c", words], lambda: False)
@@ -493,6 +502,23 @@ def test_a_server_is_not_led_elsewhere_by_the_users_variables(monkeypatch: pytes
 @pytest.mark.parametrize("address", ["", "nowhere", "a:b", "127.0.0.1:99999", ":", "127.0.0.1:1"])
 def test_an_address_that_cannot_be_asked_is_not_well(address: str) -> None:
     assert not probes.is_listening(address)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"beans":["a"]}',
+    ],
+)
+def test_another_kind_of_server_at_an_address_is_not_well(answer: bytes) -> None:
+    with listening(answer) as port:
+        address = f"127.0.0.1:{port}"
+        assert not probes.hdfs_answers(f"http://{address}") and not probes.hdfs_answers(f"http://{address}", "Version")
+        assert not probes.datanode_answers(address) and not superset.is_healthy(address)
+        assert probes.clock_skew(f"http://{address}") is None
 
 
 # The real stack

@@ -246,7 +246,17 @@ def test_a_column_without_a_null_rule_is_refused(tmp_path: Path) -> None:
         suites.refuse_incomplete([EXAMS], tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"meta": {}, "expectations": []}', "null"])
+WITHOUT_COLUMN = {"type": "expect_column_values_to_not_be_null", "kwargs": {}, "severity": "info", "notes": "R."}
+WITHOUT_NAME = {"meta": {"keys": []}, "expectations": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", "{}", '{"meta": {}, "expectations": []}', "null", json.dumps(WITHOUT_NAME)),
+        json.dumps({"name": "n", "meta": {"keys": []}, "expectations": [WITHOUT_COLUMN]}),
+    ],
+)
 def test_a_file_that_is_no_suite_is_refused_by_name(tmp_path: Path, text: str) -> None:
     copied(tmp_path, "3_marts", "exams_v1").write_text(text)
     with pytest.raises(UsageError, match=r"exams_v1\.json"):
@@ -331,6 +341,10 @@ def test_a_table_that_cannot_be_read_is_tried_once(context: Any) -> None:
             {"type": "expect_column_values_to_not_be_null", "kwargs": {"mostly": 0.99}},
             "never NULL in at least 99 % of rows",
         ),
+        (
+            {"type": "expect_column_values_to_be_in_set", "kwargs": {"value_set": ["5%", "6"], "mostly": 0.995}},
+            "one of 5%, 6 in at least 99.5 % of rows",
+        ),
         ({"type": ROW_COUNT, "kwargs": {"min_value": 0, "max_value": 0}}, "0 rows"),
     ],
 )
@@ -368,9 +382,8 @@ def test_a_landing_is_listed_whole_and_other_files_by_their_folder() -> None:
         "flat/messages_v1/compaction=0/last_landing=1/a.parquet",
     ]
     recorded = [{"path": path} for path in paths]
-    assert folders_of(Scope(1, 1, recorded=recorded, folders=["marts/x"])) == [
+    assert folders_of(Scope(1, 1, recorded=recorded)) == [
         "flat/messages_v1/compaction=0/last_landing=1",
         "landings/compaction=2/last_landing=9",
         "landings/landing=1",
-        "marts/x",
     ]

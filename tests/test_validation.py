@@ -229,6 +229,21 @@ def test_the_last_validations_are_kept_and_the_older_ones_forgotten(tmp_path: Pa
     assert links == kept[::-1]
 
 
+def test_a_validation_that_another_command_removes_meanwhile_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, read = load(home=tmp_path), Path.read_bytes
+    data_docs.keep(settings, about("r01"))
+
+    def removed(path: Path) -> bytes:
+        if path.parent.name == "r01":
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", removed)
+    assert "r02" in data_docs.keep(settings, about("r02")).read_text()
+
+
 def test_a_validation_that_fails_leaves_no_folder(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
     with pytest.raises(OSError, match="full"), data_docs.draft(settings, "r1") as folder:
@@ -354,6 +369,24 @@ def cells(page: Page) -> list[list[str]]:
     return [[" ".join(re.sub(r"<title>.*?</title>|<[^>]*>", " ", cell).split()) for cell in row] for row in rows]
 
 
+def test_a_statement_that_ran_too_long_ends_one_session_and_no_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    def hive(_: Any) -> Any:
+        opened.append(types.SimpleNamespace(is_open=True, close=lambda: None))
+        return opened[-1]
+
+    monkeypatch.setattr(validate, "Hive", hive)
+    settings = load(home=tmp_path)
+    with validate._sessions(settings) as sessions:
+        with validate._session(settings, sessions) as session:
+            session.is_open = False
+        assert [sessions.get().is_open for _ in range(validate.AT_ONCE)] == [True] * validate.AT_ONCE
+    assert len(opened) == validate.AT_ONCE + 1
+
+
 def test_a_validation_records_what_kafka_and_hdfs_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: dict[str, Any] = {}
     hdfs: Any = types.SimpleNamespace(
@@ -378,8 +411,8 @@ def test_a_validation_records_what_kafka_and_hdfs_hold(tmp_path: Path, monkeypat
 
 def test_only_a_critical_expectation_blocks_a_release() -> None:
     rows = [result("c.warning", "e3", "warning", False), result("b.info", "e2", "info", False)]
-    assert Validated(rows, Path(), Path(), 0.0).is_good
-    blocked = Validated([*rows, result("d.critical", "e4", "critical", False)], Path(), Path(), 0.0)
+    assert Validated(rows, Path(), 0.0).is_good
+    blocked = Validated([*rows, result("d.critical", "e4", "critical", False)], Path(), 0.0)
     assert not blocked.is_good and blocked.worst == "d.critical: 3 rows fail: e4"
 
 

@@ -87,11 +87,11 @@ def build(
         customer_schema.add_partitions(schema, todo.files, todo.customers, release)
         before = todo.published
         since = before.landing if before and not todo.changed and not todo.holds_erased else 0
-        _refuse_disturbed(hive, hdfs, release, todo)
         recorded = recorded_files.of(hdfs, todo.files, todo.generation, since, todo.landing, versions)
         tables = [file.table for file in newest_versions(todo.files)]
         scope = Scope(release, todo.landing, since, is_brief=is_brief, recorded=recorded, tables=tables)
         validated = validate(settings, say, scope)
+        _refuse_disturbed(hive, hdfs, release, todo)
         action = PUBLISHED if validated.is_good else REJECTED
         ledger.decide(action, release, todo.landing, settings.engine, versions)
         if not validated.is_good:
@@ -108,7 +108,7 @@ def build(
 
 
 def _refuse_disturbed(hive: Hive, hdfs: Hdfs, release: int, todo: Plan) -> None:
-    """Raise WarehouseError where the marts may have been computed from another release."""
+    """Raise WarehouseError where the marts may have been computed from another release, or the suites read one."""
     candidate = hive.query("SELECT candidate.release, candidate.landing FROM ops.candidate AS candidate").rows[0]
     if tuple(candidate) != (release, todo.landing):
         raise WarehouseError(
@@ -179,6 +179,7 @@ def restore(settings: Settings, schema: Schema, hdfs: Hdfs, ledger: Ledger, todo
         if file.columns:
             schema.table(file, is_released=file.table not in todo.changed)
     customer_schema.create(schema, todo.files, todo.customers)
+    customer_schema.drop_removed(schema)
     finish_switch(schema, hdfs, ledger)
     schema.save()
 

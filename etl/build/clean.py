@@ -23,17 +23,15 @@ from etl.settings import Settings
 from etl.store import customer_schema, flat_folders, landings, lock
 from etl.store.customers import Customers
 from etl.store.landings import Generation
-from etl.store.ledger import Ledger, State
+from etl.store.ledger import PARTITION, Ledger, State
 from etl.store.schema import Schema
 
 AT_ONCE = 100  # partitions that one statement drops
 DEAD_SECONDS = 86_400  # without a change in a draft of another home, before it counts as left behind
 RUNS = 50  # validations whose rows the ops tables keep
-NAMES = {
-    "release": re.compile(r"release=(\d+)"),
-    "staging": re.compile(r"r(\d+)"),
-    "run": re.compile(r"(r\d{8}T\d{12})\.json"),
-}
+STAGED = re.compile(f"r{landings.NUMBER}")  # the staging folder of a release
+RUN = re.compile(r"r[0-9]{8}T[0-9]{12}\.json")  # the results of a validation
+MERGED = "of landings that were merged"
 OF_RUNS = ("expectation_results_v1", "stored_files_v1", "topic_offsets_v1")
 Place = tuple[str, ...]
 
@@ -96,17 +94,16 @@ def _leftovers(
                 yield (database, table), "of a retired table"
             elif database != "flat":
                 for partition in hdfs.names(database, table):
-                    match = NAMES["release"].fullmatch(partition)
-                    if match and _is_over(int(match[1]), state):
+                    if _is_of_past(partition, state):
                         yield (database, table, partition), "of a release that is two steps back or was rejected"
             else:
                 merged = flat_folders.partitions(hdfs, name) - origins
                 for partition in sorted(name for name in merged if _is_merged(name, generations[0])):
-                    yield (database, table, *partition.split("/")), "of landings that were merged"
+                    yield (database, table, *partition.split("/")), MERGED
     yield from _merged(hdfs, generations)
     yield from _drafts(settings, hdfs, state, oldest)
     for table in OF_RUNS:
-        runs = [name for name in hdfs.names("ops", table) if NAMES["run"].fullmatch(name)]
+        runs = [name for name in hdfs.names("ops", table) if RUN.fullmatch(name)]
         for name in runs[:-RUNS]:
             yield ("ops", table, name), "of an old validation"
 
@@ -121,20 +118,19 @@ def _merged(hdfs: Hdfs, generations: list[Generation]) -> Iterator[tuple[Place, 
     """Folders of landings and compactions that no generation lists; of a compaction its list stays with its folders."""
     needed = {folder.path for generation in generations for folder in generation.folders}
     lists = {f"{landings.ROOT}/compaction={generation.compaction}" for generation in generations}
-    for name in hdfs.names(landings.ROOT):
-        path = f"{landings.ROOT}/{name}"
-        kind, _, number = name.partition("=")
-        if not number.isdecimal():
-            continue
-        if kind == "landing" and int(number) <= generations[0].compacted and path not in needed:
-            yield (landings.ROOT, name), "of landings that were merged"
-        elif kind == "compaction" and int(number) < generations[0].compaction:
-            inside = [entry for entry in hdfs.names(*path.split("/")) if entry.startswith("last_landing=")]
-            unneeded = [entry for entry in inside if f"{path}/{entry}" not in needed]
-            if path not in lists and len(unneeded) == len(inside):
-                yield (landings.ROOT, name), "of landings that were merged"
+    names = hdfs.names(landings.ROOT)
+    for number in landings.numbers(names, "compaction"):
+        name, path = f"compaction={number}", f"{landings.ROOT}/compaction={number}"
+        if number < generations[0].compaction:
+            inside = landings.numbers(hdfs.names(landings.ROOT, name), "last_landing")
+            unneeded = [last for last in inside if f"{path}/last_landing={last}" not in needed]
+            if path not in lists and unneeded == inside:
+                yield (landings.ROOT, name), MERGED
             else:
-                yield from (((landings.ROOT, name, entry), "of landings that were merged") for entry in unneeded)
+                yield from (((landings.ROOT, name, f"last_landing={last}"), MERGED) for last in unneeded)
+    for number in landings.numbers(names, "landing"):
+        if number <= generations[0].compacted and f"{landings.ROOT}/landing={number}" not in needed:
+            yield (landings.ROOT, f"landing={number}"), MERGED
 
 
 def _drafts(settings: Settings, hdfs: Hdfs, state: State, oldest: float) -> Iterator[tuple[Place, str]]:
@@ -147,7 +143,7 @@ def _drafts(settings: Settings, hdfs: Hdfs, state: State, oldest: float) -> Iter
                 if is_ours or _changed_at(hdfs, *folder, name) < oldest:
                     yield (*folder, name), "left by a command that was killed"
     for name in hdfs.names(flat_folders.STAGING):
-        match = NAMES["staging"].fullmatch(name)
+        match = STAGED.fullmatch(name)
         is_over = match is not None and _is_over(int(match[1]), state)
         if is_over or _changed_at(hdfs, flat_folders.STAGING, name) < oldest:
             yield (flat_folders.STAGING, name), "left by a build that was killed"
@@ -179,13 +175,14 @@ def _drop_partitions(schema: Schema, state: State, generations: Sequence[Generat
     for table in tables:
         if table in schema.listed(table.partition(".")[0]):
             names = sorted(schema.partition_names(table) - needed)
-            _drop(schema.hive, table, [name for name in names if _is_old(name, state, generations[0])])
+            old = [name for name in names if _is_of_past(name, state) or _is_merged(name, generations[0])]
+            _drop(schema.hive, table, old)
 
 
-def _is_old(partition: str, state: State, newest: Generation) -> bool:
-    """Whether a partition is of a release that is over, or of landings that were merged."""
-    match = NAMES["release"].match(partition)
-    return _is_over(int(match[1]), state) if match else _is_merged(partition, newest)
+def _is_of_past(partition: str, state: State) -> bool:
+    """Whether a partition, or its folder, is of a release that is over."""
+    match = PARTITION.fullmatch(partition)
+    return match is not None and _is_over(int(match[1]), state)
 
 
 def _drop(hive: Hive, table: str, partitions: Sequence[str]) -> None:
@@ -197,5 +194,8 @@ def _drop(hive: Hive, table: str, partitions: Sequence[str]) -> None:
 
 
 def _is_merged(partition: str, newest: Generation) -> bool:
-    compaction, last = (int(pair.partition("=")[2]) for pair in partition.split("/"))
+    match = landings.PARTITION.fullmatch(partition)
+    if match is None:
+        return False
+    compaction, last = map(int, match.groups())
     return 0 < compaction < newest.compaction or (compaction == 0 and last <= newest.compacted)

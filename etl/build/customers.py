@@ -29,7 +29,7 @@ def add(settings: Settings, name: str, database: str | None) -> Customer:
 
 
 def remove(settings: Settings, name: str) -> None:
-    """Remove a customer and drop its database; its rows stay until `clean` removes their releases."""
+    """Remove a customer and drop its database, or complete that; its rows stay until `clean` removes their releases."""
     hdfs = Hdfs(settings)
     with lock.exclusive(settings, "build", lock.STEP_SECONDS), Hive(settings) as hive:
         customer = Customers(hdfs).remove(name)

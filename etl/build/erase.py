@@ -7,6 +7,7 @@ messages, and what pages and logs of this home say. What is kept is a keyed hash
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,19 +47,21 @@ class Summary:
 def attempt_ids(given: Sequence[str], source: str, reason: str) -> list[str]:
     """The ids that were given and those of a file, `-` for standard input.
 
-    Raises UsageError where a reason is missing, an id is empty, or the file cannot be read.
+    Raises UsageError where a reason is missing, an id is empty or no text, or the file cannot be read.
     """
     ids = list(given)
     if source:
         try:
-            text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+            text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, a line per id") from error
+            raise UsageError(f"the ids cannot be read from {source}: {error}", "name a file, an id per line") from error
         ids += [line for line in text.splitlines() if line.strip()]
     if ids and not reason.strip():
         raise UsageError("an erasure has no reason", "add --reason, such as the number of the request")
     if not all(attempt.strip() for attempt in ids):
         raise UsageError("an attempt's id is empty", "give the attempt_id of flat.attempts")
+    if strange := [attempt for attempt in ids if re.search("[\ud800-\udfff]", attempt)]:
+        raise UsageError(f"the attempt's id {strange[0]!r} is no UTF-8", "give the attempt_id of flat.attempts")
     return ids
 
 
@@ -76,7 +79,7 @@ def erase(settings: Settings, attempts: Sequence[str], reason: str, say: Callabl
         ids = [attempt for erasure in pending for attempt in erasure.attempts]
         hdfs = Hdfs(settings)
         erasures.publish_requests(settings, hdfs, pending)
-        say(f"{len(ids):,} attempts are no longer landed")
+        say(f"messages of {len(ids):,} attempts are no longer landed")
         left, note = _from_servers(settings, hdfs, ids, say)
         names = [*ids, *Customers(hdfs).pseudonyms(ids)]
         mask(settings, names)

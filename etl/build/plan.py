@@ -10,9 +10,10 @@ from etl.errors import UsageError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import erasures, flat_folders, landings
-from etl.store.customers import Customer, Customers, Period, shortened
+from etl.store.customers import Customer, Customers
 from etl.store.landings import Folder, Generation
 from etl.store.ledger import Event, Ledger, State
+from etl.store.periods import Period, shortened
 from etl.store.release_files import newest_versions, release_files
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
+from etl import sqlfile
 from etl.build.build import restore
 from etl.build.plan import Plan, plan
 from etl.servers.hdfs import Hdfs
@@ -11,9 +13,9 @@ from etl.servers.hive import Hive
 from etl.settings import Settings
 from etl.sqlfile import SqlFile, files
 from etl.store import customer_schema, flat_folders, landings, lock
-from etl.store.ledger import Ledger, State
+from etl.store.ledger import PARTITION, Ledger
 from etl.store.release_files import newest_versions
-from etl.store.schema import RAW, Schema
+from etl.store.schema import DATABASES, RAW, Schema
 
 
 def repair(settings: Settings) -> list[str]:
@@ -38,13 +40,14 @@ def repair(settings: Settings) -> list[str]:
                 _mart_partitions(schema, hive, hdfs, file)
         restore(settings, schema, hdfs, ledger, todo)
         if state.started:
-            schema.point("candidate", *_candidate(state))
+            event = state.published
+            release, landing = (event.release, event.landing) if event else (0, 0)
+            schema.point("candidate", release, landing)  # what readers see, where nothing is being built
             for file in todo.files:
                 if file.is_flat and not flat_folders.missing(hdfs, file.table, todo.generation.folders):
                     schema.flat_partitions(file.table, todo.generation, todo.landing)
             customer_schema.add_partitions(schema, todo.files, todo.customers)
             tables = [file.table for file in todo.files if file.is_flat]
-            landing = todo.published.landing if todo.published else 0
             generations = landings.generations(hdfs)
             generation = flat_folders.visible(hdfs, tables, generations, landing)
             schema.views(newest_versions(todo.files), generation or generations[-1], is_candidate=True)
@@ -63,7 +66,7 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
     """What the metastore lacks of that which was landed and published, in words."""
     partitions = {file.table: {folder.partition for folder in todo.generation.folders} for file in files(RAW)}
     if todo.published is None:
-        return schema.missing([], partitions)
+        return _lost(schema, [], partitions)
     for file in todo.files:
         if file.is_flat and file.table not in todo.changed:
             flat = flat_folders.partitions(hdfs, file.table)
@@ -71,32 +74,37 @@ def missing(schema: Schema, hdfs: Hdfs, todo: Plan) -> list[str]:
         elif file.columns and file.table in todo.published.hashes:
             release = f"release={todo.published.release}"
             partitions[file.table] = {name for name in _partitions(hdfs, file) if name.split("/")[0] == release}
-    return schema.missing([*files("0_ops"), *files(RAW), *todo.files], partitions)
+    return _lost(schema, [*files("0_ops"), *files(RAW), *todo.files], partitions)
 
 
-def _candidate(state: State) -> tuple[int, int]:
-    """What the candidate shows when nothing is being built: what readers see."""
-    event = state.published
-    return (event.release, event.landing) if event else (0, 0)
+def _lost(schema: Schema, expected: Sequence[SqlFile], partitions: Mapping[str, set[str]]) -> list[str]:
+    """The tables and views of these files, and the partitions, that are not in the metastore, in words."""
+    databases = {*DATABASES, *(file.database for file in expected)}
+    there: set[str] = set().union(*map(schema.listed, sorted(databases)))
+    lost = [f"table {file.table}" for file in expected if file.columns and file.table not in there]
+    views = [file.name for file in expected]
+    views += [sqlfile.candidate_text(file.name) for file in expected if file.stage[0] in "235"]
+    lost += [f"view {name}" for name in dict.fromkeys(views) if name not in there]
+    for table, names in partitions.items():
+        if table in there:
+            gone = sorted(names - schema.partition_names(table))
+            lost += [f"partition {name} of {table}" for name in gone]
+    return lost
 
 
 def _partitions(hdfs: Hdfs, file: SqlFile) -> list[str]:
     """The names of the partitions that a table has on HDFS: release=2 or release=2/customer=c_1."""
     place = file.table.split(".")
-    releases = [name for name in hdfs.names(*place) if name.startswith("release=")]
-    if not file.is_per_customer:
-        return releases
-    return [f"{name}/{owner}" for name in releases for owner in hdfs.names(*place, name) if owner[0] not in "._"]
-
-
-def _spec(partition: str) -> str:
-    """How SQL writes the name of a partition, with its text quoted."""
-    return re.sub("/customer=(.*)", r", customer='\1'", partition)
+    names = [name for name in hdfs.names(*place) if PARTITION.fullmatch(name)]
+    if file.is_per_customer:
+        names = [f"{name}/{owner}" for name in names for owner in hdfs.names(*place, name)]
+    return [name for name in names if PARTITION.fullmatch(name)]
 
 
 def _mart_partitions(schema: Schema, hive: Hive, hdfs: Hdfs, file: SqlFile) -> None:
     there = schema.partition_names(file.table)
     names = [name for name in _partitions(hdfs, file) if name not in there]
     if names:
-        places = " ".join(f"PARTITION ({_spec(name)})" for name in names)
+        specs = [re.sub("/customer=(.*)", r", customer='\1'", name) for name in names]
+        places = " ".join(f"PARTITION ({spec})" for spec in specs)
         hive.query(f"ALTER TABLE {file.table} ADD IF NOT EXISTS {places}")

@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Callable, Mapping
 
 from etl.build.build import build
-from etl.build.clean import OF_RUNS, Leftover
+from etl.build.clean import OF_RUNS, RUN, Leftover
 from etl.build.erase import leave_out
 from etl.errors import UsageError
 from etl.land import spark_job
@@ -114,7 +114,7 @@ def _files(hdfs: Hdfs, limits: Mapping[str, datetime.datetime]) -> list[tuple[st
         for name, table in RESULTS.items()
         if name in limits
         for file, size in hdfs.files("ops", table)[:-1]
-        if file < f"{limits[name]:r%Y%m%dT}"
+        if RUN.fullmatch(file) and file < f"{limits[name]:r%Y%m%dT}"
     ]
 
 
@@ -165,6 +165,6 @@ def _choice(hdfs: Hdfs, due: Mapping[str, datetime.datetime]) -> Choice:
 
 
 def _last(hdfs: Hdfs) -> int:
-    """The last landing that may lose messages: it is published, and not the newest."""
+    """The last landing that may lose messages: it is published, and not the newest; 0 for none."""
     published = Ledger(hdfs).state().published
-    return min(published.landing if published else 0, landings.current(hdfs).last - 1)
+    return max(0, min(published.landing if published else 0, landings.current(hdfs).last - 1))

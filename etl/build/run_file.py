@@ -30,8 +30,6 @@ def fill(
     run: str,
 ) -> None:
     """Fill the flat folders of these raw folders, in their order; `run` names the staging table of this run."""
-    if not folders:
-        return
     staging = f"{flat_folders.STAGING}.{file.path.stem}_{run}"
     root = (flat_folders.STAGING, run)
     values = {"warehouse_root": f"{settings.warehouse_root}/{'/'.join(root)}", **generation.parameters}

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
 from etl import sqlfile
@@ -20,7 +19,7 @@ from etl.catalog.table_facts import Answers, Built, Counted, Stored
 from etl.errors import UsageError, WarehouseError
 from etl.settings import PROJECT, Settings
 from etl.sqlfile import SqlFile
-from etl.sqltext import split
+from etl.sqltext import parsed, split
 from etl.store.ledger import Event
 from etl.validate.run_suite import CAUSE
 from etl.validate.suites import expectations_of, wording
@@ -169,7 +168,7 @@ def _expected(file: SqlFile, results: Sequence[Mapping[str, Any]]) -> list[Expec
 
 def described(file: SqlFile) -> tuple[list[Column], str]:
     """The columns of the CREATE TABLE, each followed by the fields in it, and the table's comment."""
-    for tree in (sqlglot.parse_one(text, read="hive") for text in split(file.text)):
+    for tree in (parsed(text, file.place) for text in split(file.text)):
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
             comment = tree.find(exp.SchemaCommentProperty)
             columns = [each for each in tree.find_all(exp.ColumnDef) if not each.find_ancestor(exp.DataType)]

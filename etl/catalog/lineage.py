@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
@@ -16,7 +15,7 @@ from sqlglot.optimizer.qualify import qualify
 from etl.catalog.column_sources import Source, Trace, parameters, traced
 from etl.errors import UsageError
 from etl.sqlfile import SqlFile
-from etl.sqltext import split
+from etl.sqltext import parsed, split
 
 Schema = dict[str, dict[str, dict[str, str]]]
 
@@ -43,7 +42,7 @@ class Lineage:
         self.viewed: dict[str, list[str]] = {}  # what the view of a table reads beside it
         self.traces: dict[str, dict[str, Trace]] = {}
         self.untraced: dict[str, str] = {}
-        trees = {file.table: [sqlglot.parse_one(text, read="hive") for text in split(file.text)] for file in files}
+        trees = {file.table: [parsed(text, file.place) for text in split(file.text)] for file in files}
         fillings = {file.table: filling(file, trees[file.table]) for file in files}
         schema = _schema(files, fillings)
         for file in files:

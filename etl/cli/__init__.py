@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -30,6 +31,7 @@ TYPER_INTERRUPTED = 130  # Typer's exit code for Ctrl-C
 
 def main() -> None:
     """Run the command line; every error is one line and an exit code, a trace comes only with --debug."""
+    _open_streams()
     completes = COMPLETION in os.environ or any(word.endswith("-completion") for word in sys.argv[1:2])
     try:
         code = app(prog_name=NAME.rpartition("/")[2] if completes else NAME, standalone_mode=False)
@@ -55,6 +57,13 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else errors.EXIT_OK)
 
 
+def _open_streams() -> None:
+    """Open what the caller left closed, as some schedulers do: else the next file would be the standard output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def fail_with(error: Exception) -> NoReturn:
     """End with the message of Typer about wrong usage, or with one line about an error that nobody expected."""
     if state["debug"]:
@@ -65,6 +74,8 @@ def fail_with(error: Exception) -> NoReturn:
     if hasattr(error, "format_message"):
         text = " ".join(error.format_message().split()).rstrip(".")
         fail(f"{text}; see ./warehouse --help", errors.EXIT_USAGE)
+    if isinstance(error, OSError) and error.filename is not None:
+        fail(f"{error.filename} cannot be used: {error.strerror}; check that path", errors.EXIT_FAILED)
     kind = type(error).__name__
     fail(f"unexpected {kind}: {' '.join(str(error).split())[:300]}; see --debug", errors.EXIT_FAILED)
 

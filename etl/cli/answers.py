@@ -42,8 +42,8 @@ def report(
 ) -> None:
     """Answer the questions of sql/4_reports on a page.
 
-    Writes HTML, Markdown and a notebook; the answers in short go to standard output. The report of
-    a customer has the questions that its tables answer, and no notebook.
+    Writes HTML, Markdown and a notebook; short answers go to standard output. A customer's report
+    has the questions that its tables can answer, and no notebook.
     """
     from etl.catalog import catalog_pages as site
     from etl.report.report import report as run

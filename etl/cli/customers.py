@@ -14,7 +14,7 @@ from etl.errors import EXIT_FAILED, UsageError
 from etl.terminal import escaped, progress, say
 
 if TYPE_CHECKING:
-    from etl.store.customers import Period
+    from etl.store.periods import Period
 
 customers = typer.Typer(
     no_args_is_help=True,
@@ -77,7 +77,7 @@ def add(
 def remove(name: Name) -> None:
     """Remove a customer with its database, rights and logins.
 
-    Its attempts belong to nobody from the next build on.
+    Its exams belong to nobody, and its attempts from the next build on.
     """
     from etl.build.customers import remove as run
     from etl.customers import door
@@ -86,7 +86,7 @@ def remove(name: Name) -> None:
     from etl.store.customers import Customers
 
     given = writing()
-    customer = Customers(Hdfs(given)).get(name)
+    customer = Customers(Hdfs(given)).get(name, also_removed=True)
     with progress("customers remove"):
         logins.remove(door.password_file(given), customer.database)
         door.reader_file(given, customer).unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def remove(name: Name) -> None:
             with door.administrator(given) as hive:
                 door.revoke(given, hive, customer)
         else:
-            say("its other logins are removed by ./warehouse up --customers")
+            say("run ./warehouse up --customers to remove its other logins")
     say(f"removed {name}; run ./warehouse build, and clean --yes later, to remove its rows")
 
 
@@ -110,7 +110,7 @@ def assign(
 ) -> None:
     """Assign exams to customers, from a CSV file or by options.
 
-    Empty days mean no limit. Periods that overlap are refused; with --transfer they take over.
+    An empty day means no limit. Periods that overlap existing ones are refused; with --transfer they replace them.
     """
     from etl.servers.hdfs import Hdfs
     from etl.store.customers import Customers
@@ -134,7 +134,7 @@ def _periods(file: Path) -> list[Period]:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise UsageError(f"{file} begins with {reader.fieldnames}", f"let it begin with {','.join(COLUMNS)}")
+                raise UsageError(f"{file} begins with {reader.fieldnames}", f"begin it with {','.join(COLUMNS)}")
             return [_period(row, f"line {reader.line_num} of {file}") for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{file} cannot be read: {error}", "give a CSV file in UTF-8") from error
@@ -143,7 +143,7 @@ def _periods(file: Path) -> list[Period]:
 def _period(row: Mapping[str, str | None], place: str) -> Period:
     import datetime
 
-    from etl.store.customers import Period
+    from etl.store.periods import Period
 
     exam, customer, valid_from, valid_to = (row[name] or "" for name in COLUMNS)
     for day in filter(None, (valid_from, valid_to)):
@@ -152,7 +152,7 @@ def _period(row: Mapping[str, str | None], place: str) -> Period:
         except ValueError:
             is_day = False
         if not is_day:
-            raise UsageError(f"{day!r} in {place} is no day", "write it as 2018-01-31")
+            raise UsageError(f"{day!r} in {place} is not a date", "write it as 2018-01-31")
     if not exam or not customer:
         raise UsageError(f"{place} has no exam or no customer", "give both")
     return Period(exam, customer, valid_from or None, valid_to or None)
@@ -161,8 +161,8 @@ def _period(row: Mapping[str, str | None], place: str) -> Period:
 @customers.command(epilog="Example: ./warehouse customers users acme --add alice")
 def users(
     name: Name,
-    added: Annotated[list[str], typer.Option("--add", metavar="USER", help="A login to add (repeatable).")] = [],  # noqa: B006
-    removed: Annotated[list[str], typer.Option("--remove", metavar="USER", help="One to remove (repeatable).")] = [],  # noqa: B006
+    added: Annotated[list[str], typer.Option("--add", metavar="USER", help="Login to add (repeatable).")] = [],  # noqa: B006
+    removed: Annotated[list[str], typer.Option("--remove", metavar="USER", help="Login to remove (repeatable).")] = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """Show, add and remove the logins of a customer.
@@ -186,8 +186,8 @@ def users(
         for user in removed:
             if user not in door.members(hive, customer):
                 raise UsageError(f"{user} is no user of {name}", f"see ./warehouse customers users {name}")
+            logins.remove(door.password_file(given), user)  # first, since a second run asks the role for its users
             door.remove_member(hive, customer, user)
-            logins.remove(door.password_file(given), user)
         members = door.members(hive, customer)
     if as_json:
         write({"customer": name, "users": members})
@@ -198,9 +198,9 @@ def users(
 
 @customers.command(epilog="Example: ./warehouse customers check")
 def check(as_json: Json = False) -> None:
-    """Log in as each customer and try to get out, against every other.
+    """Log in as each customer and try to reach the data of every other.
 
-    Exit code 1 where an attempt got something.
+    Exit code 1 if an attempt succeeds.
     """
     from etl.customers.check import check as run
 
@@ -209,14 +209,14 @@ def check(as_json: Json = False) -> None:
         tried = sum(pair.tried.values())
         escapes += len(pair.escapes)
         pairs.append({"customer": pair.own.name, "other": pair.other.name, "attempts": tried})
-        say(f"{pair.own.name} against {pair.other.name}: {tried} attempts, {len(pair.escapes)} got something")
+        say(f"{pair.own.name} against {pair.other.name}: {tried} attempts, {len(pair.escapes)} succeeded")
         for escape in pair.escapes:
             say(f"  {escape.attempt.kind}: {escape.attempt.statement}: {escape.gain}")
     if as_json:
         write({"pairs": pairs, "escapes": escapes})
     if escapes:
         raise typer.Exit(EXIT_FAILED)
-    say(f"{len(pairs)} pairs, no attempt got anything")
+    say(f"{len(pairs)} pairs, no attempt succeeded")
 
 
 @customers.command(epilog="Example: ./warehouse customers queries")
@@ -231,4 +231,4 @@ def queries(as_json: Json = False) -> None:
         for row in rows:
             subject = row.get("statement_text") or "login"
             print(escaped(f"{row['started_at']} {row['user_name']} {row['outcome']}: {subject}"))
-    say(f"{len(rows):,} more rows of ops.queries")
+    say(f"added {len(rows):,} rows to ops.queries")

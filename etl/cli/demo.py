@@ -7,8 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from etl.errors import ServerError
+from etl import local_stack
+from etl.cli.shared import state
+from etl.errors import ServerError, UsageError
+from etl.local_stack import SERVERS
 from etl.servers import kafka
+from etl.setting_sources import origin
 from etl.settings import Settings
 
 NEXT = """
@@ -32,6 +36,7 @@ def demo(conf: Callable[[], Settings], say: Callable[[str], None], run: Callable
     say("1. the stack")
     processes.up(conf(), say)
     settings = conf()
+    _refuse_others(settings)
     say("2. publish")
     held = _held(settings)
     if held:
@@ -42,6 +47,18 @@ def demo(conf: Callable[[], Settings], say: Callable[[str], None], run: Callable
     run()
     print(NEXT.format(hive_server=settings.sql_server, reports=settings.reports))
     say(f"done in {time.monotonic() - began:.0f} s; the stack is up")
+
+
+def _refuse_others(settings: Settings) -> None:
+    """Raise UsageError where a setting names another server than the stack's: the sample belongs on no cluster."""
+    stack = local_stack.read(settings.home).settings
+    for name in SERVERS:
+        if (address := str(getattr(settings, name))) not in ("", stack.get(name)):
+            place = origin(Settings, name, state["flags"])
+            raise UsageError(
+                f"the demo runs on the local stack, but {place} gives {address} as {name}",
+                "leave that setting out; for your own servers use publish and run",
+            )
 
 
 def _held(settings: Settings) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from etl import terminal
 from etl.cli.shared import Json, app, conf, record, recorded, state, write, writing
 from etl.errors import UsageError
 from etl.terminal import progress, say
@@ -58,7 +59,7 @@ def publish(
 
 @app.command(epilog="Example: ./warehouse canary")
 def canary() -> None:
-    """Publish a message that only proves the way from Kafka to the views.
+    """Publish a test message that proves the path from Kafka to the views.
 
     It lands in raw.canaries, and no figure counts it.
     """
@@ -122,7 +123,8 @@ def rejected(
 ) -> None:
     """Show the rejected messages by reason, or one of them.
 
-    A single message is written to standard output, byte for byte.
+    A single message is written to standard output, byte for byte; a terminal gets its control
+    characters escaped.
     """
     from etl import query
     from etl.land import rejected as verb
@@ -136,7 +138,7 @@ def rejected(
     if result is not None:
         print(query.formatted(result, "json" if as_json else "table"))
         return
-    sys.stdout.buffer.write(content or b"")
+    terminal.write(content or b"")
     say("a tombstone: it has no value" if content is None else f"{len(content):,} bytes")
 
 
@@ -148,4 +150,4 @@ def replay(as_json: Json = False) -> None:
     done = run(writing(), say)
     if as_json:
         write({"accepted": done.landed.accepted, "rejected": done.rejected, "landing": done.landed})
-    say(f"landed {done.landed.accepted:,} messages that had been rejected, {done.rejected:,} are still rejected")
+    say(f"landed {done.landed.accepted:,} messages that had been rejected; {done.rejected:,} are still rejected")

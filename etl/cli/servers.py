@@ -29,7 +29,7 @@ def up(
     ] = None,
     has_customers: Annotated[bool, typer.Option("--customers", help="Also open the customers' door.")] = False,
     until: Annotated[
-        int | None, typer.Option(metavar="PID", help="Stop the servers when this process ends, however it ends.")
+        int | None, typer.Option(min=1, metavar="PID", help="Stop the servers when this process ends, however it ends.")
     ] = None,
 ) -> None:
     """Start the servers and wait until all are healthy.
@@ -69,9 +69,9 @@ def status(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show every server, and how things stand.
+    """Show every server, and the state of the data.
 
-    The newest message, what is landed, what readers see and how far it lags, the last validation, what runs.
+    The newest message, what is landed, what readers see and how far it lags, the last validation, running statements.
     """
     from etl import query
     from etl.monitoring.facts import facts as read
@@ -120,7 +120,8 @@ def check(
 ) -> None:
     """Check that data is on time, complete and valid.
 
-    Exit code 3 when data is late or lost or the last validation failed, 1 when a server does not answer.
+    Exit code 3 when data is late or lost or when a validation or another command failed,
+    1 when a server does not answer.
     """
     from etl.monitoring import limits
     from etl.monitoring.facts import facts as read
@@ -142,14 +143,12 @@ def check(
 
 @app.command(epilog="Example: ./warehouse running")
 def running(
-    end: Annotated[
-        str | None, typer.Option(metavar="ID", help="End the statement with this id, or with an id that begins so.")
-    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="ID", help="End the statement with this id or id prefix.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the statements that run on the engines, or end one.
 
-    A statement of Spark is listed while it runs jobs; so is a landing.
+    Statements of Spark are listed while they run jobs, and so are landings.
     """
     from etl import query
     from etl.servers import running as verb
@@ -184,7 +183,7 @@ def _metastore() -> list[Any]:
 
 @app.command(epilog="Example: ./warehouse doctor")
 def doctor(as_json: Json = False) -> None:
-    """Find faults, and say what to do about each.
+    """Find faults, and show how to fix each.
 
     Checks this machine, the packages, the ports, every setting that is not the default, every server and its version.
     """

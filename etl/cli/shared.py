@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl.errors import BusyError, UsageError, WarehouseError
-from etl.terminal import say
+from etl.terminal import escaped_json, say
 
 if TYPE_CHECKING:
     from etl.settings import Settings
@@ -28,7 +29,6 @@ ENGINES = {
     "hive": "HiveServer2 with Tez",
     "all": "both, for up",
 }
-SECRETS = {"hive_password", "spark_token", "notify"}  # settings that cannot be flags
 FORMATS = {"table": "for people", "csv": "with a header", "json": "an array, one object a line"}
 
 
@@ -52,7 +52,7 @@ def formats(incomplete: str) -> list[tuple[str, str]]:
 
 def settings_to_set(incomplete: str) -> Iterator[tuple[str, str]]:
     """The settings that may be flags, each with its equals sign."""
-    from etl.settings import Settings
+    from etl.settings import SECRETS, Settings
 
     for name, field in Settings.model_fields.items():
         if name not in SECRETS and name.startswith(incomplete):
@@ -120,10 +120,11 @@ def pairs(texts: list[str], option: str) -> dict[str, str]:
 
 
 def write(document: Any) -> None:
-    """Write a JSON document to standard output."""
+    """Write a JSON document to standard output; a terminal gets its control characters escaped."""
     import msgspec
 
-    print(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode())
+    text = msgspec.json.encode(document, enc_hook=str).decode()
+    print(msgspec.json.format(escaped_json(text) if sys.stdout.isatty() else text, indent=2))
 
 
 @app.callback()
@@ -145,13 +146,13 @@ def options(
     state["flags"] = flags
     if not flags:
         return
+    from etl.setting_sources import near
+    from etl.settings import SECRETS, Settings
+
     for name in SECRETS & set(flags):
         raise UsageError(
             f"{name} on the command line can be read by every user of this machine",
             f"set WAREHOUSE_{name.upper()} in the environment, or {name} in warehouse.local.toml",
         )
-    from etl.setting_sources import near
-    from etl.settings import Settings
-
     if unknown := set(flags) - set(Settings.model_fields):
         raise UsageError(f"there is no setting {min(unknown)}", near(min(unknown), Settings.model_fields))

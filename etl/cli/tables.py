@@ -110,7 +110,7 @@ def repair(engine: Engine = None, as_json: Json = False) -> None:
 def retire(table: Annotated[str, typer.Argument(metavar="TABLE")], engine: Engine = None) -> None:
     """Remove a table whose SQL file was deleted.
 
-    It leaves builds, views and suites; clean --yes removes its files.
+    Builds, views and suites no longer include it; clean --yes removes its files.
     """
     from etl.build.retire import retire as run
 
@@ -125,8 +125,8 @@ def clean(
 ) -> None:
     """Show what is no longer needed; with --yes remove it.
 
-    Old releases, merged landings, leftovers of killed commands, and what is older than keep_months;
-    never the published release or the one before.
+    That is old releases, merged landings, leftovers of killed commands, and what is older than
+    keep_months; never the published release or the one before.
     """
     from etl import query
     from etl.build import retention
@@ -153,15 +153,15 @@ def clean(
 @app.command(epilog='Example: ./warehouse erase 37f0a30a-7464-11e6-aa92-a8667f27e5dc --reason "request 17"')
 def erase(
     attempts: Annotated[list[str], typer.Argument(metavar="[ATTEMPT_ID]...")] = [],  # noqa: B006
-    reason: Annotated[str, typer.Option(help="Why; it stays in ops.erasures, so name no person.")] = "",
-    source: Annotated[str, typer.Option("--from", metavar="FILE|-", help="Also the ids of a file, one a line.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it is kept in ops.erasures, so name no person.")] = "",
+    source: Annotated[str, typer.Option("--from", metavar="FILE|-", help="Also the ids in a file, one per line.")] = "",
     engine: Engine = None,
     as_json: Json = False,
 ) -> None:
     """Erase attempts everywhere, for good.
 
-    From raw and flat tables, marts, results, pages, logs and older releases. Kafka's topic is deleted
-    up to what was landed, for all its consumers. Without ids it completes what was interrupted.
+    Removes them from raw and flat tables, marts, results, pages, logs and older releases. Deletes all
+    landed messages of the Kafka topic, for all its consumers. Without ids it completes what was interrupted.
     """
     from etl.build.erase import attempt_ids
     from etl.build.erase import erase as run
@@ -171,7 +171,7 @@ def erase(
     if as_json:
         write(done)
     for place in done.naming:
-        say(f"message {place} of another attempt names an erased one, and stays")
+        say(f"message {place} of another attempt mentions an erased one, and stays")
     say(f"erased {done.attempts:,} attempts: {done.accepted:,} messages, {done.rejected:,} rejected ones. {done.kafka}")
 
 

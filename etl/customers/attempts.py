@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from etl.sqltext import in_quotes
+
 VIEWS = ("attempts", "attempt_questions", "question_options", "exams", "questions", "daily_activity")
 # Of everybody, and of the pipeline: none of it is a customer's.
 SHARED = [
@@ -55,10 +57,8 @@ class Attempt:
 
 
 def attempts(own: str, other: str, role: str, secret_exam: str) -> Iterator[Attempt]:
-    """Everything that a user of the database `own` tries about the database `other`, whose role is `role`.
-
-    `secret_exam` is an exam of the other.
-    """
+    """Everything that a user of the database `own` tries about the database `other`, its role, and an exam of it."""
+    secret_exam = in_quotes(secret_exam)
     tables = [f"{other}.{view}" for view in VIEWS] + [f"{other}.{view}_v1" for view in VIEWS]
     for table in (*tables, *SHARED):
         yield Attempt("base tables and views of others", TABLE.format(table=table))

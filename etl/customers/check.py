@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from TCLIService import ttypes
+from thrift.Thrift import TException
 
 from etl.customers import door
 from etl.customers.attempts import TABLE, Attempt, attempts
+from etl.errors import ServerError
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive, message
+from etl.servers.hive import Hive, message, reduced
 from etl.servers.hive_session import Connection
 from etl.settings import Settings
+from etl.sqltext import in_quotes
 from etl.store.customers import Customer, Customers
 
 SAMPLES = 20  # pseudonyms of each customer that no other must read
@@ -128,19 +131,27 @@ def check(settings: Settings) -> Iterator[Pair]:
 def pair(
     session: Settings, own: Customer, other: Customer, hidden: set[str], exam: str, has_rights: bool = True
 ) -> Pair:
-    """Try everything in sessions of one customer against another; `has_rights` says that it must read its own."""
+    """Try everything in sessions of one customer against another; `has_rights` says that it must read its own.
+
+    Raises StatementError where it cannot, ServerError where the door does not answer, or goes away.
+    """
     tried: dict[str, int] = {}
     escapes = []
+    with Hive(session) as hive:
+        if has_rights:
+            hive.query(TABLE.format(table=f"{own.database}.attempts"))  # else every refusal would prove nothing
     client = Client(session)
     try:
-        if has_rights:
-            client.run(TABLE.format(table=f"{own.database}.attempts"))  # else every refusal would prove nothing
         for attempt in attempts(own.database, other.database, other.database, exam):
             tried[attempt.kind] = tried.get(attempt.kind, 0) + 1
-            sent = " ".join([attempt.statement, *attempt.session.values()])
+            sent = " ".join([attempt.statement, *attempt.session.values()]).replace(in_quotes(exam), exam)
             gain = _gain(client, session, attempt, {word for word in hidden if word not in sent})
             if gain:
                 escapes.append(Escape(attempt, gain))
+    except (OSError, EOFError, TException) as error:
+        raise ServerError(
+            f"the customers' door at {session.sql_server} went away: {reduced(error)}", "see ./warehouse status"
+        ) from error
     finally:
         client.close()
     return Pair(own, other, tried, escapes)

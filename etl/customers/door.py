@@ -6,20 +6,19 @@ Roles and rights are in the metastore. A command that changes them logs in at th
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from etl import sqlfile
 from etl.errors import UsageError
 from etl.servers import logins
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import CUSTOMERS, Settings
-from etl.store.customer_schema import shared, view_of
+from etl.store.customer_schema import views
 from etl.store.customers import Customer, Customers
-from etl.store.release_files import newest_versions
 
 SUPERSET = "superset_"  # begins the name of its logins
 
@@ -78,8 +77,17 @@ def superset_logins(settings: Settings) -> dict[Customer, str]:
 
 
 def customer(settings: Settings, name: str) -> Customer:
-    """A customer by name; where the warehouse itself is out of reach, as for its analysts, by its database."""
-    return Customers(Hdfs(settings)).get(name) if settings.webhdfs else Customer(name, name)
+    """A customer by name; where the warehouse itself is out of reach, as for its analysts, by its database.
+
+    Raises UsageError where there is none, or the name cannot be that of a database.
+    """
+    if settings.webhdfs:
+        return Customers(Hdfs(settings)).get(name)
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+        raise UsageError(
+            f"a customer's database cannot be named {name!r}", "give it as ./warehouse customers list shows it to staff"
+        )
+    return Customer(name, name)
 
 
 def at_door(settings: Settings, user: str, password: str, database: str = "default") -> Settings:
@@ -124,9 +132,9 @@ def grant(hive: Hive, customer: Customer) -> None:
     if customer.database not in roles(hive):
         hive.query(f"CREATE ROLE {customer.database}")
     granted = {f"{row[0]}.{row[1]}" for row in hive.query(f"SHOW GRANT ROLE {customer.database} ON ALL").rows}
-    for file in shared(newest_versions(sqlfile.files("5_*"))):
-        if view_of(file, customer) not in granted:
-            hive.query(f"GRANT SELECT ON TABLE {view_of(file, customer)} TO ROLE {customer.database}")
+    for view in views(customer):
+        if view not in granted:
+            hive.query(f"GRANT SELECT ON TABLE {view} TO ROLE {customer.database}")
 
 
 def grant_all(settings: Settings) -> None:
@@ -137,7 +145,8 @@ def grant_all(settings: Settings) -> None:
         with administrator(settings) as hive:
             for customer in current:
                 grant(hive, customer)
-                if not settings.customers_ldap and reader_file(settings, customer).exists():
+                if not settings.customers_ldap:
+                    add_login(settings, customer)
                     add_member(hive, customer, customer.database)
             for customer in removed:
                 revoke(settings, hive, customer)

@@ -6,27 +6,22 @@ from collections.abc import Mapping
 
 from etl import sqlfile, sqltext
 from etl.sqlfile import SqlFile
-from etl.store.customer_schema import shared, view_of
+from etl.store.customer_schema import views
 from etl.store.customers import Customer
-from etl.store.release_files import newest_versions
 
 
 def names(customer: Customer) -> Mapping[str, str]:
     """The customer's view of each view that everybody knows: c_1.attempts of flat.attempts."""
-    own = {view.partition(".")[2]: view for view in (view_of(file, customer) for file in _shared())}
+    own = {view.partition(".")[2]: view for view in views(customer)}
     readers_names = {file.name for file in sqlfile.files("[23]_*")}
     return {name: own[name.partition(".")[2]] for name in readers_names if name.partition(".")[2] in own}
 
 
 def questions(customer: Customer) -> list[SqlFile]:
     """The questions that read only what the customer has, and that no header keeps from customers."""
-    views = names(customer)
+    own = names(customer)
     return [
-        SqlFile(file.path, sqltext.renamed(file.text, views))
+        SqlFile(file.path, sqltext.renamed(file.text, own))
         for file in sqlfile.files("4_*")
-        if set(file.reads) <= set(views) and "Customers" not in file.header
+        if set(file.reads) <= set(own) and "Customers" not in file.header
     ]
-
-
-def _shared() -> list[SqlFile]:
-    return shared(newest_versions(sqlfile.files(sqlfile.CUSTOMERS)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
-from etl.store.customers import NOBODY
+from etl.store.periods import NOBODY
 
 MOST = 20  # exams that are named
 

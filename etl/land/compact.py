@@ -53,7 +53,7 @@ def compact(settings: Settings, say: Callable[[str], None]) -> int:
             listed = [(run[-1].last, folder) for run, folder in zip(merged, folders, strict=True)]
             replace(hdfs, staging, listed, number)
     count = sum(map(len, joined))
-    say(f"compaction {number}: {count:,} folders of landings are {len(joined):,}")
+    say(f"compaction {number}: merged {count:,} folders of landings into {len(joined):,}")
     return number
 
 

@@ -98,8 +98,10 @@ def _post(url: str, document: str) -> str | None:
 def _run(command: str, document: str) -> str | None:
     """Run a command, without a shell, with the document as its standard input."""
     try:
+        if not (words := shlex.split(command)):
+            return "its command is blank"
         done = subprocess.run(
-            shlex.split(command),
+            words,
             input=document.encode(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -38,16 +38,16 @@ class Facts:
     release_since: Annotated[Time | None, "Since when readers see it"] = None
     lag_messages: Annotated[int | None, "Offsets in Kafka that readers do not see yet"] = None
     lag_seconds: Annotated[
-        float | None, "How long ago the oldest message was published that readers do not see yet"
+        float | None, "How long ago the oldest message that readers do not see yet was published"
     ] = None
-    age_seconds: Annotated[float | None, "How long ago the messages end that readers see, late or not sent"] = None
+    age_seconds: Annotated[float | None, "The lag in seconds, or without a lag the age of the newest message"] = None
     lost: Annotated[str | None, "Messages that Kafka lost before they were landed"] = None
     validated_release: Annotated[int | None, "The release that the last validation checked"] = None
     validated_at: Annotated[Time | None, "When that validation began"] = None
-    expectations_met: Annotated[int | None, "Expectations that it found met"] = None
-    critical_failures: Annotated[int | None, "Critical expectations that it found not met"] = None
-    other_failures: Annotated[int | None, "Expectations that are not critical and that it found not met"] = None
-    failing: Annotated[tuple[str, ...], "What fails since some command of this home, and why"] = ()
+    expectations_met: Annotated[int | None, "Expectations met in the last validation"] = None
+    critical_failures: Annotated[int | None, "Critical expectations that failed in the last validation"] = None
+    other_failures: Annotated[int | None, "Other expectations that failed in the last validation"] = None
+    failing: Annotated[tuple[str, ...], "Commands of this home that failed last time, since when and why"] = ()
     running: Annotated[tuple[str, ...] | None, "Statements that run on the engines, the oldest first"] = None
     unknown: Annotated[tuple[str, ...], "Servers that do not answer, and why"] = ()
 

@@ -21,9 +21,7 @@ class Page(NamedTuple):
 PAGES = (
     Page("report.html", "Report", "Every question, answered with its chart, its table and its SQL.", "report"),
     Page("report.md", "Report as Markdown", "The same as text, with the plots beside it.", "report"),
-    Page(
-        "report.ipynb", "Report as a notebook", "The same, to continue from: change a query and run it again.", "report"
-    ),
+    Page("report.ipynb", "Report as a notebook", "The same, to build on: change a query and run it again.", "report"),
     Page(VALIDATION, "Validation", "Every expectation of the last validation, the worst first.", "validate"),
     Page(DATA_DOCS, "Data Docs", "Great Expectations' own pages of its suites and runs.", "validate"),
     Page(CATALOG, "Catalog", "Every table and column: its meaning and its sources.", "docs"),

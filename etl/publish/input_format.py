@@ -5,7 +5,9 @@ Messages are JSON objects; a web page, an archive or a table in CSV would be pub
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from typing import Any, NoReturn
 
 from etl.errors import WarehouseError
@@ -77,7 +79,7 @@ def refuse_list(name: str, record: Any) -> None:
             _refuse(
                 name,
                 f"one object around {len(value):,} messages, in {key!r}",
-                f"publish the inner array: jq '.[\"{key}\"]'",
+                f"publish the inner array: jq {shlex.quote(f'.[{json.dumps(key)}]')}",
             )
 
 

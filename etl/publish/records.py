@@ -1,12 +1,13 @@
 """Cuts a file or stdin into its records, byte for byte: a JSON array, JSON lines or JSON objects, plain or gzipped.
 
-The first record decides which. Objects that are not one per line (pretty-printed, `}{`, with
-record separators as in RFC 7464) and the elements of an array are cut out of the text. A line is a record as it is,
-even where it is not JSON: `land` rejects it where it can be seen. No file is held in memory as a whole.
+The first record decides which. Objects that are not one per line (pretty-printed, `}{`, with separators as in RFC 7464)
+and the elements of an array are cut out of the text. A line is a record as it is, even where it is not JSON: `land`
+rejects it. No file is held in memory as a whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -36,9 +37,10 @@ class Content:
 
     def __init__(self, stream: BinaryIO, name: str, blob_bytes: int = 0) -> None:
         buffered = stream if hasattr(stream, "peek") else io.BufferedReader(cast(io.RawIOBase, stream))
-        is_zipped = buffered.peek(2)[:2] == b"\x1f\x8b"
-        self._file = cast(io.BufferedReader, gzip.GzipFile(fileobj=buffered) if is_zipped else buffered)
         self.name, self.length, self._blob_bytes = name, 0, blob_bytes
+        with self._readable():
+            is_zipped = buffered.peek(2)[:2] == b"\x1f\x8b"
+        self._file = cast(io.BufferedReader, gzip.GzipFile(fileobj=buffered) if is_zipped else buffered)
         self._blob = hashlib.sha1(b"blob %d\0" % blob_bytes, usedforsecurity=False)
 
     def line(self, limit: int) -> bytes:
@@ -58,18 +60,23 @@ class Content:
         raise WarehouseError(f"record {record:,} of {self.name}, at byte {at:,}, {fault}", step)
 
     def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
-        try:
+        with self._readable():
             data = read(size)
+        self.length += len(data)
+        if self.length <= self._blob_bytes:
+            self._blob.update(data)
+        return data
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             where = f"{self.name} is damaged or cut off after byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error}", "get the file again") from error
         except OSError as error:  # the disk or the network, not the file
             where = f"cannot read {self.name} after byte {self.length:,} of its content"
             raise WarehouseError(f"{where}: {error.strerror or error}", "check its disk or server") from error
-        self.length += len(data)
-        if self.length <= self._blob_bytes:
-            self._blob.update(data)
-        return data
 
 
 def records(stream: BinaryIO, name: str = "the input", is_forced: bool = False) -> Iterator[bytes]:
@@ -201,8 +208,7 @@ def _elements(content: Content, head: bytes) -> Iterator[bytes]:
             break
     rest = text[at:].encode("latin-1")
     while not rest.strip(_BLANK):
-        rest = content.chunk()
-        if not rest:
+        if not (rest := content.chunk()):
             return
     where = f"byte {content.length - len(rest.lstrip(_BLANK)):,} of {content.name}"
     raise WarehouseError(f"the array ends before {where}, but the file continues", "fix the file")

@@ -38,7 +38,6 @@ def export(settings: Settings, query: str, path: Path, watch: Callable[[int], No
     if len(statements) > 1:
         raise UsageError(f"{len(statements)} statements do not fit into one file", "export them one by one")
     check_reads(statements)
-    path = path.resolve()  # what a link leads to is replaced, not the link
     rows = 0
 
     def counted(blocks: Iterator[Result]) -> Iterator[Result]:
@@ -73,10 +72,11 @@ def write_errors(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def replaced(path: Path) -> Iterator[IO[bytes]]:
     """A stream into a file beside the path that takes its place at the end, and goes away after an error."""
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is not a file", "name a file")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     with write_errors(path):
+        path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is not a file", "name a file")
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         stream = partial.open("xb")
     try:
         with stream:

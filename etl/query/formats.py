@@ -20,7 +20,7 @@ from rich.cells import cell_len
 
 from etl.errors import UsageError
 from etl.servers.hive import Result
-from etl.terminal import CONTROL, escaped
+from etl.terminal import escaped, escaped_json
 
 MOST_CHARACTERS = 1000  # of a cell in a table
 LINE_BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
@@ -74,14 +74,9 @@ def _json(blocks: Iterable[Result], terminal: bool) -> Iterator[str]:
     start = "["
     for line in lines(blocks):
         text = line.decode()
-        yield start + (CONTROL.sub(_as_json, text) if terminal else text)
+        yield start + (escaped_json(text) if terminal else text)
         start = ",\n "
     yield "[]\n" if start == "[" else "]\n"
-
-
-def _as_json(match: re.Match[str]) -> str:
-    pair = match[0].encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{pair[at : at + 4]}" for at in range(0, len(pair), 4))
 
 
 def _csv(blocks: Iterable[Result], terminal: bool) -> Iterator[str]:
@@ -111,9 +106,8 @@ def exact(value: Any) -> str:
     return str(value)
 
 
-def as_text(blocks: Iterable[Result], *, terminal: bool | None = None) -> Iterator[str]:
+def as_text(blocks: Iterable[Result], terminal: bool) -> Iterator[str]:
     """The rows of EXPLAIN or SHOW CREATE TABLE as the text they are, line breaks and all."""
-    terminal = sys.stdout.isatty() if terminal is None else terminal
     for block in blocks:
         for row in block.rows:
             for line in " ".join("NULL" if value is None else exact(value) for value in row).split("\n"):

@@ -42,5 +42,5 @@ def query(settings: Settings, statements: Sequence[str], form: str, output: Text
 
 def _pieces(statement: str, blocks: Iterator[Result], form: str, is_terminal: bool) -> Iterator[str]:
     if form == "table" and (keyword(statement) == "EXPLAIN" or statement.upper().split()[:2] == ["SHOW", "CREATE"]):
-        return formats.as_text(blocks, terminal=is_terminal)
+        return formats.as_text(blocks, is_terminal)
     return formats.pieces(blocks, form, terminal=is_terminal)

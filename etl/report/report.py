@@ -119,7 +119,7 @@ def result_of(file: SqlFile, query: Query) -> Result:
     try:
         return query(statements[0])
     except WarehouseError as error:
-        raise type(error)(f"{place(file)}: {error.args[0]}", error.step) from error
+        raise type(error)(f"{place(file)}: {error.args[0]}", error.step, error.excerpt) from error
 
 
 def written(folder: Path, answers: Sequence[Answer], facts: Facts, as_notebook: bool) -> Reported:

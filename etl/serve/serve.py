@@ -69,7 +69,7 @@ def listening(port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((HOST, port))
     except (OSError, OverflowError) as error:
-        raise ServerError(f"cannot listen on {HOST}:{port}: {error}", "give another --port; 0 takes a free one") from (
+        raise ServerError(f"cannot listen on {HOST}:{port}: {error}", "give another --port; 0 picks a free one") from (
             error
         )
     with listener:

@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from etl.errors import GoneError, ServerError, WarehouseError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 
+SECONDS = 120.0  # that a server may leave a request, or the rest of an answer, unanswered
 AT_ONCE = 8  # files whose checksum is requested at a time: each answer takes two servers
 
 
@@ -36,7 +38,9 @@ class Hdfs:
             use_https=address.scheme == "https",
             use_listings_cache=False,
         )
-        self.filesystem.session.headers["X-XSRF-HEADER"] = "warehouse"  # a web page's form cannot send it
+        session = self.filesystem.session
+        session.headers["X-XSRF-HEADER"] = "warehouse"  # a web page's form cannot send it
+        session.request = partial(session.request, timeout=SECONDS)  # by itself it waits forever
 
     def path(self, *names: str) -> str:
         """The absolute path of something under the root."""
@@ -52,13 +56,20 @@ class Hdfs:
         except FileNotFoundError:
             return []
 
+    def _below(self, *folder: str) -> Iterator[dict[str, Any]]:
+        """All files and folders below a folder. Not by fsspec's find, which leaves out what it could not list."""
+        for entry in self._list(*folder):
+            yield entry
+            if entry["type"] == "directory":
+                yield from self._below(entry["name"])
+
     def files(self, *folder: str) -> list[tuple[str, int]]:
         """(path below the folder, bytes) of every file in it, sorted; hidden ones (`_...`, `....`) are left out.
 
         None where there is no such folder.
         """
         root = self.path(*folder)
-        entries = self._call("find", root, detail=True).values() if self._list(*folder) else []
+        entries = [entry for entry in self._below(*folder) if entry["type"] != "directory"]
         paths = [(PurePosixPath(entry["name"]).relative_to(root), entry["size"]) for entry in entries]
         return sorted((str(path), size) for path, size in paths if not any(part[0] in "_." for part in path.parts))
 
@@ -73,8 +84,7 @@ class Hdfs:
 
     def changed_at(self, *path: str) -> float:
         """When a file, or the youngest of a folder's files and folders, was last changed: seconds since 1970."""
-        place = self.path(*path)
-        entries = [self._call("info", place), *self._call("find", place, withdirs=True, detail=True).values()]
+        entries = [self._call("info", self.path(*path)), *self._below(*path)]
         return max(float(entry.get("modificationTime", 0)) for entry in entries) / 1000
 
     def content(self, *path: str) -> bytes:
@@ -86,7 +96,7 @@ class Hdfs:
         self._call("pipe_file", self.path(*path), content)
         if self.content(*path) != content:
             raise ServerError(
-                f"HDFS at {self.address} stored {self.path(*path)} differently than it was written", "run it again"
+                f"HDFS at {self.address} stored other bytes in {self.path(*path)} than were written", "run it again"
             )
 
     def put_rows(self, rows: list[dict[str, Any]], *path: str) -> bool:
@@ -119,15 +129,23 @@ class Hdfs:
             options = {"path": old, "destination": new, "renameoptions": "NONE"}
             self._call("_call", "RENAME", method="put", **options)
         except ServerError:
-            if not self._call("exists", new):
+            if not self._exists(new):
                 raise
-            return not self._call("exists", old)  # an answer that was lost on the way back
+            return not self._exists(old)  # an answer that was lost on the way back
+        return True
+
+    def _exists(self, path: str) -> bool:
+        """Not by fsspec's exists, which takes a server that does not answer for a file that is not there."""
+        try:
+            self._call("info", path)
+        except FileNotFoundError:
+            return False
         return True
 
     def _call(self, verb: str, *arguments: Any, **options: Any) -> Any:
         try:
             return getattr(self.filesystem, verb)(*arguments, **options)
-        except requests.ConnectionError as error:
+        except (requests.ConnectionError, requests.Timeout) as error:
             server = urlsplit(error.request.url or "").netloc if error.request is not None else ""  # or a DataNode
             raise ServerError(
                 f"HDFS does not answer at {server or self.address}",
@@ -136,9 +154,7 @@ class Hdfs:
         except FileNotFoundError as error:
             place = options.get("path") or arguments[0]
             raise GoneError(f"HDFS at {self.address} has no {place}", "run it again if another command ran") from error
-        except FileExistsError:
-            raise
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, LookupError) as error:
             action = " ".join(filter(None, (*map(str, arguments[:1]), options.get("path"))))
             if not verb.startswith("_"):
                 action = f"{verb} {action}"

@@ -87,6 +87,11 @@ class Hive:
         with contextlib.suppress(Exception):
             self._connection.close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can run another statement: one that was cancelled has ended the session."""
+        return self._connection.socket.handle is not None
+
     def query(self, statement: str) -> Result:
         """Run one statement and fetch all of its rows; raises as `blocks`."""
         result = Result()

@@ -216,7 +216,7 @@ def _described(column: Any) -> tuple[Any, ...]:
 def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
     """The socket to the engine of the settings and what speaks SASL over it; neither is open."""
     host, _, port = settings.sql_server.rpartition(":")
-    socket = Socket(host.strip("[]"), int(port), _context(settings) if settings.hive_tls else None)
+    socket = Socket(host.strip("[]"), int(port), tls(settings) if settings.hive_tls else None)
     if settings.hive_auth == "NOSASL":
         return socket, TBufferedTransport(socket)
     if settings.hive_auth == "KERBEROS":
@@ -229,8 +229,11 @@ def _transport(settings: Settings) -> tuple[Socket, TTransportBase]:
     return socket, thrift_sasl.TSaslClientTransport(lambda: Sasl(socket.host, **options), mechanism, socket)
 
 
-def _context(settings: Settings) -> ssl.SSLContext:
-    """TLS with certificates that must be valid, by the system's authorities or those of `hive_tls_ca`."""
+def tls(settings: Settings) -> ssl.SSLContext:
+    """TLS with certificates that must be valid, by the system's authorities or those of `hive_tls_ca`.
+
+    Raises UsageError for a file that holds none.
+    """
     try:
         context = ssl.create_default_context(cafile=settings.hive_tls_ca)
     except (OSError, ssl.SSLError) as error:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from etl.errors import ServerError
 from etl.settings import Settings
@@ -127,9 +126,9 @@ def _admin(settings: Settings) -> AdminClient:
 def _connect(brokers: str) -> None:
     failure: OSError | None = None
     for broker in brokers.split(","):
-        address = urlsplit(f"//{broker.strip().rpartition('/')[2]}")
+        host, _, port = broker.rpartition(":")
         try:
-            socket.create_connection((address.hostname, address.port or 9092), SECONDS).close()
+            socket.create_connection((host, int(port)), SECONDS).close()
         except OSError as error:
             failure = error
         else:

@@ -14,9 +14,12 @@ import re
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any
 
+from etl import local_stack
 from etl.errors import ServerError, UsageError
+from etl.servers.hive import GONE, reduced
 from etl.settings import Settings
 
 SECONDS = 30.0
@@ -39,8 +42,16 @@ def running(settings: Settings) -> list[Statement]:
 
 
 def _on_spark(settings: Settings) -> list[Statement]:
-    (application,) = _get(settings, "/api/v1/applications")[:1]
-    jobs = _get(settings, f"/api/v1/applications/{application['id']}/jobs?status=running")
+    try:
+        (application,) = _get(settings, "/api/v1/applications")[:1]
+        return _statements(_get(settings, f"/api/v1/applications/{application['id']}/jobs?status=running"))
+    except (ValueError, LookupError, TypeError) as error:
+        address = settings.address("spark_web")
+        raise ServerError(f"what answers at {address} is not Spark: {error}", "correct WAREHOUSE_SPARK_WEB") from error
+
+
+def _statements(jobs: Any) -> list[Statement]:
+    """The statements of running jobs, as Spark's web address lists these."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for job in jobs:
         groups.setdefault(job.get("jobGroup") or f"job-{job['jobId']}", []).append(job)
@@ -58,6 +69,8 @@ def _on_spark(settings: Settings) -> list[Statement]:
 
 def _on_hive(settings: Settings) -> list[Statement]:
     """What the local stack's HiveServer2 has begun and not completed, by its logs of operations."""
+    if "hiveserver2" not in local_stack.read(settings.home).running:  # one that was killed leaves its logs
+        return []
     statements = []
     for path in settings.home.glob("tmp/hive/operations/*/*_*"):
         try:
@@ -91,11 +104,15 @@ def end(settings: Settings, identity: str) -> Statement:
 def _kill_query(settings: Settings, identity: str) -> None:
     """Send KILL QUERY and do not wait: in Tez' local mode it answers when the DAG has ended."""
     from pyhive import hive
+    from thrift.Thrift import TException
 
     from etl.servers.hive_session import Connection
 
-    connection = Connection(settings.model_copy(update={"engine": "hive"}))
-    hive.Cursor(connection).execute(f"KILL QUERY '{identity}'", async_=True)
+    try:
+        connection = Connection(settings.model_copy(update={"engine": "hive"}))
+        hive.Cursor(connection).execute(f"KILL QUERY '{identity}'", async_=True)
+    except (*GONE, TException, hive.Error) as error:
+        raise ServerError(f"HiveServer2 did not end {identity}: {reduced(error)}", "see ./warehouse status") from error
 
 
 def _get(settings: Settings, path: str) -> Any:
@@ -110,14 +127,17 @@ def _call(settings: Settings, path: str, body: bytes | None = None) -> bytes:
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
             return bytes(answer.read())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise ServerError(f"Spark does not answer at {address}: {error}", "see ./warehouse status") from error
 
 
 def _signed(token: str) -> str:
     """A JSON Web Token signed by the token, which Spark's JWSFilter requires."""
     text = ".".join(map(_encoded, (b'{"alg":"HS256"}', b'{"sub":"warehouse"}')))
-    key = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    try:
+        key = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except ValueError as error:
+        raise UsageError("the token of Spark's web address is not base64", "correct spark_token") from error
     return f"{text}.{_encoded(hmac.new(key, text.encode(), hashlib.sha256).digest())}"
 
 

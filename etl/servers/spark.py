@@ -6,9 +6,10 @@ import contextlib
 import re
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from etl.errors import ServerError
+from etl.errors import ServerError, UsageError
 from etl.servers.hive import reduced
 from etl.settings import Settings
 from etl.terminal import Bar
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BATCH_BYTES = 16 << 20  # of messages at once in a worker: a column of Arrow holds 2 GB, a worker's memory less
+NO_PAGE: dict[str, Any] = {"spark.ui.enabled": "false"}  # a driver's own would listen on every address
+LOCAL = {**NO_PAGE, "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 RETRIES = 7  # of a call to the Connect server, over some 10 seconds
 
 
@@ -52,20 +55,23 @@ def end(settings: Settings, identity: str) -> None:
 
 def _open(settings: Settings, identity: str) -> SparkSession:
     """A Connect client for `sc://`, in a session of this name; else a driver of its own on that master."""
+    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     if not settings.address("spark").startswith("sc://"):
-        return SparkSession.builder.master(settings.spark).appName("warehouse land").enableHiveSupport().getOrCreate()
-    server, _, options = settings.spark.partition(";")
-    address = server.removeprefix("sc://").rstrip("/")
+        builder = SparkSession.builder.master(settings.spark).appName("warehouse land").enableHiveSupport()
+        return builder.config(map=LOCAL if settings.spark.startswith("local") else NO_PAGE).getOrCreate()
+    address = settings.spark.partition(";")[0].removeprefix("sc://").rstrip("/")
     try:
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=10).close()
-        # As a header of each call: for its own token setting PySpark requires TLS, or a server named localhost.
-        token = (token := settings.token()) and f"authorization=Bearer%20{token}"
-        options = ";".join(filter(None, (options, token, f"session_id={identity}")))
-        spark = SparkSession.builder.remote(f"sc://{address}/;{options}").getOrCreate()
-    except (OSError, ValueError) as error:
+        spark = SparkSession.builder.remote(_remote(settings, identity)).getOrCreate()
+    except PySparkException as error:  # its text holds the options, and these may hold a token
+        raise UsageError(
+            f"the session with Spark cannot be configured: {error.getCondition()}",
+            "write the setting spark as sc://host:port/;name=value, and unset MASTER and SPARK_REMOTE",
+        ) from None
+    except (OSError, ValueError, OverflowError) as error:
         raise ServerError(
             f"no Spark Connect server at {address}: {error}",
             "start it with ./warehouse up or set WAREHOUSE_SPARK",
@@ -75,6 +81,14 @@ def _open(settings: Settings, identity: str) -> SparkSession:
     # By default a client waits ten minutes for a server that went away.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=RETRIES, max_backoff=2_000)])
     return spark
+
+
+def _remote(settings: Settings, identity: str) -> str:
+    """The address of the Connect server with the options of the setting, the token and the name of the session."""
+    server, _, options = settings.spark.partition(";")
+    # As a header of each call: for its own token setting PySpark requires TLS, or a server named localhost.
+    token = (token := settings.token()) and f"authorization={quote(f'Bearer {token}', safe='')}"
+    return f"{server.rstrip('/')}/;{';'.join(filter(None, (options, token, f'session_id={identity}')))}"
 
 
 def _cause(error: Exception) -> str:

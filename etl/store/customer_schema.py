@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from etl import sqlfile
 from etl.sqlfile import CUSTOMERS, SqlFile
-from etl.store.customers import PERIODS, Customer, Customers, Period, refuse_missing_keys
+from etl.store.customers import PERIODS, Customer, Customers, refuse_missing_keys
+from etl.store.ledger import PARTITION
+from etl.store.periods import Period
 from etl.store.release_files import newest_versions
 from etl.store.schema import Schema
 
 SHARED = "owned_"  # begins the names of shared tables: owned_attempts_v1 is attempts_v1 of each customer
 EMPTY = "customers/empty"  # the folder of a table whose partitions are elsewhere
+TABLES, VIEWS = "tables of ", "views of "  # begin the names under which Schema has the hashes of what a customer has
 
 
 def shared(files: Iterable[SqlFile]) -> list[SqlFile]:
@@ -34,6 +37,11 @@ def view_of(file: SqlFile, customer: Customer) -> str:
     return f"{customer.database}.{file.name.partition('.')[2].removeprefix(SHARED)}"
 
 
+def views(customer: Customer) -> list[str]:
+    """The views that readers of the customer use, of the newest versions."""
+    return [view_of(file, customer) for file in shared(newest_versions(sqlfile.files(CUSTOMERS)))]
+
+
 def create_shared(schema: Schema, customers: Sequence[Customer]) -> None:
     """Create the database of the shared tables, where there are customers."""
     if customers:
@@ -41,28 +49,28 @@ def create_shared(schema: Schema, customers: Sequence[Customer]) -> None:
 
 
 def create(schema: Schema, files: Sequence[SqlFile], customers: Iterable[Customer]) -> None:
-    """Create the databases and tables of customers, and views where there are none yet."""
+    """Create the databases and tables of customers, and views where there are none yet.
+
+    What a customer has is one object, with one hash: a hundred customers have a thousand tables and views.
+    """
+    tables = [(file, file.tables(schema.values)[0]) for file in shared(files)]
+    newest = shared(newest_versions(files))
+    location = f"LOCATION '{schema.root}/{EMPTY}'"
     for customer in customers:
-        schema.make(f"database {customer.database}", [f"CREATE DATABASE IF NOT EXISTS {customer.database}"])
-        for file in shared(files):
-            (statement,) = file.tables({"warehouse_root": schema.root})
+        statements = [f"CREATE DATABASE IF NOT EXISTS {customer.database}"]
+        for file, statement in tables:
             own = statement.replace(f" {file.table} ", f" {table_of(file, customer)} ")
-            schema.make(
-                table_of(file, customer), [re.sub(r"LOCATION '[^']*'", f"LOCATION '{schema.root}/{EMPTY}'", own)]
-            )
-        for file in shared(newest_versions(files)):
-            if view_of(file, customer) not in schema:
-                schema.view(view_of(file, customer), _view(file, customer))
+            statements.append(re.sub(r"LOCATION '[^']*'", lambda _: location, own))
+        statements += [_view(file, customer)[0] for file in newest]
+        schema.make(f"{TABLES}{customer.database}", statements)
 
 
 def show(schema: Schema, files: Sequence[SqlFile]) -> None:
     """Let the views of customers read the tables of a release; a customer added meanwhile has none yet."""
-    if not shared(files):
-        return
-    for customer in Customers(schema.hdfs).current():
-        for file in shared(newest_versions(files)):
-            if view_of(file, customer) in schema:
-                schema.view(view_of(file, customer), _view(file, customer))
+    if newest := shared(newest_versions(files)):
+        for customer in Customers(schema.hdfs).current():
+            if f"{TABLES}{customer.database}" in schema:
+                schema.make(f"{VIEWS}{customer.database}", [_view(file, customer)[1] for file in newest])
 
 
 def _view(file: SqlFile, customer: Customer) -> tuple[str, str]:
@@ -92,7 +100,7 @@ def add_partitions(
     for file in shared(files) if customers else ():
         place = file.table.split(".")
         releases = schema.hdfs.names(*place) if release is None else [f"release={release}"]
-        for name in releases:
+        for name in filter(PARTITION.fullmatch, releases):
             there = set(schema.hdfs.names(*place, name))
             for customer in customers:
                 folder = f"customer={customer.database}"
@@ -111,6 +119,17 @@ def own_tables(files: Sequence[SqlFile], customers: Iterable[Customer]) -> Itera
 
 def drop(schema: Schema, customer: Customer) -> None:
     """Drop the database of a customer with its tables and views; files stay."""
+    there = schema.listed(customer.database)
     for file in shared(sqlfile.files(CUSTOMERS)):
-        schema.drop(table_of(file, customer), [view_of(file, customer)])
+        if not there.isdisjoint({table_of(file, customer), view_of(file, customer)}):
+            schema.drop(table_of(file, customer), [view_of(file, customer)])
     schema.hive.query(f"DROP DATABASE IF EXISTS {customer.database} CASCADE")
+    schema.discard(f"{TABLES}{customer.database}", f"{VIEWS}{customer.database}")
+
+
+def drop_removed(schema: Schema) -> None:
+    """Drop the databases of removed customers that a killed command left, or another machine's made once more."""
+    saved = schema.saved(TABLES)
+    for customer in Customers(schema.hdfs).removed() if saved else ():
+        if f"{TABLES}{customer.database}" in saved:
+            drop(schema, customer)

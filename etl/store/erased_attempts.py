@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import io
 import json
 import re
 import zlib
@@ -17,6 +18,7 @@ import msgspec
 
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 GZIP = b"\x1f\x8b"
+MOST = 20_000_000  # bytes that are unpacked, the length of the longest message: a gzip may hold a thousand times more
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -69,7 +71,7 @@ def names(content: bytes) -> Iterator[str]:
     """All that could be an id in some bytes: the whole, each text of JSON, and each word, also of UTF-16 and gzip."""
     if content.startswith(GZIP):
         try:
-            content = gzip.decompress(content)
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST)
         except (OSError, EOFError, zlib.error):
             return
     for encoding in ("utf-8", "utf-16-le", "utf-16-be"):

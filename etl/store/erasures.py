@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ TABLE = ("ops", "erasures_v1")
 REQUESTED, COMPLETED, EXPIRED = "requested", "completed", "expired"
 CUSTOMER = "customers."  # begins what stands for a customer in place of a table
 KEY_BYTES = 32
+AT_ONCE = 8  # requests that are read at a time: every loader reads all there ever were
+KEY_ID = "_key.json"  # beside the rows: the id of the one key; engines ignore names that begin with an underscore
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,25 @@ def pending(settings: Settings) -> list[Erasure]:
     folder = _pending(settings)
     for draft in folder.glob(".e*"):  # of a run that was killed while it wrote
         draft.unlink()
-    paths = sorted(folder.glob("e*.json"))
-    return [msgspec.json.decode(path.read_bytes(), type=Erasure) for path in paths]
+    contents = {path: path.read_bytes().strip() for path in sorted(folder.glob("e*.json"))}
+    for path, content in contents.items():
+        if not content:  # of a run that was killed while it forgot the ids
+            path.unlink()
+    return [msgspec.json.decode(content, type=Erasure) for content in contents.values() if content]
 
 
 def publish_requests(settings: Settings, hdfs: Hdfs, erasures: Sequence[Erasure]) -> None:
     """Write the hashes to HDFS: no loader that starts from now on lands a message of these attempts.
 
-    The first request makes the key. Raises WarehouseError as `read`.
+    The first request makes the key. Raises WarehouseError as `read`, also where another home made one first.
     """
     path = _key_file(settings)
     if read(settings, hdfs) is None and _key(path) is None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_private(path, secrets.token_bytes(KEY_BYTES))
+    key_id = digest(path.read_bytes(), "")
+    hdfs.put_rows([{"key_id": key_id}], *TABLE, KEY_ID)
+    _refuse_another_key(path, hdfs.rows(*TABLE, KEY_ID), key_id)
     for erasure in erasures:
         hdfs.put_rows(_rows(settings, erasure, REQUESTED), *TABLE, f"{erasure.erasure_id}.json")
 
@@ -78,7 +87,7 @@ def complete(settings: Settings, hdfs: Hdfs, erasure: Erasure) -> None:
     hdfs.put_rows(_rows(settings, erasure, COMPLETED), *TABLE, f"{erasure.erasure_id}.{COMPLETED}.json")
     path = _pending(settings) / f"{erasure.erasure_id}.json"
     with contextlib.suppress(FileNotFoundError):
-        with path.open("r+b") as file:
+        with path.open("r+b", buffering=0) as file:
             file.write(b" " * path.stat().st_size)
             os.fsync(file.fileno())
         path.unlink()
@@ -89,17 +98,23 @@ def read(settings: Settings, hdfs: Hdfs) -> Erased | None:
 
     Raises WarehouseError where this home lacks the key of the hashes.
     """
-    rows = [row for name in hdfs.names(*TABLE) if name.startswith("e") for row in hdfs.rows(*TABLE, name)]
-    if not rows:
+    names = [name for name in hdfs.names(*TABLE) if name[0] == "e" and not name.endswith(f".{COMPLETED}.json")]
+    if not names:
         return None
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        rows = [row for rows in pool.map(lambda name: hdfs.rows(*TABLE, name), names) for row in rows]
     path = _key_file(settings)
-    key = _key(path)
-    if key is None or any(row["key_id"] != digest(key, "") for row in rows):
+    key = _key(path) or b""
+    _refuse_another_key(path, rows, digest(key, ""))
+    return Erased(key, {row["attempt_hash"] for row in rows}, attempt_field())
+
+
+def _refuse_another_key(path: Path, rows: Sequence[Mapping[str, Any]], key_id: str) -> None:
+    if any(row["key_id"] != key_id for row in rows):
         raise WarehouseError(
             f"attempts were erased, and {path} is not the key that recognizes their messages",
             "copy erasure.key from the home that erased them, or set erasure_key_file",
         )
-    return Erased(key, {row["attempt_hash"] for row in rows}, attempt_field())
 
 
 def record_expiry(hdfs: Hdfs, starts: Mapping[str, str]) -> None:
@@ -157,7 +172,7 @@ def _key(path: Path) -> bytes | None:
     except OSError as error:
         raise WarehouseError(f"the key {path} cannot be read: {error.strerror}", "correct its permissions") from error
     if len(key) != KEY_BYTES:
-        raise WarehouseError(f"{path} has {len(key)} bytes, which is no key", "restore it from a backup")
+        raise WarehouseError(f"{path} has {len(key)} bytes, which is not a key", "restore it from a backup")
     return key
 
 

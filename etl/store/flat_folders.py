@@ -1,7 +1,7 @@
 """The folders that hold the rows of flat tables: one per table and raw folder, which appears by one rename.
 
 A flat folder is a function of its raw folder and of the SQL file that filled it. Its manifest says which file that was
-and lists what was written; a folder without one is not there.
+and lists what was written; a validation reports a folder without one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
 from etl.sqlfile import SqlFile
 from etl.store import ledger
-from etl.store.landings import Folder, Generation
+from etl.store.landings import PARTITION, Folder, Generation
 
 MANIFEST = "_manifest.json"  # engines ignore names that begin with an underscore
 STAGING = "staging"
@@ -33,7 +33,7 @@ def partitions(hdfs: Hdfs, table: str) -> set[str]:
         for compaction in hdfs.names(*root)
         if compaction.startswith("compaction=")
         for last in hdfs.names(*root, compaction)
-        if last.startswith("last_landing=")
+        if PARTITION.fullmatch(f"{compaction}/{last}")
     }
 
 

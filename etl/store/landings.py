@@ -8,7 +8,7 @@ it. Both appear by one rename and never change. Each folder holds one folder per
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,9 @@ from etl.servers.hdfs import Hdfs
 ROOT = "landings"  # HDFS folder of all landings, beside the tables'
 TABLE = "landings"  # the raw table that holds the account of each
 ACCOUNT, LIST = "landing.json", "folders.json"
-PATH = re.compile(rf"{ROOT}/(?:landing=(\d+)|compaction=(\d+)/last_landing=(\d+))")
+NUMBER = "(0|[1-9][0-9]{0,17})"  # as the warehouse writes it: landing=007 and landing=2.bak are of somebody else
+PARTITION = re.compile(f"compaction={NUMBER}/last_landing={NUMBER}")
+PATH = re.compile(f"{ROOT}/(?:landing={NUMBER}|{PARTITION.pattern})")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Generation:
 def current(hdfs: Hdfs) -> Generation:
     """What counts now; HDFS alone says so."""
     names = hdfs.names(ROOT)
-    return _listed(hdfs, names, max(_numbers(names, "compaction"), default=0))
+    return _listed(hdfs, names, max(numbers(names, "compaction"), default=0))
 
 
 def generations(hdfs: Hdfs) -> list[Generation]:
@@ -97,20 +99,20 @@ def refuse_replaced(hdfs: Hdfs, generation: Generation) -> None:
 
 def _newest(names: Sequence[str]) -> list[int]:
     """The compactions of the generations that are kept, the newest first; 0 is the generation before all."""
-    return [*sorted(_numbers(names, "compaction"), reverse=True), 0][:2]
+    return [*sorted(numbers(names, "compaction"), reverse=True), 0][:2]
 
 
 def _listed(hdfs: Hdfs, names: Sequence[str], compaction: int) -> Generation:
     rows = hdfs.rows(ROOT, f"compaction={compaction}", LIST) if compaction else []
     folders = [Folder(compaction, row["last_landing"], row["folder"]) for row in rows]
     compacted = folders[-1].last if folders else 0
-    behind = sorted(number for number in _numbers(names, "landing") if number > compacted)
+    behind = sorted(number for number in numbers(names, "landing") if number > compacted)
     return Generation(compaction, compacted, folders + [Folder(0, n, f"{ROOT}/landing={n}") for n in behind])
 
 
-def _numbers(names: Sequence[str], kind: str) -> list[int]:
-    """The numbers of `kind=N`; a name such as landing=2.bak is none of ours."""
-    matches = (re.fullmatch(rf"{kind}=(\d+)", name) for name in names)
+def numbers(names: Iterable[str], kind: str) -> list[int]:
+    """The numbers of `kind=N`."""
+    matches = (re.fullmatch(f"{kind}={NUMBER}", name) for name in names)
     return [int(match[1]) for match in matches if match]
 
 

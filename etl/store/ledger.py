@@ -16,11 +16,13 @@ from typing import Any
 
 from etl.errors import WarehouseError
 from etl.servers.hdfs import Hdfs
+from etl.store.landings import NUMBER
 
 STARTED, PUBLISHED, REJECTED, ROLLED_BACK, RETIRED = "started", "published", "rejected", "rolled back", "retired"
 CLEANED, ERASED = "cleaned", "erased"
 RELEASES = ("ops", "releases_v1")
-EVENT, MERGED = re.compile(r"event-(\d{12})\.json"), re.compile(r"events-to-(\d{12})\.json")
+EVENT, MERGED = re.compile(r"event-([0-9]{12})\.json"), re.compile(r"events-to-([0-9]{12})\.json")
+PARTITION = re.compile(f"release={NUMBER}(?:/customer=[a-z][a-z0-9_]*)?")  # of a mart, or of a table of customers
 TAIL = 40  # newest events that stay files of their own; with as many more, these are merged
 KEPT = 1000  # events that merging keeps
 

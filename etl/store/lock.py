@@ -15,7 +15,7 @@ STEP_SECONDS = 120.0  # how long clean and compact wait for a running step of `l
 
 @contextlib.contextmanager
 def exclusive(settings: Settings, verb: str, patience: float = 0) -> Iterator[None]:
-    """Hold the lock of a verb on this machine, waiting up to `patience` seconds; between machines a rename decides.
+    """Hold the lock of a verb on this machine, waiting up to `patience` seconds.
 
     Raises BusyError when another one is running.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from etl import sqlfile
 from etl.errors import UsageError
@@ -16,6 +16,7 @@ from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import Settings
 from etl.sqlfile import SqlFile
+from etl.sqltext import in_quotes
 from etl.store import flat_folders, landings
 from etl.store.landings import Folder, Generation
 
@@ -23,13 +24,15 @@ POINTERS = ("published", "candidate")
 DATABASES = ("ops", "raw", "flat", "marts", "candidate", flat_folders.STAGING)
 RAW = "1_raw"
 JSON_COMMENT = "from deserializer"  # HiveServer2's comment of every JSON column
+LONGEST = 20_000  # characters of hashes: a metastore on Derby holds 32,700 of a view, and a line break takes six
 
 
 class Schema:
     """The metastore's objects of one warehouse, through one session."""
 
     def __init__(self, settings: Settings, hive: Hive, hdfs: Hdfs) -> None:
-        self.root = settings.warehouse_root
+        self.values = {"warehouse_root": settings.warehouse_root}
+        self.root = in_quotes(settings.warehouse_root)  # as a statement spells it
         self.hive = hive
         self.hdfs = hdfs
         self._objects: dict[str, str] = {}
@@ -54,15 +57,33 @@ class Schema:
     def __contains__(self, name: str) -> bool:
         return name in self._objects
 
+    def saved(self, prefix: str) -> set[str]:
+        """The objects of which ops.metastore has a hash and whose names begin so, also those that `forget` ignores."""
+        return {name for name in self._saved if name.startswith(prefix)}
+
+    def discard(self, *names: str) -> None:
+        """Drop the hashes of objects that are about to go, or are gone."""
+        for name in names:
+            self._objects.pop(name, None)
+
     def forget(self) -> None:
         """Ignore the hashes of ops.metastore, so that everything is recreated."""
         self._objects = {}
-        self._all_listed()  # before HDFS is read, so that the views that follow from it come at once
+        self.list_all()
+
+    def list_all(self) -> None:
+        """List all databases, before HDFS is read, so that the views that follow from it come at once."""
+        for database in DATABASES:
+            self.listed(database)
 
     def save(self) -> None:
-        """Save the hashes of what the metastore holds now, if they changed."""
+        """Save the hashes of what the metastore holds now, if they changed; those that do not fit are sent again.
+
+        The names of what customers have sort behind all others, so that theirs are left out first.
+        """
         if self._objects != self._saved:
             objects = "\n".join(f"{name}={value}" for name, value in sorted(self._objects.items()))
+            objects = f"{objects}\n"[: LONGEST + 1].rpartition("\n")[0]
             create, alter = self._file("metastore").view({"hashes": objects})
             self._run([alter] if self._saved else [create, alter])
             self._saved = dict(self._objects)
@@ -73,7 +94,7 @@ class Schema:
         for file in sqlfile.files("0_ops"):
             if file.columns:
                 self.table(file)
-                self.view(file.name, file.view(self._values))
+                self.view(file.name, file.view(self.values))
         if "ops.pointers" not in self._objects:
             for name in POINTERS:
                 self._run(self._file(name).view({"release": "0", "landing": "0"})[:1])
@@ -99,7 +120,7 @@ class Schema:
             self.partitions(file.table, generation, places)
         landings.refuse_replaced(self.hdfs, generation)
         for file in files:
-            self.view(file.name, file.view(self._values | generation.parameters))
+            self.view(file.name, file.view(self.values | generation.parameters))
         current = landings.current(self.hdfs)
         return generation if current.compaction == generation.compaction else self.raw(current, recheck)
 
@@ -134,7 +155,7 @@ class Schema:
         """Make the views of flat and marts, for readers or in the database candidate."""
         for file in files:
             name = sqlfile.candidate_text(file.name) if is_candidate else file.name
-            self.view(name, file.view(self._values | generation.parameters, is_candidate))
+            self.view(name, file.view(self.values | generation.parameters, is_candidate))
 
     def point(self, pointer: str, release: int, landing: int) -> None:
         """Move a pointer: one call to the metastore that changes all its views at once."""
@@ -142,7 +163,7 @@ class Schema:
 
     def table(self, file: SqlFile, is_released: bool = True) -> None:
         """Create a table, or correct its comments; one never released, or of JSON with more columns, is recreated."""
-        if not self.make(file.table, file.tables(self._values)):
+        if not self.make(file.table, file.tables(self.values)):
             return
         there = self._described(file.table)
         columns = [(name, _plain(kind)) for name, kind in file.columns]
@@ -153,23 +174,23 @@ class Schema:
                     f"{file.place} changes the columns of {file.table}, which was released",
                     f"undo the change and put it into a new file {file.following}",
                 )
+            # The view has the columns of when it was altered. A command that is killed here leaves no such hash.
+            self.discard(file.table, f"partitions {file.table}", file.name)
+            self.save()
             self.hive.query(f"DROP TABLE {file.table}")
             if not is_grown:
                 self.hdfs.remove(*file.table.split("."))
-            for key in (f"partitions {file.table}", file.name):  # the view has the columns of when it was altered
-                self._objects.pop(key, None)
-            self._run(file.tables(self._values))
+            self.make(file.table, file.tables(self.values))
             return
         for name, _, comment in there:
             if comment not in (file.comments.get(name, comment), JSON_COMMENT):
-                change = f"`{name}` `{name}` {dict(file.columns)[name]} COMMENT '{file.comments[name]}'"
+                change = f"`{name}` `{name}` {dict(file.columns)[name]} COMMENT '{in_quotes(file.comments[name])}'"
                 self.hive.query(f"ALTER TABLE {file.table} CHANGE COLUMN {change}")
 
     def drop(self, table: str, views: Sequence[str] = ()) -> None:
         """Forget a table, whose files stay, and its views."""
         self._run([*(f"DROP VIEW IF EXISTS {name}" for name in views), f"DROP TABLE IF EXISTS {table}"])
-        for key in (*views, table, f"partitions {table}"):
-            self._objects.pop(key, None)
+        self.discard(*views, table, f"partitions {table}")
         for names in self._names.values():
             names.difference_update({table, *views})
 
@@ -184,23 +205,6 @@ class Schema:
             views = [] if not view or sqlfile.versions(view) else [view, sqlfile.candidate_text(view)]
             if any(name in self.listed(name.partition(".")[0]) for name in (table, *views)):
                 self.drop(table, views)
-
-    def missing(self, files: Sequence[SqlFile], partitions: dict[str, set[str]]) -> list[str]:
-        """The tables, views and partitions that should be in the metastore and are not, in words."""
-        there = self._all_listed({file.database for file in files})
-        lost = [f"table {file.table}" for file in files if file.columns and file.table not in there]
-        views = [file.name for file in files]
-        views += [sqlfile.candidate_text(file.name) for file in files if file.stage[0] in "235"]
-        lost += [f"view {name}" for name in dict.fromkeys(views) if name not in there]
-        for table, names in partitions.items():
-            if table in there:
-                gone = sorted(names - self.partition_names(table))
-                lost += [f"partition {name} of {table}" for name in gone]
-        return lost
-
-    @property
-    def _values(self) -> dict[str, str]:
-        return {"warehouse_root": self.root}
 
     @staticmethod
     def _file(pointer: str) -> SqlFile:
@@ -236,9 +240,6 @@ class Schema:
             with contextlib.suppress(StatementError):
                 self._names[database] = {f"{database}.{name}" for name in self.hive.tables(database)}
         return self._names[database]
-
-    def _all_listed(self, more: Collection[str] = ()) -> set[str]:
-        return set().union(*map(self.listed, sorted({*DATABASES, *more})))
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:

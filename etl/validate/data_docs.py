@@ -138,7 +138,7 @@ def keep(settings: Settings, run: Run) -> Path:
 
 
 def _runs(place: Path) -> Iterator[Run]:
-    """The validations in the folder, without those of an earlier version of this file."""
+    """The validations in the folder, without those of an earlier version of this file or that are just removed."""
     for path in place.glob(f"*/{ABOUT}"):
-        with contextlib.suppress(msgspec.ValidationError):
+        with contextlib.suppress(msgspec.DecodeError, FileNotFoundError):
             yield msgspec.json.decode(path.read_bytes(), type=Run)

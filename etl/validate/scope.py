@@ -13,9 +13,9 @@ class Scope:
 
     `release` and `landing` are what the view ops.candidate shows, or ops.published where `is_published`. Only rows of
     the landings after `since` are read, all with 0. A brief validation runs critical expectations only. `recorded`
-    are the files that landings and builds recorded, as {path, bytes, file_checksum}; `folders` are more folders whose
-    files are compared with these. Paths are relative to warehouse_root. `tables` are the versioned tables of flat and
-    marts, and of customers, that the release shows; None for the newest of all but those of customers.
+    are the files that landings and builds recorded, as {path, bytes, file_checksum}, with paths relative to
+    warehouse_root. `tables` are the versioned tables of flat and marts, and of customers, that the release shows; None
+    for the newest of all but those of customers.
     """
 
     release: int
@@ -24,5 +24,4 @@ class Scope:
     is_published: bool = False
     is_brief: bool = False
     recorded: Sequence[Mapping[str, Any]] = ()
-    folders: Sequence[str] = ()
     tables: Collection[str] | None = None

@@ -110,7 +110,7 @@ def wording(expectation: Mapping[str, Any]) -> str:
         case kind:
             words = expectation.get("description") or kind.replace("_", " ")
     mostly = kwargs.get("mostly", 1)
-    return words if mostly == 1 else f"{words} in at least {mostly:.0%} of rows".replace("%", " %")
+    return words if mostly == 1 else f"{words} in at least {100 * mostly:g} % of rows"
 
 
 def refuse_incomplete(files: Sequence[SqlFile], folder: Path = EXPECTATIONS) -> None:
@@ -150,6 +150,9 @@ def _content(file: SqlFile, folder: Path) -> dict[str, Any]:
         for rule in content["expectations"]:
             if not rule["notes"] or rule["severity"] not in SEVERITIES or not isinstance(rule["kwargs"], dict):
                 raise KeyError(f"notes and a severity of {rule['type']}")
+            if str(rule["type"]).startswith("expect_column_values_"):
+                rule["kwargs"]["column"]
+        content["name"]
         content["meta"]["keys"]
     except FileNotFoundError as error:
         raise UsageError(f"{file.table} has no suite", f"write {_place(path)}") from error

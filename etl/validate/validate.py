@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl.errors import ExpectationError
+from etl.errors import ExpectationError, ServerError
+from etl.pages.links import VALIDATION
 from etl.servers import kafka
 from etl.servers.hdfs import Hdfs
-from etl.servers.hive import Hive
+from etl.servers.hive import Hive, Result
 from etl.settings import Settings
 from etl.store import landings, ledger, recorded_files
 from etl.store.ledger import Ledger
@@ -39,11 +40,10 @@ ACCOUNT = re.compile(
 
 @dataclass(frozen=True)
 class Validated:
-    """The results of a validation: a row per expectation (as in ops.expectation_results), its pages, its seconds."""
+    """The results of a validation: a row per expectation (as in ops.expectation_results), its page, its seconds."""
 
     rows: list[dict[str, Any]]
     summary: Path
-    data_docs: Path
     seconds: float
 
     @property
@@ -102,19 +102,15 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
         with ThreadPoolExecutor(AT_ONCE) as pool, progress("validate") as bar, warnings.catch_warnings():
             warnings.simplefilter("ignore")
 
+            def query(statement: str) -> Result:
+                with _session(settings, sessions) as hive:
+                    return hive.query(statement)
+
             def run(suite: Suite) -> Outcome:
-                with _session(sessions) as hive:
-                    return run_suite.run(context, suite, hive.query, run_id, lambda: counts.result().get(suite.table))
+                return run_suite.run(context, suite, query, run_id, lambda: counts.result().get(suite.table))
 
-            def before() -> dict[tuple[Any, ...], summary_page.History]:
-                with _session(sessions) as hive:
-                    return summary_page.histories(hive.query, run_id)
-
-            def count() -> dict[str, int]:
-                with _session(sessions) as hive:
-                    return run_suite.row_counts(hive.query, suites)
-
-            counts, history = pool.submit(count), pool.submit(before)  # they have sessions before a suite waits for one
+            counts = pool.submit(run_suite.row_counts, query, suites)  # it runs before a suite waits for it
+            history = pool.submit(summary_page.histories, query, run_id)
             outcomes = pool.map(run, suites)
             for suite, outcome in zip(bar.each(suites, lambda suite: suite.table), outcomes, strict=True):
                 met = sum(row["is_met"] for row in outcome.rows)
@@ -126,9 +122,7 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
                 pages |= summary_page.failing_pages(folder, suite.table, outcome)
         hdfs.put_rows(rows, "ops", "expectation_results_v1", f"{run_id}.json")
     seconds = time.monotonic() - began
-    validated = Validated(
-        rows, settings.reports / "validation.html", data_docs.folder(settings) / "index.html", seconds
-    )
+    validated = Validated(rows, settings.reports / VALIDATION, seconds)
     critical = sum(row["severity"] == CRITICAL for row in validated.failed)
     about = data_docs.Run(run_id, scope.release, scope.landing, at, len(rows), len(validated.failed), critical)
     summary_page.write_summary(settings, rows, about, seconds, history.result(), pages)
@@ -142,18 +136,26 @@ def validate(settings: Settings, say: Callable[[str], None], scope: Scope) -> Va
 def _sessions(settings: Settings) -> Iterator[queue.SimpleQueue[Hive]]:
     """Open sessions, as many as suites run at once."""
     sessions: queue.SimpleQueue[Hive] = queue.SimpleQueue()
-    with contextlib.ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
-        for session in pool.map(Hive, [settings] * AT_ONCE):
-            sessions.put(stack.enter_context(session))
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for session in pool.map(Hive, [settings] * AT_ONCE):
+                sessions.put(session)
         yield sessions
+    finally:
+        while not sessions.empty():
+            sessions.get().close()
 
 
 @contextlib.contextmanager
-def _session(sessions: queue.SimpleQueue[Hive]) -> Iterator[Hive]:
+def _session(settings: Settings, sessions: queue.SimpleQueue[Hive]) -> Iterator[Hive]:
+    """A session for a statement; where one ran too long, which ends its session, the next gets another."""
     session = sessions.get()
     try:
         yield session
     finally:
+        if not session.is_open:
+            with contextlib.suppress(ServerError):
+                session = Hive(settings)
         sessions.put(session)
 
 
@@ -190,7 +192,7 @@ def folders_of(scope: Scope) -> list[str]:
     paths = [str(file["path"]) for file in scope.recorded]
     landed = {match[1] for path in paths if (match := LANDING.match(path))}
     others = {path.rpartition("/")[0] for path in paths if not LANDING.match(path)}
-    return sorted(landed | others | set(scope.folders))
+    return sorted(landed | others)
 
 
 def compared(run_id: str, recorded: Sequence[Any], stored: Sequence[Any]) -> list[dict[str, Any]]:

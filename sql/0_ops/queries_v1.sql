@@ -14,7 +14,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS ops.queries_v1 (
     client_address STRING COMMENT 'Address of the client, NULL for a login',
     session_id STRING COMMENT 'The session, NULL for a login',
     statement_text STRING COMMENT 'The statement as it was sent, NULL for a login',
-    outcome STRING COMMENT 'succeeded, failed, refused (by the door), logged in, login refused',
+    outcome STRING COMMENT 'succeeded, failed, refused, logged in, login refused, unreadable',
     seconds DOUBLE COMMENT 'From its begin to its outcome, NULL for a login'
 )
 COMMENT 'Statements and logins of customers, one row each'

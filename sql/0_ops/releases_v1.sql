@@ -1,5 +1,5 @@
 -- ops.releases: one row per event in the life of a release.
--- Reads: nothing: `build`, `rollback` and `retire` put a file of JSON lines into the folder
+-- Reads: nothing: `build`, `rollback`, `retire`, `clean`, `erase` put JSON lines into the folder
 -- Writes: ops.releases_v1, ops.releases
 -- Grain: event
 -- Parameters: warehouse_root text

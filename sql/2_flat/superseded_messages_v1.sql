@@ -49,6 +49,7 @@ ranked AS (
         MIN(messages.landing) OVER (
             PARTITION BY messages.attempt_id
             ORDER BY
+                -- Without a time of publication a message is the oldest.
                 COALESCE(messages.kafka_published_at, CAST('1970-01-01' AS TIMESTAMP)) DESC,
                 messages.kafka_partition DESC,
                 messages.kafka_offset DESC

@@ -47,7 +47,7 @@ attempts AS (
     SELECT
         attempts.*,
         candidate.release,
-        1 + COALESCE(superseded.message_count, 0) AS message_count
+        1 + COALESCE(superseded.message_count, 0) AS message_count -- none is superseded
     FROM candidate.attempts AS attempts
     CROSS JOIN ops.candidate AS candidate
     LEFT JOIN superseded ON attempts.attempt_id = superseded.attempt_id

@@ -4,8 +4,8 @@
 -- Grain: day_of_week, started_hour, the busiest first
 -- Parameters: none
 -- Answer: The busiest hour of the week is {day_of_week} from {started_hour}:00 UTC, with
---     {attempts} attempts. A quarter of all attempts start in the {hours_of_a_quarter} busiest
---     hours.
+--     {attempts} attempts. It takes {hours_of_a_quarter} of the busiest hours to reach a quarter of
+--     all attempts.
 -- Hides: day_of_week_number, hours_of_a_quarter
 -- Assumes: All times are UTC. The data does not say where people are. Hours without an attempt have
 --     no row and stay blank.
@@ -23,7 +23,7 @@ WITH hourly AS (
     GROUP BY DAYOFWEEK(started_date), started_hour
 ),
 
-added AS (
+running_totals AS (
     SELECT
         day_number,
         started_hour,
@@ -51,5 +51,5 @@ SELECT
     PMOD(day_number + 5, 7) AS day_of_week_number,
     SUM(CASE WHEN attempts_before * 4 < all_attempts THEN 1 ELSE 0 END) OVER ()
         AS hours_of_a_quarter
-FROM added
+FROM running_totals
 ORDER BY attempts DESC, day_of_week_number ASC, started_hour ASC;

@@ -6,7 +6,8 @@
 -- Answer: Most often at {exam_name}: every answer is wrong in {all_wrong_attempts} of {attempts}
 --     attempts, or {all_wrong_messages} messages. {none_correct_attempts} have no correct answer.
 -- Assumes: A partly correct answer is not wrong, and neither is an unanswered question: attempts
---     with these count only as attempts without a correct answer. Exams of any size are listed.
+--     with these count only as attempts without a correct answer. Attempts without counts are left
+--     out. Exams of any size are listed.
 -- Empty: No attempt has every answer wrong.
 -- Chart: bar x=all_wrong_attempts y=exam_name
 -- Usage: ./warehouse query -f sql/4_reports/all_wrong.sql

@@ -12,7 +12,7 @@
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/always_correct_questions.sql
 
-WITH counted AS (
+WITH totals AS (
     SELECT
         COUNT(*) AS all_questions,
         COUNT(CASE WHEN correct_count = shown_count THEN 1 END) AS always_correct,
@@ -26,11 +26,11 @@ SELECT
     questions.exam_name,
     questions.question_id,
     questions.shown_count AS shown,
-    counted.always_correct,
-    counted.all_questions,
-    counted.rarely_shown
+    totals.always_correct,
+    totals.all_questions,
+    totals.rarely_shown
 FROM marts.questions
-CROSS JOIN counted
+CROSS JOIN totals
 WHERE questions.question_id IS NOT NULL AND questions.correct_count = questions.shown_count
 ORDER BY shown DESC, questions.exam_name ASC, questions.question_id ASC
 LIMIT 10;

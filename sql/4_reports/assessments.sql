@@ -9,8 +9,9 @@
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/assessments.sql
 
+-- Without a row there is nothing to add up: that is 0, not unknown.
 SELECT
-    SUM(message_count) AS messages,
-    SUM(attempt_count) AS attempts,
-    SUM(message_count) - SUM(attempt_count) AS duplicates
+    COALESCE(SUM(message_count), 0) AS messages,
+    COALESCE(SUM(attempt_count), 0) AS attempts,
+    COALESCE(SUM(message_count) - SUM(attempt_count), 0) AS duplicates
 FROM marts.exams;

@@ -5,7 +5,7 @@
 -- Parameters: none
 -- Answer: The median is {median_minutes} minutes and the mean {mean_minutes}, of {timed} attempts.
 --     From the first click to the last it is a mean of {mean_click_minutes}. Clocks distort this:
---     {impossible} attempts end before they start, {endless} seem to take more than an hour.
+--     {impossible} attempts end before they start, {endless} seem to take an hour or more.
 -- Empty: No attempt has a start and a click.
 -- Hides: duration_number, median_minutes, mean_minutes, mean_click_minutes, timed, impossible,
 --     endless
@@ -17,7 +17,7 @@
 -- Dashboard: 4
 -- Usage: ./warehouse query -f sql/4_reports/attempt_duration.sql
 
-WITH measured AS (
+WITH durations AS (
     SELECT
         attempts.attempt_id,
         UNIX_TIMESTAMP(MAX(question_options.clicked_at))
@@ -38,7 +38,7 @@ timings AS (
         ROUND(AVG(seconds) / 60, 3) AS mean_minutes,
         ROUND(AVG(click_seconds) / 60, 3) AS mean_click_minutes,
         ROUND(PERCENTILE(CASE WHEN seconds >= 0 THEN seconds END, 0.5) / 60, 1) AS median_minutes
-    FROM measured
+    FROM durations
 ),
 
 spans AS (
@@ -52,7 +52,7 @@ spans AS (
             WHEN seconds < 3600 THEN 60
             ELSE 61
         END AS minute_limit
-    FROM measured
+    FROM durations
 )
 
 SELECT
@@ -64,7 +64,7 @@ SELECT
         WHEN 5 THEN '2 to 5 minutes'
         WHEN 15 THEN '5 to 15 minutes'
         WHEN 60 THEN '15 to 60 minutes'
-        WHEN 61 THEN 'over an hour'
+        WHEN 61 THEN 'an hour or more'
     END AS duration,
     COUNT(*) AS attempts,
     ROUND(100 * COUNT(*) / SUM(COUNT(*)) OVER (), 1) AS attempts_percent,

@@ -17,7 +17,9 @@ WITH exams AS (
     SELECT
         exam_name,
         SUM(scored_attempt_count) AS attempts,
-        ROUND(100 * SUM(score_sum) / SUM(scored_attempt_count), 1) AS mean_score_percent
+        ROUND(100 * SUM(score_sum) / SUM(scored_attempt_count), 1) AS mean_score_percent,
+        -- To order by: equal means may differ in the last places of their sums.
+        ROUND(SUM(score_sum) / SUM(scored_attempt_count), 6) AS mean_score
     FROM marts.exams
     GROUP BY exam_name
     HAVING SUM(scored_attempt_count) >= 30
@@ -25,11 +27,12 @@ WITH exams AS (
 
 messages AS (
     SELECT
-        exam_name,
-        COUNT(score) AS messages,
-        ROUND(100 * AVG(score), 1) AS mean_score_percent_of_messages
+        exams.exam_name,
+        COUNT(messages.score) AS messages,
+        ROUND(100 * AVG(messages.score), 1) AS mean_score_percent_of_messages
     FROM flat.messages
-    GROUP BY exam_name
+    INNER JOIN marts.exams ON messages.exam_id = exams.exam_id
+    GROUP BY exams.exam_name
 ),
 
 ranked AS (
@@ -37,8 +40,8 @@ ranked AS (
         exam_name,
         attempts,
         mean_score_percent,
-        ROW_NUMBER() OVER (ORDER BY mean_score_percent DESC, exam_name ASC) AS best_place,
-        ROW_NUMBER() OVER (ORDER BY mean_score_percent ASC, exam_name DESC) AS worst_place
+        ROW_NUMBER() OVER (ORDER BY mean_score DESC, exam_name ASC) AS best_place,
+        ROW_NUMBER() OVER (ORDER BY mean_score ASC, exam_name DESC) AS worst_place
     FROM exams
 )
 

@@ -1,15 +1,16 @@
 -- reports.completeness: is every message accounted for?
 -- Position: 30
 -- Reads: ops.topic_offsets, raw.landings, flat.messages, flat.attempts
--- Grain: one row
+-- Grain: one row, none before the first validation
 -- Parameters: none
 -- Answer: Kafka had {kafka_messages} messages: {raw_messages} are in raw, {rejected_messages}
 --     were rejected, {not_landed} are not landed yet, {lost} are lost. Those in raw are {attempts}
 --     attempts and {duplicates} duplicates, {not_built} are not in a published release yet.
+-- Empty: No validation has run yet.
 -- Hides: is_all_landed, is_all_built
--- Assumes: The offsets in Kafka are those that the last validation read. Deleted messages count,
---     offsets without a message and erased messages do not. A duplicate is a message whose attempt
---     has a newer one.
+-- Assumes: The offsets in Kafka are those that the last validation read. Messages that Kafka
+--     deleted since the first landing count. Those deleted before, offsets without a message and
+--     erased messages do not. A duplicate is a message whose attempt has a newer one.
 -- Front: kafka_messages = raw_messages + rejected_messages if is_all_landed,
 --     raw_messages = attempts + duplicates if is_all_built
 -- Chart: none
@@ -20,13 +21,27 @@ WITH newest AS (
     FROM ops.topic_offsets
 ),
 
-kafka AS (
-    SELECT SUM(topic_offsets.end_offset) AS offset_count
-    FROM ops.topic_offsets
-    INNER JOIN newest ON topic_offsets.run_id = newest.run_id
+begins AS (
+    SELECT
+        kafka_topic,
+        kafka_partition,
+        MIN(start_offset - lost_count) AS first_offset
+    FROM raw.landings
+    GROUP BY kafka_topic, kafka_partition
 ),
 
-landed AS (
+kafka AS (
+    -- A partition that was never landed counts from the first offset that the broker holds.
+    SELECT SUM(topic.end_offset - COALESCE(begins.first_offset, topic.start_offset)) AS offset_count
+    FROM ops.topic_offsets AS topic
+    INNER JOIN newest ON topic.run_id = newest.run_id
+    LEFT JOIN begins
+        ON
+            topic.kafka_topic = begins.kafka_topic
+            AND topic.kafka_partition = begins.kafka_partition
+),
+
+account AS (
     SELECT
         SUM(accepted_count) AS accepted,
         SUM(rejected_count - SIZE(replayed_offsets)) AS rejected, -- accepted since
@@ -46,18 +61,18 @@ messages AS (
     FROM flat.messages
 ),
 
-counted AS (
+totals AS (
     SELECT
-        landed.accepted AS raw_messages,
-        landed.rejected AS rejected_messages,
-        landed.lost,
+        account.accepted AS raw_messages,
+        account.rejected AS rejected_messages,
+        account.lost,
         attempts.attempts,
-        kafka.offset_count - landed.absent AS kafka_messages,
-        kafka.offset_count - landed.offset_count AS not_landed,
+        kafka.offset_count - account.absent AS kafka_messages,
+        kafka.offset_count - account.offset_count AS not_landed,
         messages.messages - attempts.attempts AS duplicates,
-        landed.accepted - messages.messages AS not_built
+        account.accepted - messages.messages AS not_built
     FROM kafka
-    CROSS JOIN landed
+    CROSS JOIN account
     CROSS JOIN attempts
     CROSS JOIN messages
 )
@@ -79,4 +94,5 @@ SELECT
         WHEN lost = 0 AND not_landed >= 0 AND not_built >= 0 THEN 'warn'
         ELSE 'bad'
     END AS standing
-FROM counted;
+FROM totals
+WHERE kafka_messages IS NOT NULL;

@@ -8,7 +8,7 @@
 -- Hides: exam_name, difference
 -- Assumes: Questions are shown in another order each time, so a difference between places is not
 --     one between questions. Places shown in fewer than 30 attempts are left out.
--- Empty: No exam has 30 attempts yet.
+-- Empty: No place of the exam taken most was shown in 30 attempts yet.
 -- Chart: column x=question_position y=correct_percent
 -- Dashboard: 6
 -- Usage: ./warehouse query -f sql/4_reports/correct_by_place.sql
@@ -23,16 +23,17 @@ WITH most_taken AS (
 
 places AS (
     SELECT
-        messages.exam_name,
+        exams.exam_name,
         questions.question_position,
         COUNT(DISTINCT messages.attempt_id) AS attempts,
         COUNT(DISTINCT CASE WHEN questions.result = 'correct' THEN messages.attempt_id END)
             AS correct_attempts,
         COUNT(CASE WHEN questions.result = 'correct' THEN 1 END) AS correct_messages
-    FROM flat.messages
-    INNER JOIN most_taken ON messages.exam_name = most_taken.exam_name
-    INNER JOIN flat.attempt_questions AS questions ON messages.attempt_id = questions.attempt_id
-    GROUP BY messages.exam_name, questions.question_position
+    FROM flat.attempt_questions AS questions
+    INNER JOIN marts.exams ON questions.exam_id = exams.exam_id
+    INNER JOIN most_taken ON exams.exam_name = most_taken.exam_name
+    INNER JOIN flat.messages ON questions.attempt_id = messages.attempt_id
+    GROUP BY exams.exam_name, questions.question_position
     HAVING COUNT(DISTINCT messages.attempt_id) >= 30
 )
 

@@ -4,9 +4,8 @@
 --     flat.question_options, marts.exams
 -- Grain: oddity, the most frequent first
 -- Parameters: none
--- Answer: {kinds} of {checked_kinds} kinds of oddity occur. The most frequent: {occurrences}
---     {oddity}. Treatment: {treatment}.
--- Hides: kinds, checked_kinds
+-- Answer: {kinds} of {checked_kinds} kinds of oddity occur{most_frequent}.
+-- Hides: kinds, checked_kinds, most_frequent
 -- Assumes: An oddity is a deviation from what nearly all messages have in common. No value is
 --     guessed: missing values stay NULL, and contradictions stay as they came.
 -- Chart: bar x=occurrences y=oddity
@@ -59,8 +58,8 @@ attempts AS (
         clicks.first_clicked_at,
         clicks.last_clicked_at,
         (
-            attempts.question_count <> questions.question_count
-            OR attempts.correct_count <> questions.correct_count
+            attempts.question_count <> COALESCE(questions.question_count, 0) -- none has no row
+            OR attempts.correct_count <> COALESCE(questions.correct_count, 0)
         ) AS is_miscounted
     FROM flat.attempts
     INNER JOIN reports ON attempts.attempt_id = reports.attempt_id
@@ -72,7 +71,9 @@ oddities AS (
     SELECT
         STACK(
             11,
-            'duplicate messages', SUM(messages) - COUNT(*), 'The newest report counts',
+            'duplicate messages',
+            COALESCE(SUM(messages), 0) - COUNT(*), -- no attempts have no sum
+            'The newest report counts',
             'attempts reported by different events',
             COUNT(CASE WHEN has_several_events THEN 1 END), 'The newest report counts',
             'test attempts', COUNT(CASE WHEN exam_id = 'example-id' THEN 1 END), 'Kept',
@@ -110,6 +111,9 @@ SELECT
     occurrences,
     treatment,
     COUNT(CASE WHEN occurrences > 0 THEN 1 END) OVER () AS kinds,
-    COUNT(*) OVER () AS checked_kinds
+    COUNT(*) OVER () AS checked_kinds,
+    CASE WHEN occurrences > 0 THEN CONCAT(
+        ', most often ', FORMAT_NUMBER(occurrences, 0), ' ', oddity, '. Treatment: ', treatment
+    ) ELSE '' END AS most_frequent
 FROM oddities
 ORDER BY occurrences DESC, oddity ASC;

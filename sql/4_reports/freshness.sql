@@ -7,25 +7,26 @@
 --     {newest_landing_at}. Readers see release {release}, which was published at {published_at} and
 --     validated at {validated_at}.
 -- Assumes: The newest attempt and the newest message are those in the tables that readers see. A
---     release counts from its publication, also after a rollback to it. A validation counts only
---     where it checked that release.
+--     start later than its arrival is a wrong clock and does not count. A release counts from its
+--     publication, also after a rollback to it. A validation counts only where it checked that
+--     release.
 -- Front: newest_attempt_at, newest_message_at, newest_landing_at, published_at, validated_at
 -- Chart: none
 -- Usage: ./warehouse query -f sql/4_reports/freshness.sql
 
 WITH messages AS (
     SELECT
-        MAX(started_at) AS newest_attempt_at,
+        MAX(CASE WHEN started_at <= received_at THEN started_at END) AS newest_attempt_at,
         MAX(kafka_published_at) AS newest_message_at
     FROM flat.messages
 ),
 
-landed AS (
+newest_landing AS (
     SELECT MAX(landed_at) AS landed_at
     FROM raw.landings
 ),
 
-decided AS (
+publications AS (
     SELECT
         release,
         MIN(decided_at) AS decided_at
@@ -34,7 +35,7 @@ decided AS (
     GROUP BY release
 ),
 
-validated AS (
+validations AS (
     SELECT
         release,
         MAX(validated_at) AS validated_at
@@ -47,11 +48,11 @@ SELECT
     messages.newest_attempt_at,
     messages.newest_message_at,
     -- These times are ISO-8601 in UTC as text.
-    CAST(REGEXP_REPLACE(landed.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS newest_landing_at,
-    CAST(REGEXP_REPLACE(decided.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS published_at,
-    CAST(REGEXP_REPLACE(validated.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at
+    CAST(REGEXP_REPLACE(newest_landing.landed_at, '[TZ]', ' ') AS TIMESTAMP) AS newest_landing_at,
+    CAST(REGEXP_REPLACE(publications.decided_at, '[TZ]', ' ') AS TIMESTAMP) AS published_at,
+    CAST(REGEXP_REPLACE(validations.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at
 FROM ops.published
 CROSS JOIN messages
-CROSS JOIN landed
-LEFT JOIN decided ON published.release = decided.release
-LEFT JOIN validated ON published.release = validated.release;
+CROSS JOIN newest_landing
+LEFT JOIN publications ON published.release = publications.release
+LEFT JOIN validations ON published.release = validations.release;

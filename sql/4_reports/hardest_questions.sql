@@ -5,8 +5,9 @@
 -- Parameters: none
 -- Answer: The hardest question belongs to {exam_name}: {correct_percent} of {shown} answers are
 --     correct.
--- Assumes: Questions shown in fewer than 30 attempts are left out of the list. A question left
---     unanswered counts as not correct. The data has no text of questions, only ids.
+-- Assumes: Questions shown in fewer than 30 attempts are left out of the list, and so is a null in
+--     place of a question. A question left unanswered counts as not correct. The data has no text
+--     of questions, only ids.
 -- Empty: No question was shown in 30 attempts yet.
 -- Chart: bar x=correct_percent y=question_id color=exam_name
 -- Usage: ./warehouse query -f sql/4_reports/hardest_questions.sql
@@ -20,6 +21,6 @@ SELECT
     ROUND(100 * incomplete_count / shown_count, 1) AS incomplete_percent,
     ROUND(100 * unanswered_count / shown_count, 1) AS unanswered_percent
 FROM marts.questions
-WHERE shown_count >= 30
-ORDER BY correct_percent, exam_name, question_id
+WHERE shown_count >= 30 AND question_id IS NOT NULL
+ORDER BY correct_share, exam_name, question_id, exam_id
 LIMIT 10;

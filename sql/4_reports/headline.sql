@@ -7,7 +7,7 @@
 --     {messages} messages. The mean score is {mean_score_percent}.
 -- Assumes: An attempt counts once, by its newest message. Columns that say messages count every
 --     message. The mean is the mean of the scores of attempts, not the ratio of all correct answers
---     to all questions.
+--     to all questions. A perfect attempt has a score and every answer correct.
 -- Chart: none
 -- Dashboard: attempts, exams, mean_score_percent, perfect_attempts
 -- Usage: ./warehouse query -f sql/4_reports/headline.sql
@@ -16,7 +16,7 @@ WITH messages AS (
     SELECT
         COUNT(*) AS messages,
         ROUND(100 * AVG(score), 3) AS mean_score_percent,
-        COUNT(CASE WHEN is_all_correct THEN 1 END) AS perfect_messages
+        COUNT(CASE WHEN is_all_correct AND score IS NOT NULL THEN 1 END) AS perfect_messages
     FROM flat.messages
 ),
 
@@ -27,7 +27,7 @@ attempts AS (
         COUNT(DISTINCT exam_id) AS exam_ids,
         ROUND(100 * AVG(score), 3) AS mean_score_percent,
         ROUND(100 * STDDEV_SAMP(score), 3) AS score_deviation_percent,
-        COUNT(CASE WHEN is_all_correct THEN 1 END) AS perfect_attempts,
+        COUNT(CASE WHEN is_all_correct AND score IS NOT NULL THEN 1 END) AS perfect_attempts,
         SUM(question_count) AS questions_shown,
         SUM(unanswered_count) AS questions_unanswered,
         MIN(started_date) AS first_date,

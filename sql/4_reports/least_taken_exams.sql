@@ -3,8 +3,8 @@
 -- Reads: marts.exams
 -- Grain: exam_name, the 10 taken least
 -- Parameters: none
--- Answer: The smallest number of attempts at an exam is {attempts}. It is that of
---     {exams_taken_as_often} exams, such as {exam_name}.
+-- Answer: The smallest number of attempts at an exam is {attempts}, as at {exam_name}. Exams with
+--     that number: {exams_taken_as_often}.
 -- Hides: exams_taken_as_often
 -- Assumes: Exams of one name count as one, even if they have two ids. Ties are in alphabetical
 --     order. The data does not hold exams that nobody took.

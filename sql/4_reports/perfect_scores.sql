@@ -14,8 +14,7 @@ WITH exams AS (
     SELECT
         exam_name,
         SUM(scored_attempt_count) AS attempts,
-        SUM(perfect_attempt_count) AS perfect_attempts,
-        ROUND(100 * SUM(perfect_attempt_count) / SUM(scored_attempt_count), 1) AS perfect_percent
+        SUM(perfect_attempt_count) AS perfect_attempts
     FROM marts.exams
     GROUP BY exam_name
     HAVING SUM(scored_attempt_count) >= 30
@@ -23,10 +22,12 @@ WITH exams AS (
 
 messages AS (
     SELECT
-        exam_name,
-        COUNT(CASE WHEN is_all_correct AND score IS NOT NULL THEN 1 END) AS perfect_messages
+        exams.exam_name,
+        COUNT(CASE WHEN messages.is_all_correct AND messages.score IS NOT NULL THEN 1 END)
+            AS perfect_messages
     FROM flat.messages
-    GROUP BY exam_name
+    INNER JOIN marts.exams ON messages.exam_id = exams.exam_id
+    GROUP BY exams.exam_name
 )
 
 SELECT
@@ -34,8 +35,8 @@ SELECT
     exams.attempts,
     exams.perfect_attempts,
     messages.perfect_messages,
-    exams.perfect_percent
+    ROUND(100 * exams.perfect_attempts / exams.attempts, 1) AS perfect_percent
 FROM exams
 INNER JOIN messages ON exams.exam_name = messages.exam_name
-ORDER BY exams.perfect_percent DESC, exams.exam_name ASC
+ORDER BY exams.perfect_attempts / exams.attempts DESC, exams.exam_name ASC
 LIMIT 10;

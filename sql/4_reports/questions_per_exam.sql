@@ -11,7 +11,7 @@
 -- Chart: column x=questions y=attempts
 -- Usage: ./warehouse query -f sql/4_reports/questions_per_exam.sql
 
-WITH shown AS (
+WITH attempts_shown AS (
     SELECT
         exam_id,
         attempt_id,
@@ -22,13 +22,13 @@ WITH shown AS (
 
 exams AS (
     SELECT
-        shown.exam_id,
-        shown.questions,
-        COUNT(DISTINCT shown.attempt_id) AS attempts,
+        attempts_shown.exam_id,
+        attempts_shown.questions,
+        COUNT(DISTINCT attempts_shown.attempt_id) AS attempts,
         COUNT(*) AS messages
-    FROM shown
-    INNER JOIN flat.messages ON shown.attempt_id = messages.attempt_id
-    GROUP BY shown.exam_id, shown.questions
+    FROM attempts_shown
+    INNER JOIN flat.messages ON attempts_shown.attempt_id = messages.attempt_id
+    GROUP BY attempts_shown.exam_id, attempts_shown.questions
 ),
 
 means AS (

@@ -11,14 +11,21 @@
 -- Chart: column x=question_position y=unanswered_percent
 -- Usage: ./warehouse query -f sql/4_reports/unanswered_by_position.sql
 
+WITH places AS (
+    SELECT
+        question_position,
+        COUNT(*) AS shown,
+        COUNT(CASE WHEN result = 'unanswered' THEN 1 END) AS unanswered
+    FROM flat.attempt_questions
+    GROUP BY question_position
+    HAVING COUNT(*) >= 30
+)
+
 SELECT
     question_position,
-    COUNT(*) AS shown,
-    SUM(CASE WHEN result = 'unanswered' THEN 1 ELSE 0 END) AS unanswered,
-    ROUND(100 * SUM(CASE WHEN result = 'unanswered' THEN 1 ELSE 0 END) / COUNT(*), 1)
-        AS unanswered_percent
-FROM flat.attempt_questions
-GROUP BY question_position
-HAVING COUNT(*) >= 30
-ORDER BY unanswered_percent DESC, question_position ASC
+    shown,
+    unanswered,
+    ROUND(100 * unanswered / shown, 1) AS unanswered_percent
+FROM places
+ORDER BY unanswered / shown DESC, question_position ASC
 LIMIT 30;

@@ -29,7 +29,7 @@ WITH fields AS (
     WHERE messages.unknown_fields <> ''
 ),
 
-counted AS (
+totals AS (
     SELECT COUNT(*) AS all_messages
     FROM flat.messages
 )
@@ -39,8 +39,8 @@ SELECT
     COUNT(*) AS messages,
     MAX(CASE WHEN fields.place = 1 THEN fields.message END) AS first_message,
     COUNT(*) OVER () AS unknown_fields,
-    MAX(counted.all_messages) AS all_messages
+    MAX(totals.all_messages) AS all_messages
 FROM fields
-CROSS JOIN counted
+CROSS JOIN totals
 GROUP BY fields.field_path
 ORDER BY messages DESC, fields.field_path ASC;

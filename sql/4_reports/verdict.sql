@@ -19,7 +19,7 @@ WITH newest AS (
     FROM ops.expectation_results
 ),
 
-counted AS (
+outcome AS (
     SELECT
         results.release,
         MAX(results.validated_at) AS validated_at,
@@ -34,25 +34,25 @@ counted AS (
 )
 
 SELECT
-    counted.expectations,
-    counted.met,
-    counted.critical_unmet,
-    counted.table_count,
-    CAST(REGEXP_REPLACE(counted.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at,
-    counted.expectations - counted.met - counted.critical_unmet AS warnings,
+    outcome.expectations,
+    outcome.met,
+    outcome.critical_unmet,
+    outcome.table_count,
+    CAST(REGEXP_REPLACE(outcome.validated_at, '[TZ]', ' ') AS TIMESTAMP) AS validated_at,
+    outcome.expectations - outcome.met - outcome.critical_unmet AS other_unmet,
     CASE
-        WHEN counted.met = counted.expectations THEN 'Yes'
-        WHEN counted.critical_unmet = 0 THEN 'Yes, but there are warnings'
+        WHEN outcome.met = outcome.expectations THEN 'Yes'
+        WHEN outcome.critical_unmet = 0 THEN 'In all that is critical'
         ELSE 'No'
     END AS verdict,
     CASE
-        WHEN counted.release = published.release THEN 'the release that readers see'
+        WHEN outcome.release = published.release THEN 'the release that readers see'
         ELSE 'another release than readers see'
     END AS validated_release,
     CASE
-        WHEN counted.met = counted.expectations THEN 'good'
-        WHEN counted.critical_unmet = 0 THEN 'warn'
+        WHEN outcome.met = outcome.expectations THEN 'good'
+        WHEN outcome.critical_unmet = 0 THEN 'warn'
         ELSE 'bad'
     END AS standing
-FROM counted
+FROM outcome
 CROSS JOIN ops.published;

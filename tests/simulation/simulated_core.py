@@ -160,8 +160,11 @@ def no_bar(*_: Any) -> Iterator[Bar]:
     yield Bar()
 
 
-def _validate(_settings: Any, _say: Any, _scope: Any) -> Any:
+def _validate(_settings: Any, _say: Any, scope: Any) -> Any:
     world = FakeHdfs.world
+    world.before_call("validate")
+    if world.metastore.pointer("ops.candidate")[0] == scope.release:
+        world.validated.add(scope.release)
     is_good = not world.is_rejecting
     if any(world.pending.values()):  # in a history with an erasure, results name attempts
         world.files.put(b'{"observed":["a0","a1"]}', "ops", "expectation_results_v1", f"r{len(world.landed)}")
@@ -294,7 +297,7 @@ def _write(lines: Lines, staging: str, partitions: Sequence[int]) -> dict[tuple[
 
 STUBS = {
     "etl.validate.run_suite": {"preload": lambda: None},
-    "etl.validate.scope": {"Scope": lambda *_, **__: None},
+    "etl.validate.scope": {"Scope": lambda release, *_, **__: types.SimpleNamespace(release=release)},
     "etl.validate.suites": {"refuse_incomplete": lambda _: None},
     "etl.validate.summary_page": {"mark_published": lambda *_: None},
     "etl.validate.validate": {"validate": _validate},

@@ -104,6 +104,13 @@ def test_what_chance_brings_loses_and_doubles_nothing(case: Case) -> None:
     case("Simulated servers", "kills, lost answers, up to three machines at once, by chance", OUTCOME, count)
 
 
+def test_a_release_whose_candidate_was_moved_while_the_suites_read_it_is_not_published() -> None:
+    start = after("land build land")
+    with simulated():
+        at = run_on(start.world.copy(), Step("build")).index("validate")
+    check(start, [Step("build", 0, at, MEANWHILE, Step("repair", 1))])
+
+
 def test_a_replay_leaves_out_what_another_machine_landed_after_it_began() -> None:
     for at in range(40):
         run([Step("replay", 0, at, MEANWHILE, Step("land", 1)), Step("replay")])
@@ -127,6 +134,27 @@ def test_landings_and_the_log_alone_bring_everything_back(monkeypatch: pytest.Mo
         patch.setattr("world.check_readers", lambda _: None)
         world.run(Step("repair"))
         world.run(Step("build"))
+    run([], world)
+
+
+ODD = (
+    *("landings/landing=2.bak", "landings/landing=007", "landings/landing=\u0662", "landings/landing=", "landings/x"),
+    *("landings/compaction=1.bak", "landings/compaction=01", f"landings/landing={'9' * 30}"),
+    *("flat/messages_v1/compaction=0/last_landing=1.bak", "flat/messages_v1/compaction=0/last_landing=01"),
+    *("flat/messages_v1/compaction=x/last_landing=1", "flat/x", "staging/r1.bak"),
+    *("marts/exams_v1/release=007", "marts/exams_v1/release=1.bak", "marts/exams_v1/release=\u0661"),
+)
+
+
+def test_folders_that_somebody_else_named_stop_no_command_and_stay() -> None:
+    world = run([Step(command) for command in f"{BUSY} compact".split()])
+    for path in ODD:
+        world.files.put({"part-0": b""}, *path.split("/"))
+    place = ("marts", "exams_v1", "release=__HIVE_DEFAULT_PARTITION__")
+    world.metastore.tables["marts.exams_v1"][1][place[-1]] = place
+    with simulated():
+        world.run(Step("clean repair land build compact land build clean"))
+    assert [path for path in ODD if world.files.get(*path.split("/")) is None] == []
     run([], world)
 
 

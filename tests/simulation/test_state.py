@@ -12,7 +12,7 @@ from simulated_core import HOMES, silent, simulated
 from world import Process, Step, World, check_readers
 
 from etl import sqlfile
-from etl.build import build, clean, plan, repair
+from etl.build import build, clean, plan, repair, rollback
 from etl.land import compact, land
 from etl.store import landings, recorded_files
 from etl.store.ledger import CLEANED, PUBLISHED, REJECTED, STARTED, Event, Ledger, fold
@@ -100,6 +100,17 @@ def test_repair_registers_every_folder_that_is_filled(commands: str) -> None:
         assert world.metastore.views["ops.published"] == views["ops.published"]
         check_readers(world)
         assert repair.repair(HOMES[0]) == []
+
+
+def test_a_rollback_alters_views_of_which_a_suspended_loader_has_saved_an_older_hash() -> None:
+    with simulated():
+        world = at_work("land build land build")
+        right = dict(world.metastore.views)
+        for view in ("marts.exams", "marts.questions"):
+            world.metastore.views[view] = "of a later version"
+        rollback.rollback(HOMES[0], silent)
+        for view in ("marts.exams", "marts.questions"):
+            assert world.metastore.views[view] == right[view]
 
 
 def test_merging_the_log_keeps_the_release_that_a_rollback_goes_back_to() -> None:

@@ -106,6 +106,7 @@ class World:
     published: int = 0  # messages in the topic
     landed: dict[int, Extent] = field(default_factory=dict)  # by landing
     last_event: int = 0  # of the log
+    validated: set[int] = field(default_factory=set)  # releases that the candidate showed to their suites
     is_removed: bool = False  # the SQL file of the table that is retired
     late: list[Callable[[], object]] = field(default_factory=list)
     running: list[Process] = field(default_factory=list)
@@ -202,16 +203,19 @@ class World:
         return process.names
 
     def _logged(self, number: int) -> None:
-        """Record an event of the log, which must come behind all others."""
+        """Record an event of the log, which must come behind all others and publish nothing that no suite read."""
         if number != self.last_event + 1:
             raise Violation(f"event {number} comes behind event {self.last_event}")
+        (row,) = json_rows(self.files.get(*ledger.RELEASES, f"event-{number:012d}.json"))
+        if row["action"] == ledger.PUBLISHED and row["release"] not in self.validated:
+            raise Violation(f"release {row['release']} is published, and the suites read another one")
         self.last_event = number
 
     def _landed(self) -> None:
         """Record a landing that appeared, which must go on where the newest ended."""
-        for name in self.files.get("landings") or ():
-            number = int(name.removeprefix("landing=")) if name.startswith("landing=") else 0
-            if number and number not in self.landed:
+        for number in landings.numbers(self.files.get("landings") or (), "landing"):
+            if number not in self.landed:
+                name = f"landing={number}"
                 rows = json_rows(self.files.get("landings", name, "table=landings", "landing.json"))
                 before = self.landed.get(number - 1, NOTHING)
                 starts = tuple(row["start_offset"] for row in rows)

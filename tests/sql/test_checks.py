@@ -40,6 +40,7 @@ def message(offset: int, attempt: str, event: str, landing: int, published: str,
         "exam_name": "Exam",
         "started_at": "2018-01-01 10:20:30",
         "started_date": "2018-01-01",
+        "received_at": "2018-01-01 11:20:30",
         "question_count": 4,
         "correct_count": 1,
         "incorrect_count": 1,
@@ -398,8 +399,12 @@ FAULTS = [
     Fault(OWNED + "question_options_v1/all_options", "a doubled option", add("customers.owned_question_options")),
     Fault(OWNED + "question_options_v1/of_attempts", "another customer", update("customers.owned_question_options", customer="c_2")),
     Fault(OWNED + "exams_v1/adds_up", "a lost exam", drop("customers.owned_exams")),
+    Fault(OWNED + "exams_v1/adds_up", "another number of questions", update("customers.owned_exams", question_count=9)),
+    Fault(OWNED + "exams_v1/adds_up", "no number of incorrect answers", update("customers.owned_exams", incorrect_count=None)),
+    Fault(OWNED + "exams_v1/adds_up", "another sum of scores", update("customers.owned_exams", score_sum=0.6)),
     Fault(OWNED + "questions_v1/adds_up", "another count", update("customers.owned_questions", shown_count=3)),
     Fault(OWNED + "daily_activity_v1/adds_up", "another count", update("customers.owned_daily_activity", attempt_count=1)),
+    Fault(OWNED + "daily_activity_v1/adds_up", "another number of questions", update("customers.owned_daily_activity", question_count=9)),
 ]  # fmt: skip
 
 
@@ -453,6 +458,42 @@ def test_a_fault_has_failing_rows(checked: Checked, fault: Fault) -> None:
     assert len(checked.failing(fault.check, tables)) == fault.count
 
 
+def counts_of_any_size(tables: Tables) -> None:
+    """Of seven attempts one has counts that the contract allows and no exam has: doubles of that size lose halves."""
+    correct, questions = 180_376_403_732_499_794, 11
+    first, other = tables["flat.attempts"]
+    first.update(correct_count=correct, question_count=questions, score=correct / questions)
+    tables["flat.attempts"] += [{**other, "attempt_id": name} for name in "cdefg"]
+    score_sum = 6 * other["score"] + first["score"]  # in another order: 2 more
+    counts = {"message_count": 8, "attempt_count": 7, "scored_attempt_count": 7, "unanswered_count": 7}
+    counts |= {"question_count": questions + 6 * 4, "correct_count": correct + 6}
+    for name in ("marts.exams", "marts.daily_activity"):
+        tables[name][0].update(counts, score_sum=score_sum, mean_score=score_sum / 7)
+
+
+def the_last_hour_of_9999_in_the_west(tables: Tables) -> None:
+    """It is in the year 10000 in UTC, which has five digits."""
+    for row in tables["flat.attempts"]:
+        row.update(started_at="+10000-01-01 17:58:59", started_date="+10000-01-01")
+    tables["marts.daily_activity"][0].update(started_date="+10000-01-01", started_hour=17)
+
+
+@pytest.mark.parametrize(
+    "check", [ATTEMPTS + "computed", *(at + name for at in (EXAMS, HOURS) for name in ("computed", "adds_up"))]
+)
+def test_a_count_of_any_size_stops_no_build(checked: Checked, check: str) -> None:
+    tables = good()
+    counts_of_any_size(tables)
+    assert checked.failing(check, tables) == []
+
+
+@pytest.mark.parametrize("check", [ATTEMPTS + "computed", HOURS + "adds_up"])
+def test_a_start_in_the_year_10000_stops_no_build(checked: Checked, check: str) -> None:
+    tables = good()
+    the_last_hour_of_9999_in_the_west(tables)
+    assert checked.failing(check, tables) == []
+
+
 def test_every_check_has_a_fault() -> None:
     assert {fault.check for fault in FAULTS} == set(CHECKS)
 
@@ -496,6 +537,16 @@ def test_an_interval_is_missing_only_where_its_weekday_had_attempts_for_four_wee
 ) -> None:
     tables = good()
     hours(tables)
+    assert checked.failing(HOURS + "intervals", tables) == []
+
+
+def test_a_start_in_the_future_does_not_make_hours_of_the_last_day_missing(checked: Checked) -> None:
+    """It is a wrong clock, and the last day is not over."""
+    tables = good()
+    hours_of(4, 11, 18, 25, hour=9)(tables)
+    future = {"started_date": "2018-03-01"}
+    update("flat.attempts", started_at="2018-03-01 10:20:30", **future)(tables)
+    add("marts.daily_activity", **future)(tables)
     assert checked.failing(HOURS + "intervals", tables) == []
 
 

@@ -15,5 +15,5 @@ from etl.validate import validate
 def unvalidated() -> Iterator[None]:
     """Builds in this block publish without a validation: for tests that want just the tables."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validate, "validate", lambda *_: validate.Validated([], Path(), Path(), 0.0))
+        patch.setattr(validate, "validate", lambda *_: validate.Validated([], Path(), 0.0))
         yield

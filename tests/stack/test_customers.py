@@ -31,8 +31,9 @@ from etl.servers import logins
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, Result, StatementError
 from etl.settings import Settings, load
-from etl.store.customers import KEYS, Customer, Customers, Period
+from etl.store.customers import KEYS, Customer, Customers
 from etl.store.ledger import Ledger
+from etl.store.periods import Period
 from etl.superset import connections
 from stack import processes
 from stack.layout import HOST

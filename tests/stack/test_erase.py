@@ -23,7 +23,8 @@ from etl.customers import door
 from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive
 from etl.settings import Settings, load
-from etl.store.customers import Customer, Customers, Period
+from etl.store.customers import Customer, Customers
+from etl.store.periods import Period
 
 ID = "5a1f0e3c-9d47-4b52-8f31-c0ffee5e77ed"
 EXAM = "the exam of the erased attempt"

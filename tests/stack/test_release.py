@@ -95,7 +95,7 @@ def test_a_rejected_build_leaves_readers_what_they_had_and_can_be_queried(
     before = contents(hive)
     land_some(settings, text(attempt("rejected build")))
     failed = {"severity": "critical", "is_met": False, "table_name": EXAMS, "column_name": None}
-    rejected = validate.Validated([{**failed, "expectation": "x", "observed": "y"}], Path(), Path(), 0.0)
+    rejected = validate.Validated([{**failed, "expectation": "x", "observed": "y"}], Path(), 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validate, "validate", lambda *_: rejected)
         with pytest.raises(ExpectationError, match=r"is not published.*marts\.exams"):
@@ -151,7 +151,7 @@ def test_of_two_builds_on_two_machines_the_later_one_is_published_whole(
     """On one machine a lock stops the second; this one has another home, as on another machine."""
     land_some(settings, text(attempt("two machines")))
     other = settings.model_copy(update={"home": tmp_path / "other"})
-    ends = validate.Validated([], Path(), Path(), 0.0)
+    ends = validate.Validated([], Path(), 0.0)
 
     def overtaken(*_: Any) -> Any:
         with unvalidated():

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
-from etl.settings import PROJECT, Settings
-from stack import health, processes
+from etl.settings import PROJECT, Settings, load
+from stack import health, processes, servers
+from stack.layout import PORTS, Layout
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -68,3 +71,24 @@ def test_another_stack_is_refused_a_port_that_was_set_and_is_taken(settings: Set
 def test_status_of_servers_elsewhere_says_that_they_are_not_ours(settings: Settings, tmp_path: Path) -> None:
     cluster = settings.model_copy(update={"home": tmp_path})
     assert {row[2:] for row in health.status(cluster)} == {("not ours", "healthy")}
+
+
+@pytest.mark.long
+def test_a_format_that_was_killed_is_completed_by_the_next_and_none_touches_what_is_there(tmp_path: Path) -> None:
+    layout = Layout(load(home=tmp_path), PORTS)
+    namenode = servers.hdfs(layout)[0]
+    version, stamp = tmp_path / "data/hdfs/name/current/VERSION", tmp_path / "data/namenode.formatted"
+    killed = subprocess.Popen(
+        namenode.format[0], env=processes._environment(namenode), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    draft = tmp_path / "data/hdfs/name.draft"
+    while not (draft / "current").exists() and killed.poll() is None:
+        time.sleep(0.005)
+    killed.kill()
+    killed.wait()
+    processes._format(layout, [namenode], print)
+    before = version.read_bytes()
+    assert stamp.exists() and not draft.exists() and [*version.parent.glob("fsimage_*.md5")]
+    stamp.unlink()
+    processes._format(layout, [namenode], print)
+    assert version.read_bytes() == before

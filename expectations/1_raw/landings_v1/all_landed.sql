@@ -10,9 +10,7 @@ WITH landed AS (
     SELECT
         kafka_topic,
         kafka_partition,
-        MAX(end_offset) AS end_offset,
-        MIN(topic_id) AS first_topic_id,
-        MAX(topic_id) AS last_topic_id
+        MAX(end_offset) AS end_offset
     FROM raw.landings
     WHERE landing <= ${landing}
     GROUP BY kafka_topic, kafka_partition

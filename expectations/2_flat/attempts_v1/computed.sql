@@ -19,7 +19,9 @@ WHERE
     landing > ${since}
     AND (
         (score IS NULL) <> (correct_count IS NULL OR COALESCE(question_count, 0) <= 0)
-        OR ABS(score * question_count - correct_count) > 0.000001
+        -- Relative, since counts may be as large as BIGINT.
+        OR ABS(score * question_count - correct_count)
+        > 0.000001 * (1 + ABS(score * question_count))
         OR (started_at IS NULL) <> (started_date IS NULL)
         OR started_at < started_date
         OR started_at >= DATE_ADD(started_date, 1)

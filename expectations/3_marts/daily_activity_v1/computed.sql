@@ -23,7 +23,8 @@ WHERE
     (scored_attempt_count = 0) <> (score_sum IS NULL)
     OR (scored_attempt_count = 0) <> (mean_score IS NULL)
     OR (scored_attempt_count > 0 AND (question_count IS NULL OR correct_count IS NULL))
-    OR ABS(mean_score * scored_attempt_count - score_sum) > 0.00001 * scored_attempt_count
+    OR ABS(mean_score * scored_attempt_count - score_sum)
+    > 0.00001 * (scored_attempt_count + ABS(score_sum))
     OR perfect_attempt_count > scored_attempt_count
     OR scored_attempt_count > attempt_count
     OR attempt_count > message_count

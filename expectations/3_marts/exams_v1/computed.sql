@@ -28,7 +28,8 @@ WHERE
     OR (scored_attempt_count = 0) <> (perfect_share IS NULL)
     OR (scored_attempt_count < 2) <> (score_deviation IS NULL)
     OR (scored_attempt_count > 0 AND (question_count IS NULL OR correct_count IS NULL))
-    OR ABS(mean_score * scored_attempt_count - score_sum) > 0.00001 * scored_attempt_count
+    OR ABS(mean_score * scored_attempt_count - score_sum)
+    > 0.00001 * (scored_attempt_count + ABS(score_sum))
     OR ABS(perfect_share * scored_attempt_count - perfect_attempt_count) > 0.00001
     OR score_deviation < 0
     OR first_date > last_date

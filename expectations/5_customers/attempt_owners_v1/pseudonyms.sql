@@ -1,6 +1,7 @@
--- pseudonyms: no two attempts have one pseudonym.
+-- pseudonyms: each attempt has a pseudonym of its own, of 64 digits.
 -- Severity: critical
--- Reason: Rows of two attempts could not be distinguished.
+-- Reason: With one pseudonym, rows of two attempts could not be distinguished. Another length is no
+--     HMAC-SHA256.
 -- Reads: candidate.attempt_owners
 -- Parameters: none
 -- Usage: ./warehouse beeline

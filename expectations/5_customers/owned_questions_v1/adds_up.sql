@@ -9,11 +9,11 @@
 SELECT
     exam_id,
     question_id,
-    SUM(shown_count) AS shown_count,
-    SUM(correct_count) AS correct_count,
-    SUM(incorrect_count) AS incorrect_count,
-    SUM(incomplete_count) AS incomplete_count,
-    SUM(unanswered_count) AS unanswered_count
+    SUM(shown_count) AS shown_difference,
+    SUM(correct_count) AS correct_difference,
+    SUM(incorrect_count) AS incorrect_difference,
+    SUM(incomplete_count) AS incomplete_difference,
+    SUM(unanswered_count) AS unanswered_difference
 FROM (
     SELECT
         exam_id,
@@ -35,9 +35,7 @@ FROM (
         -unanswered_count AS unanswered_count
     FROM candidate.questions
 ) AS compared
-GROUP BY
-    exam_id,
-    question_id
+GROUP BY exam_id, question_id
 HAVING
     SUM(shown_count) <> 0
     OR SUM(correct_count) <> 0
