@@ -208,7 +208,7 @@ def test_slow_clients_cannot_hold_the_server_for_good(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than are served at a time; each is ended by its deadline, and who comes then is served."""
-    monkeypatch.setattr(serve, "CONNECTION_SECONDS", 1.0)
+    monkeypatch.setattr(serve, "CONNECTION_SECONDS", 3.0)
     monkeypatch.setattr(serve, "MOST_CONNECTIONS", 5)
     (tmp_path / "report.html").write_text(REPORT)
     (tmp_path / "large.html").write_bytes(b"x" * (20 << 20))
