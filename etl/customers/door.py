@@ -18,7 +18,7 @@ from etl.servers.hdfs import Hdfs
 from etl.servers.hive import Hive, StatementError
 from etl.settings import CUSTOMERS, Settings
 from etl.store.customer_schema import views
-from etl.store.customers import Customer, Customers
+from etl.store.customers import IDENTIFIER, Customer, Customers
 
 SUPERSET = "superset_"  # begins the name of its logins
 
@@ -83,7 +83,7 @@ def customer(settings: Settings, name: str) -> Customer:
     """
     if settings.webhdfs:
         return Customers(Hdfs(settings)).get(name)
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+    if not re.fullmatch(IDENTIFIER, name):
         raise UsageError(
             f"a customer's database cannot be named {name!r}", "give it as ./warehouse customers list shows it to staff"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import PurePosixPath
@@ -20,7 +20,7 @@ from etl.servers.hive import reduced
 from etl.settings import Settings
 
 SECONDS = 120.0  # that a server may leave a request, or the rest of an answer, unanswered
-AT_ONCE = 8  # files whose checksum is requested at a time: each answer takes two servers
+AT_ONCE = 8  # files that are read, or whose checksum is requested, at a time: each answer takes two servers
 
 
 class Hdfs:
@@ -161,6 +161,12 @@ class Hdfs:
             raise ServerError(
                 f"HDFS at {self.address} refused {action}: {_cause(error)}", "run ./warehouse doctor"
             ) from error
+
+
+def rows_of(hdfs: Hdfs, paths: Sequence[tuple[str, ...]]) -> list[list[dict[str, Any]]]:
+    """The rows of each of these JSON-lines files, some of which are read at a time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda path: hdfs.rows(*path), paths))
 
 
 @contextlib.contextmanager

@@ -10,12 +10,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from etl.errors import UsageError, WarehouseError
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, rows_of
 from etl.store.ledger import now
 from etl.store.periods import NOBODY, Period, fold, refuse_overlaps
 
@@ -23,12 +22,12 @@ CHANGES, OWNERS, KEYS = ("ops", "customers_v1"), ("ops", "exam_owners_v1"), ("op
 PERIODS = ("customers", "exam_periods_v1")
 PERIODS_FILE = "periods.json"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
+IDENTIFIER = "[a-z][a-z0-9_]{0,62}"
 # With a digit or _, which no keyword of the engines has but those that begin with current_: no statement quotes it.
-DATABASE = re.compile(r"(?!current_)(?=.*[0-9_])[a-z][a-z0-9_]{0,62}")
+DATABASE = re.compile(rf"(?!current_)(?=.*[0-9_]){IDENTIFIER}")
 RESERVED = {"ops", "raw", "flat", "marts", "candidate", "staging", "customers", "reports", "default", "sys"}
 RESERVED |= {"information_schema", "admin", "public", "all", "none", NOBODY}
-FILE = re.compile(r"(?:change|assignment)-([0-9]{12})\.json|[a-z][a-z0-9_]{0,62}\.json")  # no drafts, no copies
-AT_ONCE = 8  # files that are read at a time: there is one for each change
+FILE = re.compile(rf"(?:change|assignment)-([0-9]{{12}})\.json|{IDENTIFIER}\.json")  # no drafts, no copies
 BLOCK_BYTES = 64  # of SHA-256, to which HMAC pads a key
 
 
@@ -172,8 +171,7 @@ class Customers:
         """The rows of all files of a folder in their order."""
         paths = [(*folder, name) for name in self._files(folder)]
         unread = [path for path in paths if path not in self._read]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            self._read |= zip(unread, pool.map(lambda path: self._hdfs.rows(*path), unread), strict=True)
+        self._read |= zip(unread, rows_of(self._hdfs, unread), strict=True)
         return [row for path in paths for row in self._read[path]]
 
     def _files(self, folder: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import msgspec
 
 from etl.errors import UsageError, WarehouseError
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, rows_of
 from etl.settings import Settings
 from etl.store import contract, ledger
 from etl.store.erased_attempts import Erased, digest
@@ -27,7 +26,6 @@ TABLE = ("ops", "erasures_v1")
 REQUESTED, COMPLETED, EXPIRED = "requested", "completed", "expired"
 CUSTOMER = "customers."  # begins what stands for a customer in place of a table
 KEY_BYTES = 32
-AT_ONCE = 8  # requests that are read at a time: every loader reads all there ever were
 KEY_ID = "_key.json"  # beside the rows: the id of the one key; engines ignore names that begin with an underscore
 
 
@@ -101,8 +99,7 @@ def read(settings: Settings, hdfs: Hdfs) -> Erased | None:
     names = [name for name in hdfs.names(*TABLE) if name[0] == "e" and not name.endswith(f".{COMPLETED}.json")]
     if not names:
         return None
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = [row for rows in pool.map(lambda name: hdfs.rows(*TABLE, name), names) for row in rows]
+    rows = [row for rows in rows_of(hdfs, [(*TABLE, name) for name in names]) for row in rows]
     path = _key_file(settings)
     key = _key(path) or b""
     _refuse_another_key(path, rows, digest(key, ""))

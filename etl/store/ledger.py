@@ -10,12 +10,11 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from etl.errors import WarehouseError
-from etl.servers.hdfs import Hdfs
+from etl.servers.hdfs import Hdfs, rows_of
 from etl.store.landings import NUMBER
 
 STARTED, PUBLISHED, REJECTED, ROLLED_BACK, RETIRED = "started", "published", "rejected", "rolled back", "retired"
@@ -106,20 +105,19 @@ class Ledger:
         """All events in their order."""
         for _ in range(5):
             names = self._names()
+            unread = [name for name in names if name not in self._read]
             try:
-                with ThreadPoolExecutor(8) as pool:
-                    self._read |= dict(zip(names, pool.map(self._file, names), strict=True))
+                contents = rows_of(self.hdfs, [(*RELEASES, name) for name in unread])
             except FileNotFoundError:
                 continue  # it was merged since the folder was listed
+            for name, rows in zip(unread, contents, strict=True):
+                self._read[name] = [Event(**row) for row in rows]
             numbered = {event.event: event for name in names for event in self._read[name]}
             return [numbered[number] for number in sorted(numbered)]
         raise WarehouseError("the log of releases keeps changing while it is read", "run it again")
 
     def _names(self) -> list[str]:
         return [name for name in self.hdfs.names(*RELEASES) if EVENT.fullmatch(name) or MERGED.fullmatch(name)]
-
-    def _file(self, name: str) -> list[Event]:
-        return self._read.get(name) or [Event(**row) for row in self.hdfs.rows(*RELEASES, name)]
 
     def state(self) -> State:
         """What the events come to."""

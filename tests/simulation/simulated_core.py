@@ -348,6 +348,7 @@ def patches() -> Iterator[Any]:
         ):
             if hasattr(module, name):
                 yield mock.patch.object(module, name, fake)
+    yield mock.patch("etl.servers.hdfs.ThreadPoolExecutor", Serial)
     for module in (build, compact, land):
         yield mock.patch.object(module, "uuid", types.SimpleNamespace(uuid4=lambda: FakeHdfs.world.uuid4()))
     yield mock.patch.object(sqlfile, "files", chosen_files)
