@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import shutil
 import signal
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import answers, dbt, follow, layouts, machine, messages, others, ours, page, plot
+from benchmarks import answers, dbt, follow, layouts, machine, messages, others, ours, page, plot, saved
 from benchmarks import stack as stacks
 from benchmarks.measure import BenchmarkError
 from benchmarks.messages import Expected, Parts
@@ -53,6 +54,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--follow-rate", type=float, default=100, help="messages a second while `follow` runs")
     parser.add_argument("--follow-minutes", type=float, default=10, help="how long they are published")
     parser.add_argument("--follow-at", type=int, default=100_000, help="the size at which `follow` runs")
+    parser.add_argument("--add-to", metavar="RUN", help="a saved run, which keeps what is not measured again")
     parser.add_argument(
         "--write-docs", action="store_true", help="write docs/performance.md, without --attempts of the last run saved"
     )
@@ -75,36 +77,48 @@ def main() -> None:
     try:
         if given.is_run and "dbt" in given.only:
             dbt.install()
-        measurement = measured(given) if given.is_run else page.newest()
+        measurement = measured(given) if given.is_run else saved.newest()
     except (BenchmarkError, WarehouseError) as error:
         sys.exit(f"benchmarks: {error}")
     print(page.text(measurement))
     if given.write_docs:
         page.write(measurement)
-        plot.write(page.sizes_of(measurement))
+        plot.write(saved.sizes_of(measurement))
 
 
 def measured(given: argparse.Namespace) -> dict[str, Any]:
-    """Measure every size; what is done is saved after each, since the largest takes long."""
-    now = datetime.datetime.now(datetime.UTC)
-    about = {"date": now.strftime("%Y-%m-%dT%H%M"), "seed": given.seed, "machine": machine.described()}
-    sizes: list[Size] = []
+    """Measure every size; what is done is saved after each, also where a later step of it fails."""
+    about = {"date": now(), "seed": given.seed, "machine": machine.described()}
+    sizes: dict[int, Size] = {}
+    if given.add_to:
+        about = saved.run(given.add_to)
+        given.seed = about["seed"]
+        sizes = {size.attempts: size for size in saved.sizes_of(about)}
     for attempts, repeats in zip(given.attempts, given.repeats, strict=True):
         home = given.home or Path(tempfile.mkdtemp(prefix="benchmarks-"))
         home.mkdir(parents=True, exist_ok=True)
         folder = home / f"{attempts}"
         folder.mkdir()
+        size = Size(attempts, repeats, dates=[now()], loads=[round(os.getloadavg()[0], 2)])
         try:
-            sizes.append(size_of(given, attempts, repeats, folder))
+            measure_size(given, size, folder)
         finally:
             shutil.rmtree(folder if given.home else home, ignore_errors=True)
-        say(f"saved {page.save(page.document(about, sizes)).name}")
-    return page.document(about, sizes)
+            if attempts in sizes:
+                size.add_to(sizes[attempts])
+            sizes = dict(sorted({**sizes, attempts: size}.items()))
+            say(f"saved {saved.save(saved.document(about, sizes.values())).name}")
+    return saved.document(about, sizes.values())
 
 
-def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path) -> Size:
+def now() -> str:
+    """The date and time of a run, in UTC: 2026-11-29T0550."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H%M")
+
+
+def measure_size(given: argparse.Namespace, size: Size, folder: Path) -> None:
     """Measure one size on a stack of its own."""
-    size = Size(attempts, repeats)
+    attempts, repeats = size.attempts, size.repeats
     is_asked = "answers" in given.only
     with_hive = "hive" in given.only and attempts <= given.hive_up_to
     with stacks.running(folder / "home", "all" if with_hive or is_asked else "spark") as stack:
@@ -124,7 +138,7 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
         if is_asked:
             say(f"{attempts:,} attempts: what a person waits for")
             answers.commands(stack, size)
-            answers.marts(stack, size)
+            answers.queries(stack, size)
         if "layouts" in given.only:
             say(f"{attempts:,} attempts: a table in three layouts")
             layouts.compare(stack, size)
@@ -143,7 +157,6 @@ def size_of(given: argparse.Namespace, attempts: int, repeats: int, folder: Path
         if with_follow:
             say(f"{attempts:,} attempts: {followed:,} more while land --follow runs")
             follow.run(stack, size, expected, parts.followed, given.follow_rate)
-    return size
 
 
 def prepared(stack: Stack, size: Size, seed: int, folder: Path, followed: int) -> Parts:

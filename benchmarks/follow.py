@@ -27,7 +27,7 @@ from etl.servers.hive import Hive
 from etl.settings import PROJECT
 from etl.store import landings
 
-POLL = 0.2  # seconds between two queries of the reader
+POLL = 1.0  # seconds between an answer to the reader and its next query
 PATIENCE = 300.0  # seconds until a message is given up
 VISIBLE = """SELECT kafka_partition, MAX(kafka_offset) AS last_offset, MAX(landing) AS landing
 FROM flat.attempts WHERE landing > {landing} GROUP BY kafka_partition"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 
-from benchmarks.answers import timed
+from benchmarks.queries import timed
 from benchmarks.stack import Stack
 from benchmarks.steps import Size
 from etl.servers.hdfs import Hdfs
@@ -35,7 +35,7 @@ def compare(stack: Stack, size: Size) -> None:
                 size.add(f"layout.{name}.write", time.monotonic() - began, size=hdfs.size(*folder), messages=0)
                 size.steps[f"layout.{name}.write"].files = len(hdfs.files(*folder))
                 for asking, where in (("all", ""), ("week", _within(week, length))):
-                    for seconds in timed(hive, f"{COUNTED} scratch.options_{name}{where}"):
+                    for seconds in timed(hive.query, f"{COUNTED} scratch.options_{name}{where}"):
                         size.add(f"layout.{name}.{asking}", seconds, messages=0)
         finally:
             hive.query("DROP DATABASE scratch CASCADE")

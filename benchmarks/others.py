@@ -48,3 +48,6 @@ def _contestant(name: str, module: str, stack: Stack, size: Size, expected: Expe
     # Counting the result afterwards is not part of the work.
     whole = measure.Measured(document.get("start_seconds", 0) + worked, done.memory, "")
     size.add(name, whole, size=document["bytes"], start=document.get("start_seconds"))
+    for query, seconds in document.get("answers", {}).items():
+        for each in seconds:
+            size.add(f"query.{name}.{query}", each, messages=0)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import answers, layouts
+from benchmarks import answers, layouts, queries, saved
 from benchmarks.aims import AIMS, AT, RUN, ratio
 from benchmarks.measure import BenchmarkError
 from benchmarks.messages import FEW
@@ -17,7 +15,6 @@ from benchmarks.stack import ENGINE_SERVERS
 from benchmarks.steps import Size, Step
 from etl.settings import PROJECT
 
-RESULTS = PROJECT / "benchmarks" / "results"
 PAGE = PROJECT / "docs" / "performance.md"
 BEGIN, END = "<!-- written by python -m benchmarks --write-docs -->", "<!-- end -->"
 LABELS = {
@@ -65,46 +62,18 @@ INNER = ("hive", "more.build", "few.build")  # builds whose tables are in the fi
 MB = 1e6
 
 
-def document(about: dict[str, Any], sizes: Iterable[Size]) -> dict[str, Any]:
-    """All of a run, as it is saved."""
-    return {**about, "sizes": [asdict(size) for size in sizes]}
-
-
-def save(measurement: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Write a run into the folder of results, under its date."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{measurement['date']}.json"
-    path.write_text(json.dumps(measurement, indent=1) + "\n", encoding="utf-8")
-    return path
-
-
-def newest(folder: Path = RESULTS) -> dict[str, Any]:
-    """The last run that was saved. Raises BenchmarkError where there is none."""
-    paths = sorted(folder.glob("*.json"))
-    if not paths:
-        raise BenchmarkError("no run was saved yet: run python -m benchmarks first")
-    measurement: dict[str, Any] = json.loads(paths[-1].read_text(encoding="utf-8"))
-    return measurement
-
-
-def named_by(page: Path = PAGE, folder: Path = RESULTS) -> dict[str, Any]:
+def named_by(page: Path = PAGE, folder: Path = saved.RESULTS) -> dict[str, Any]:
     """The saved run that the page names. Raises BenchmarkError where it names none."""
     text = page.read_text(encoding="utf-8").partition(BEGIN)[2]
     for path in sorted(folder.glob("*.json"), reverse=True):
         if f"/{path.name})" in text:
-            measurement: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return measurement
+            return saved.run(path.stem, folder)
     raise BenchmarkError(f"{page.name} names no saved run: run python -m benchmarks --write-docs")
-
-
-def sizes_of(measurement: dict[str, Any]) -> list[Size]:
-    """The sizes of a saved run."""
-    return [Size.of(size) for size in measurement["sizes"]]
 
 
 def text(measurement: dict[str, Any]) -> str:
     """A run in Markdown: where, the aims, a table per size."""
-    sizes = sizes_of(measurement)
+    sizes = saved.sizes_of(measurement)
     parts = [_where(measurement), _aims(sizes), *(_size(size) for size in reversed(sizes))]
     return "\n\n".join(parts)
 
@@ -160,25 +129,32 @@ def _size(size: Size) -> str:
     counts = {**size.expected, **({"bytes of JSON": size.bytes} if size.bytes else {})}
     contents = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     times = "once" if size.repeats == 1 else f"{size.repeats} times, medians are shown"
+    begun = " and ".join(f"{date} at a load of {load}" for date, load in zip(size.dates, size.loads, strict=True))
+    measured = f" Measured {begun}." if begun else ""
     head = ["Step", "Seconds", "Messages/s", "To the run", "Java MB", "Python MB", "Workers MB", "HDFS MB"]
     rows = [_row(label, step, size.median(*RUN)) for label, step in _steps(size)]
     fixed = size.median("few.land", "few.build")
     fixed_cost = "" if fixed is None else f" The fixed cost, a run after {FEW} more messages: {fixed:,.1f} s."
-    parts = [f"### {size.attempts:,} attempts", f"{contents}. Each step ran {times}.{fixed_cost}", table(head, rows)]
+    about = f"{contents}. Each step ran {times}.{measured}{fixed_cost}"
+    parts = [f"### {size.attempts:,} attempts", about, table(head, rows)]
     return "\n\n".join([*parts, *_answers(size), *_follow(size), *_layouts(size)])
 
 
 def _answers(size: Size) -> list[str]:
-    """Latency in seconds: commands that have nothing to do, and marts on both engines."""
+    """Latency in seconds: commands that have nothing to do, marts on both engines, flat tables beside DuckDB."""
     rows = [
         [f"`{shlex.join(words)}`", f"{step.median:.2f}"]
         for name, words in answers.COMMANDS.items()
         if (step := size.steps.get(f"command.{name}"))
     ]
-    for name in answers.MARTS:
+    for name in queries.MARTS:
         steps = [size.steps.get(f"answer.{engine}.{name}") for engine in ENGINE_SERVERS]
         if times := [f"{step.median:.2f}" for step in steps if step]:
             rows.append([f"`marts.{name}`, on Spark and on HiveServer2", " and ".join(times)])
+    for name, statement in queries.FLAT.items():
+        if (spark := size.steps.get(f"query.spark.{name}")) and (duckdb := size.steps.get(f"query.duckdb.{name}")):
+            text = " ".join(statement.split())
+            rows.append([f"`{text}`, on Spark and in DuckDB", f"{spark.median:.2f} and {duckdb.median:.2f}"])
     return [table(["What a person waits for", "Seconds"], rows)] if rows else []
 
 

@@ -51,6 +51,8 @@ class Size:
     folders: dict[str, int] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     follow_rate: float = 0.0  # messages a second that were published while `land --follow` ran
+    dates: list[str] = field(default_factory=list)  # when its steps were measured
+    loads: list[float] = field(default_factory=list)  # of the machine, just before
 
     def add(
         self,
@@ -72,6 +74,19 @@ class Size:
         if start is not None:
             step.start.append(round(start, 3))
         step.bytes = step.bytes if size is None else size
+
+    def add_to(self, before: Size) -> None:
+        """Keep the steps of an earlier measurement that this one does not have as often."""
+        again = {
+            name: step
+            for name, step in self.steps.items()
+            if name not in before.steps or len(step.seconds) >= len(before.steps[name].seconds)
+        }
+        self.steps = {**before.steps, **again}
+        self.repeats = max(self.repeats, before.repeats)
+        self.dates, self.loads = [*before.dates, *self.dates], [*before.loads, *self.loads]
+        self.heap, self.follow_rate = self.heap or before.heap, self.follow_rate or before.follow_rate
+        self.folders = self.folders or before.folders
 
     def median(self, *names: str) -> float | None:
         """The sum of the medians of these steps, None where one was not run."""

@@ -1,4 +1,4 @@
-"""What all tests share: their order, the start and end of the servers, the page that they write, a browser."""
+"""What all tests share: their order, the two processes that run them, the page that they write, a browser."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import signal
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis  # noqa: F401 (here, since Python 3.11 cannot import it behind the tests that raise a BaseException)
 import pytest
 from browsing import browsing
-from own_stack import STACK, OwnStack
+from own_stack import LOGS
 from playwright.sync_api import Browser
 from reliability import Case, Cases
 
 from etl import sqlfile
 from etl.settings import PROJECT
 
+FOLDERS = {"stack": -3, "sql": -2, "simulation": -1}  # what takes longest starts first
 ORDER = {
     "test_readme.py": -4,
     "test_rehearsal.py": -3,
@@ -30,8 +32,8 @@ ORDER = {
     "test_messages.py": 1,
     "test_erase.py": 2,
 }
+LONGEST = ["test_faults.py", "test_customers.py", "test_engines.py", "test_release.py"]  # of the files of long tests
 LEFT = pytest.StashKey[Counter[str]]()
-FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
@@ -51,7 +53,7 @@ def part_of(item: pytest.Item) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not chosen; what needs no server comes first, while the servers start.
+    """Leave out what was not chosen; sort the others.
 
     The README, the rehearsal and the pages show the plain sample: they come before others publish what is wrong.
     The corpus comes late: behind it every table is larger and slower to read. An erasure is last: it empties the topic,
@@ -63,11 +65,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left)
     gone = set(left)
     items[:] = [item for item in items if item not in gone]
-    items.sort(key=lambda item: (needs_stack(item), item.path.parent.name == "stack", ORDER.get(item.path.name, 0)))
+    order = {name: place - 9 for place, name in enumerate(LONGEST)} if config.getoption("--long") else ORDER
+    items.sort(key=lambda item: (FOLDERS.get(item.path.parent.name, 0), order.get(item.path.name, 0)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests run in several processes: those of the servers in one, those of the local Spark in one.
+
+    Of the long ones, each file may run in another process, which then has servers of its own.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByServers(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.rpartition("/")[0]
+            is_whole = folder == "tests/sql" or (folder == "tests/stack" and not config.getoption("--long"))
+            return folder if is_whole else file
+
+    config.option.loadscopereorder = False  # the order of the tests is the order of the scopes
+    return ByServers(config, log)
 
 
 def left_out(chosen: str | None, parts: Mapping[pytest.Item, str | None]) -> list[pytest.Item]:
-    """The tests that do not run: all but those of the chosen parts, or the long ones where no part was chosen.
+    """The tests that do not run: all but those of the chosen parts, or the long ones where none was chosen.
 
     Raises UsageError for a part that no test belongs to.
     """
@@ -76,33 +98,16 @@ def left_out(chosen: str | None, parts: Mapping[pytest.Item, str | None]) -> lis
     if unknown := sorted(named - existing - {"all"}):
         raise pytest.UsageError(f"--long has no part {unknown[0]!r}: it may be {', '.join(sorted(existing))}")
     if "all" in named:
-        return []
+        named = existing
     return [item for item, part in parts.items() if (part not in named if named else part)]
 
 
-def needs_stack(item: pytest.Item) -> bool:
-    """Whether a test uses the servers."""
-    return "own_stack" in getattr(item, "fixturenames", ())
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the servers, when a test needs them."""
-    if not session.config.option.collectonly and any(map(needs_stack, session.items)):
-        session.config.stash[STACK] = OwnStack()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the servers."""
-    if STACK in config.stash:
-        config.stash[STACK].close(keep=config.stash.get(FAILED, True))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--long` runs the long tests as well, `--long kills,login` those of these parts alone.
+    """`--long` runs the long tests, `--long kills,login` those of these parts.
 
     `--write-docs` writes what the tests did into docs/reliability.md, and pictures of pages into docs/pictures/.
     """
-    parser.addoption("--long", nargs="?", const="all", metavar="PARTS", help="run long tests too, or these parts")
+    parser.addoption("--long", nargs="?", const="all", metavar="PARTS", help="run the long tests, or these parts")
     parser.addoption("--write-docs", action="store_true", help="write docs/reliability.md and docs/pictures/")
 
 
@@ -135,20 +140,34 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the page if --write-docs was given."""
-    session.config.stash[FAILED] = exitstatus != 0
-    if session.config.getoption("--write-docs"):
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page if --write-docs was given; one of several processes sends its part to the first."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left"] = dict(config.stash[LEFT])
+        config.workeroutput["cases"] = list(CASES.counts.items())
+        config.workeroutput["logs"] = config.stash.get(LOGS, [])
+    elif config.getoption("--write-docs"):
         CASES.write()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what another process did, once it has ended; one that crashed has sent nothing."""
+    sent = getattr(node, "workeroutput", {})
+    node.config.stash[LEFT] = Counter(sent.get("left"))
+    for case, times in sent.pop("cases", []):
+        CASES.add(*case, times)
+    node.config.stash.setdefault(LOGS, []).extend(sent.pop("logs", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which long tests did not run, and where the logs of the servers are when a test has failed."""
     if left := config.stash.get(LEFT, None):
         parts = ", ".join(f"{part} {count}" for part, count in sorted(left.items()))
         terminalreporter.write_line(f"long tests that did not run (--long [PART,PART] runs them): {parts}")
-    if STACK in config.stash and exitstatus:
-        terminalreporter.write_line(f"logs of the servers: {config.stash[STACK].home}/logs")
+    for folder in filter(os.path.exists, config.stash.get(LOGS, [])):
+        terminalreporter.write_line(f"logs of the servers: {folder}")
 
 
 @pytest.fixture(scope="session")

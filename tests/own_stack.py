@@ -62,7 +62,7 @@ class OwnStack:
             shutil.rmtree(self.home, ignore_errors=True)
 
 
-STACK = pytest.StashKey[OwnStack]()  # where the configuration of pytest holds it
+LOGS = pytest.StashKey[list[str]]()  # folders, of the stacks that were started
 
 
 def keep(home: Path) -> int:

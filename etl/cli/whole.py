@@ -55,10 +55,11 @@ def demo(engine: Engine = None) -> None:
 def test(context: typer.Context) -> None:
     """Run the tests, on servers that they start themselves.
 
-    Arguments go to pytest. --long adds the tests that take minutes, --long PART,PART runs those parts alone.
+    Arguments go to pytest. --long runs the tests that take minutes, --long PART,PART those of these parts; -n 0 runs
+    all in one process.
     """
     from etl.settings import PROJECT
 
     os.chdir(PROJECT)
     # Replaces this process, so that ending it ends the tests, which then end their servers.
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *context.args])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", "-n", "2", *context.args])  # noqa: S606

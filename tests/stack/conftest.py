@@ -1,4 +1,4 @@
-"""One stack of real servers for the whole test session, in a folder of its own.
+"""One stack of real servers for all tests that a process runs, in a folder of its own.
 
 It has other ports, another HDFS root and another user than the defaults, and the sample comes in by `remote`, which
 knows of it by settings alone: so everything here rehearses a cluster (test_rehearsal.py).
@@ -6,13 +6,13 @@ knows of it by settings alone: so everything here rehearses a cluster (test_rehe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from commands import Run, runner
 from messages import ACCEPTED, REJECTED, publish, text
-from own_stack import STACK, USER, OwnStack
+from own_stack import LOGS, USER, OwnStack
 from quick_builds import unvalidated
 
 from etl.build import build
@@ -22,18 +22,22 @@ from stack import processes
 
 
 @pytest.fixture(scope="session")
-def own_stack(request: pytest.FixtureRequest) -> OwnStack:
-    """The stack of all tests; what uses it is a test that needs servers."""
-    return request.config.stash[STACK]
+def own_stack(request: pytest.FixtureRequest) -> Iterator[OwnStack]:
+    """The stack of all tests of a process; its folder stays where one of them failed."""
+    stack = OwnStack()
+    request.config.stash[LOGS] = [f"{stack.home}/logs"]
+    yield stack
+    stack.close(keep=request.session.testsfailed > 0)
 
 
 @pytest.fixture(scope="session")
-def settings(own_stack: OwnStack) -> Settings:
+def settings(own_stack: OwnStack, request: pytest.FixtureRequest) -> Settings:
     """The settings of the running stack; where it does not start, the tests end: none that can pass is left."""
     try:
         return own_stack.settings()
     except WarehouseError as error:
-        pytest.exit(str(error), returncode=1)
+        request.session.shouldfail = str(error)
+        raise
 
 
 @pytest.fixture(scope="session")
