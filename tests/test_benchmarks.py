@@ -242,16 +242,21 @@ def test_the_text_states_the_fixed_cost_and_whether_the_machine_was_busy() -> No
     assert "these figures are a trial" in page.text(busy)
 
 
-def test_what_is_measured_again_replaces_a_saved_run_and_the_rest_is_kept() -> None:
-    before, again = measured(), Size(aims.AT, 2, dates=["2026-01-03T0000"], loads=[0.25])
+def test_what_is_measured_again_replaces_a_saved_run_unless_it_has_fewer_repeats() -> None:
+    before = measured()
     before.dates, before.loads = ["2026-01-02T0304"], [0.5]
-    for name, seconds in (("script", 1), ("script", 1), ("land", 1)):  # land once, before twice
-        again.add(name, seconds)
-    again.add_to(before)
-    assert again.median("land") == 20.0
-    assert again.median("script") == 1.0 and again.median("copy") == 30.0 and again.heap == "2g"
+    for repeats, seconds in ((1, 100.0), (2, 1.0)):
+        again = Size(aims.AT, repeats, dates=["2026-01-03T0000"], loads=[0.25])
+        again.add("script", 1)
+        again.add("more", 2)
+        again.add_to(before)
+        assert again.median("script") == seconds and again.median("copy") == 30.0 and again.median("more") == 2.0
+        assert (again.repeats, again.heap) == (2, "2g")
     dates = "Measured 2026-01-02T0304 at a load of 0.5 and 2026-01-03T0000 at a load of 0.25."
     assert dates in page.text(document(again))
+
+
+def test_a_run_that_was_not_saved_is_named() -> None:
     with pytest.raises(BenchmarkError, match="no run was saved as 2026-01-01T0000"):
         saved.run("2026-01-01T0000")
 

@@ -133,7 +133,9 @@ def test_a_gzip_file_of_two_members_is_one_content() -> None:
     assert read(gzip.compress(b"[1,") + gzip.compress(b"2]")) == [b"1", b"2"]
 
 
-@pytest.mark.parametrize("content", [b"", b" ", b"\n\r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", b" ", b"\n\r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", gzip.compress(b"", mtime=0)]
+)
 def test_an_input_without_a_record_is_an_error(content: bytes) -> None:
     assert failing(content) == ([], "x.json holds no record; publish a JSON array or JSON lines")
 
