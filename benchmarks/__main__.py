@@ -54,7 +54,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--follow-rate", type=float, default=100, help="messages a second while `follow` runs")
     parser.add_argument("--follow-minutes", type=float, default=10, help="how long they are published")
     parser.add_argument("--follow-at", type=int, default=100_000, help="the size at which `follow` runs")
-    parser.add_argument("--add-to", metavar="RUN", help="a saved run, which keeps what is not measured again")
+    parser.add_argument("--add-to", metavar="RUN", help="a saved run, to which this one adds steps and sizes")
     parser.add_argument(
         "--write-docs", action="store_true", help="write docs/performance.md, without --attempts of the last run saved"
     )

@@ -91,7 +91,11 @@ def _where(measurement: dict[str, Any]) -> str:
     memory = round(machine["memory_bytes"] / 2**30)
     patient = f", at niceness {machine['niceness']}" if machine["niceness"] else ""
     is_busy = machine["load_before"] > machine["cores"] / 2
-    note = " **Other work ran on the machine, so these figures are a trial, not a result.**" if is_busy else ""
+    note = (
+        " **That is half of its cores: if it was other work, these figures are a trial, not a result.**"
+        if is_busy
+        else ""
+    )
     return (
         f"Measured {measurement['date'][:10]} on {machine['cores']} cores, {memory} GiB, {machine['system']}{patient}; "
         f"the load of the machine just before was {machine['load_before']}. {versions}. "

@@ -76,10 +76,9 @@ class Size:
         step.bytes = step.bytes if size is None else size
 
     def add_to(self, before: Size) -> None:
-        """Keep the steps of an earlier measurement that this one does not have, or has with fewer repeats."""
-        both = (before, self) if self.repeats >= before.repeats else (self, before)
-        self.steps = {**both[0].steps, **both[1].steps}
-        self.repeats = both[1].repeats
+        """Keep all steps of an earlier measurement: this one adds those that it did not have."""
+        self.steps = {**self.steps, **before.steps}
+        self.repeats = before.repeats
         self.dates, self.loads = [*before.dates, *self.dates], [*before.loads, *self.loads]
         self.heap, self.follow_rate = self.heap or before.heap, self.follow_rate or before.follow_rate
         self.folders = self.folders or before.folders
