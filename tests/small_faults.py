@@ -91,7 +91,7 @@ def mutants(path: Path) -> Iterator[tuple[int, str, str]]:
             places = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
             for place, node in places:
                 new = changed(node) if isinstance(node, ast.AST) else None
-                if new is None or not isinstance(node, ast.stmt | ast.expr):
+                if new is None or not isinstance(node, ast.stmt | ast.expr) or ast.dump(new) == ast.dump(node):
                     continue
                 put(parent, field, place, new)
                 mutant = ast.unparse(ast.fix_missing_locations(tree))
@@ -121,15 +121,18 @@ def function_of(tree: ast.AST, line: int) -> str:
 
 
 def judges(reached: Mapping[str, Any], path: Path, line: int) -> list[str]:
-    """The tests that run the function of a line, or any of the module where it is in none, the quick ones first."""
+    """The tests that run the function of a line, the quick ones first, then those that run others of its module.
+
+    What a file of tests calls while it is imported is in no test's trace, but its results are.
+    """
     name = function_of(ast.parse(path.read_text(encoding="utf-8")), line)
     module = str(path.relative_to(PROJECT))
     tests = [
-        (seconds, test)
+        (not any(f"{ran}.".startswith(f"{name}.") for ran in modules[module]), seconds, test)
         for test, (seconds, modules) in reached.items()
-        if any(not name or f"{ran}.".startswith(f"{name}.") for ran in modules.get(module, ()))
+        if module in modules
     ]
-    return [test for _, test in sorted(tests)]
+    return [test for _, _, test in sorted(tests)]
 
 
 def passes(project: Path, tests: Sequence[str], seconds: float, **environment: str) -> bool:
@@ -185,7 +188,7 @@ def main() -> None:
             limit = 60 + 5 * sum(reached[test][0] for test in tests)
             if not tests or passes(project, files, limit, CHOSEN=str(list_of_tests)):
                 survivors += 1
-                by = f"{len(tests)} tests run it" if tests else "no test runs it"
+                by = f"{len(tests)} tests run its module" if tests else "no test runs its module"
                 print(f"{number} {path.relative_to(PROJECT)}:{line}: {change} ({by})", flush=True)
             shutil.copy(path, copied)
             print(f"{number}: {survivors} not noticed", file=sys.stderr, flush=True)

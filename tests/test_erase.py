@@ -205,6 +205,13 @@ def test_what_stays_of_an_erasure_is_a_keyed_hash_and_a_key_that_its_user_alone_
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
+def test_a_request_that_was_killed_while_it_was_written_is_removed(home: Settings) -> None:
+    erasure = erasures.request(home, [ID], "request 17")
+    (draft,) = (path.with_name(f".{path.name}") for path in erasures._pending(home).glob("e*.json"))
+    draft.write_text(f'{{"attempts": ["{ID}')
+    assert erasures.pending(home) == [erasure] and not draft.exists()
+
+
 def test_an_erasure_that_was_killed_while_it_forgot_the_ids_is_complete(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from etl.build import follow
 from etl.errors import BusyError, ExpectationError, ServerError
+from etl.land.land import Landed
 from etl.settings import Settings
 from etl.store.lock import exclusive
 
@@ -38,6 +39,26 @@ def test_a_server_that_fails_is_asked_again_and_an_unmet_expectation_ends_it(
     with follow.stopped_by_signals() as stop, pytest.raises(ExpectationError):
         follow.follow(settings_of_nothing, messages.append, stop)
     assert messages == ["no broker at 127.0.0.1:9; retrying in 0 s", "another land; retrying in 0 s"]
+
+
+def test_what_was_landed_is_built_after_a_failed_build_though_nothing_more_comes(
+    settings_of_nothing: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = iter([Landed(1, []), Landed(0, [])])
+    builds, messages = list[int](), list[str]()
+    monkeypatch.setattr(follow, "has_landings", lambda _: False)
+    monkeypatch.setattr(follow, "land", lambda *_: next(landed))
+    with follow.stopped_by_signals() as stop:
+
+        def build(*_: object, **__: object) -> None:
+            builds.append(1)
+            if len(builds) == 1:
+                raise ServerError("no Spark at 127.0.0.1:9")
+            stop.set()
+
+        monkeypatch.setattr(follow, "build", build)
+        follow.follow(settings_of_nothing, messages.append, stop)
+    assert len(builds) == 2 and messages == ["no Spark at 127.0.0.1:9; retrying in 0 s"]
 
 
 def test_what_keeps_house_waits_for_a_step_to_end(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from histories import Failed, Reached, after, check, complete, stopped
 from hive_in_memory import FakeHive
 from reliability import Case
 from simulated_core import simulated
-from world import COMMANDS, MEANWHILE, Step
+from world import COMMANDS, MEANWHILE, Process, Step
 
 from etl.build import erase
 from etl.land import rewrite
@@ -40,6 +40,17 @@ def test_leaving_out_a_step_is_found(step: str) -> None:
     start = after(BUSY)
     with simulated(), mock.patch.object(place, name, instead), pytest.raises(Failed):
         check(start, [Step("erase")])
+
+
+def test_results_that_name_another_attempt_stay() -> None:
+    with simulated():
+        FakeHdfs.world = world = after("land").world
+        world.running.append(Process(Step("test")))
+        hdfs = FakeHdfs(None)
+        for number, attempt in enumerate(("ab", "xb", "a")):
+            hdfs.put_rows([{"failing": attempt}], *erase.RESULTS, f"{number}.json")
+        erase._remove_results(hdfs, ["ab"])  # type: ignore[arg-type]
+        assert hdfs.names(*erase.RESULTS) == ["1.json", "2.json"]
 
 
 def test_a_loader_that_read_the_offsets_before_cannot_land_them_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -111,6 +113,41 @@ def test_a_rollback_alters_views_of_which_a_suspended_loader_has_saved_an_older_
         rollback.rollback(HOMES[0], silent)
         for view in ("marts.exams", "marts.questions"):
             assert world.metastore.views[view] == right[view]
+
+
+def test_a_build_after_a_rollback_shows_the_later_version_again(sql: Path) -> None:
+    def shown(command: Callable[..., object]) -> str:
+        command(HOMES[0], silent)
+        return world.metastore.views["marts.exams"]
+
+    path = sql / "3_marts/exams_v2.sql"
+    path.write_text((sql / "3_marts/exams_v1.sql").read_text(encoding="utf-8").replace("exams_v1", "exams_v2"))
+    with simulated():
+        world = at_work("land build")
+        later, files = sqlfile.SqlFile.read(path), sqlfile.files
+
+        def with_later(stages: str = "[0-9]_*") -> list[sqlfile.SqlFile]:
+            return [each for file in files(stages) for each in (file, later)[: 1 + (file.table == "marts.exams_v1")]]
+
+        known = mock.patch.dict(world.file_of, {later.table: later})
+        unread = mock.patch("world.check_readers")  # it knows of one version
+        with known, unread, mock.patch.object(sqlfile, "files", with_later):
+            second = shown(build.build)
+            assert "exams_v2" in second
+            assert "exams_v1" in shown(rollback.rollback)
+            assert shown(build.build) == second
+
+
+def test_a_build_names_the_reason_of_what_it_does_alone() -> None:
+    def reasons(commands: str) -> set[str]:
+        at_work(commands)
+        due = plan.plan(FakeHdfs(None), Ledger(FakeHdfs(None)))
+        return {due.reason(file) for file in sqlfile.files("[23]_*")}
+
+    with simulated():
+        assert reasons("land") >= {"first build"}
+        assert reasons("land build") == {""}
+        assert reasons("land build land") == {"", "1 new folder", "new data"}
 
 
 def test_merging_the_log_keeps_the_release_that_a_rollback_goes_back_to() -> None:
