@@ -129,9 +129,9 @@ def test_a_build_after_a_rollback_shows_the_later_version_again(sql: Path) -> No
         def with_later(stages: str = "[0-9]_*") -> list[sqlfile.SqlFile]:
             return [each for file in files(stages) for each in (file, later)[: 1 + (file.table == "marts.exams_v1")]]
 
-        known = mock.patch.dict(world.file_of, {later.table: later})
+        with_file = mock.patch.dict(world.file_of, {later.table: later})
         unread = mock.patch("world.check_readers")  # it knows of one version
-        with known, unread, mock.patch.object(sqlfile, "files", with_later):
+        with with_file, unread, mock.patch.object(sqlfile, "files", with_later):
             second = shown(build.build)
             assert "exams_v2" in second
             assert "exams_v1" in shown(rollback.rollback)
