@@ -116,7 +116,7 @@ def test_a_rollback_alters_views_of_which_a_suspended_loader_has_saved_an_older_
 
 
 def test_a_build_after_a_rollback_shows_the_later_version_again(sql: Path) -> None:
-    def shown(command: Callable[..., object]) -> str:
+    def view_after(command: Callable[..., object]) -> str:
         command(HOMES[0], silent)
         return world.metastore.views["marts.exams"]
 
@@ -132,10 +132,10 @@ def test_a_build_after_a_rollback_shows_the_later_version_again(sql: Path) -> No
         with_file = mock.patch.dict(world.file_of, {later.table: later})
         unread = mock.patch("world.check_readers")  # it knows of one version
         with with_file, unread, mock.patch.object(sqlfile, "files", with_later):
-            second = shown(build.build)
+            second = view_after(build.build)
             assert "exams_v2" in second
-            assert "exams_v1" in shown(rollback.rollback)
-            assert shown(build.build) == second
+            assert "exams_v1" in view_after(rollback.rollback)
+            assert view_after(build.build) == second
 
 
 def test_a_build_names_the_reason_of_what_it_does_alone() -> None:
