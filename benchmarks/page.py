@@ -92,7 +92,7 @@ def _where(measurement: dict[str, Any]) -> str:
     patient = f", at niceness {machine['niceness']}" if machine["niceness"] else ""
     is_busy = machine["load_before"] > machine["cores"] / 2
     note = (
-        " **That is half of its cores: if it was other work, these figures are a trial, not a result.**"
+        " **That is over half of its cores: if it was other work, these figures are a trial, not a result.**"
         if is_busy
         else ""
     )
