@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import shutil
 import signal
 import sys
@@ -99,16 +98,17 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
         home.mkdir(parents=True, exist_ok=True)
         folder = home / f"{attempts}"
         folder.mkdir()
-        size = Size(attempts, repeats, dates=[now()], loads=[round(os.getloadavg()[0], 2)])
+        size = Size(attempts, repeats, loads={now(): machine.load()})
         try:
             measure_size(given, size, folder)
         finally:
             shutil.rmtree(folder if given.home else home, ignore_errors=True)
             if attempts in sizes:
-                size.add_to(sizes[attempts])
-            sizes = dict(sorted({**sizes, attempts: size}.items()))
-            say(f"saved {saved.save(saved.document(about, sizes.values())).name}")
-    return saved.document(about, sizes.values())
+                sizes[attempts].extend(size)
+            sizes.setdefault(attempts, size)
+            measurement = saved.document(about, [sizes[attempts] for attempts in sorted(sizes)])
+            say(f"saved {saved.save(measurement).name}")
+    return measurement
 
 
 def now() -> str:

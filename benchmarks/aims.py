@@ -92,20 +92,13 @@ def python(size: Size) -> float | None:
     return max(peaks) / 1e6 if peaks else None
 
 
-def answer(engine: str) -> Callable[[Size], float | None]:
-    """The slowest answer of a mart on this engine, in seconds: of each the median."""
+def slowest(*prefixes: str) -> Callable[[Size], float | None]:
+    """The slowest of the steps whose names begin so, in seconds: of each the median."""
 
-    def slowest(size: Size) -> float | None:
-        medians = [step.median for name, step in size.steps.items() if name.startswith(f"answer.{engine}.")]
-        return max(medians, default=None)
+    def of(size: Size) -> float | None:
+        return max((step.median for name, step in size.steps.items() if name.startswith(prefixes)), default=None)
 
-    return slowest
-
-
-def query(size: Size) -> float | None:
-    """The slower of a count and a mean of all attempts on Spark, in seconds: of each the median."""
-    count, mean = size.median("query.spark.count"), size.median("query.spark.mean")
-    return None if count is None or mean is None else max(count, mean)
+    return of
 
 
 def visible(size: Size) -> float | None:
@@ -123,7 +116,9 @@ AIMS = [
     Aim("`land --follow`: published to visible, 95th percentile, s", 30.0, "{:.1f}", visible, at=100_000),
     Aim("heap of Spark's server, GB", 2.0, "{:.0f}", heap),
     Aim("largest Python process, MB", 300.0, "{:.0f}", python),
-    Aim("count or mean of `flat.attempts` on Spark, s", 1.0, "{:.2f}", query),
-    Aim("slowest answer of a mart on Spark, s", 0.3, "{:.2f}", answer("spark")),
-    Aim("slowest answer of a mart on HiveServer2, s", 3.0, "{:.2f}", answer("hive")),
+    Aim(
+        "count or mean of `flat.attempts` on Spark, s", 1.0, "{:.2f}", slowest("query.spark.count", "query.spark.mean")
+    ),
+    Aim("slowest answer of a mart on Spark, s", 0.3, "{:.2f}", slowest("answer.spark.")),
+    Aim("slowest answer of a mart on HiveServer2, s", 3.0, "{:.2f}", slowest("answer.hive.")),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.queries import FLAT, MARTS, REPEATS, timed
-from benchmarks.stack import ENGINE_SERVERS, Stack
+from benchmarks.stack import Stack
 from benchmarks.steps import Size
 from etl.servers.hive import Hive
 
@@ -25,11 +25,8 @@ def commands(stack: Stack, size: Size) -> None:
 
 def queries(stack: Stack, size: Size) -> None:
     """Marts on each engine, flat tables on Spark, warm, in an open session: the seconds of the statement alone."""
-    for engine in ENGINE_SERVERS:
+    for kind, engine, statements in (("answer", "spark", MARTS), ("query", "spark", FLAT), ("answer", "hive", MARTS)):
         with Hive(stack.settings.model_copy(update={"engine": engine})) as hive:
-            for name, statement in MARTS.items():
+            for name, statement in statements.items():
                 for seconds in timed(hive.query, statement):
-                    size.add(f"answer.{engine}.{name}", seconds, messages=0)
-            for name, statement in FLAT.items() if engine == "spark" else ():
-                for seconds in timed(hive.query, statement):
-                    size.add(f"query.{engine}.{name}", seconds, messages=0)
+                    size.add(f"{kind}.{engine}.{name}", seconds, messages=0)

@@ -34,9 +34,14 @@ def described() -> dict[str, Any]:
             **servers,
             **{name: version for name, version in packages.items() if version},
         },
-        "load_before": round(os.getloadavg()[0], 2),
+        "load_before": load(),
         "niceness": os.nice(0),
     }
+
+
+def load() -> float:
+    """The load of the last minute."""
+    return round(os.getloadavg()[0], 2)
 
 
 def _version(package: str) -> str:

@@ -133,7 +133,7 @@ def _size(size: Size) -> str:
     counts = {**size.expected, **({"bytes of JSON": size.bytes} if size.bytes else {})}
     contents = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     times = "once" if size.repeats == 1 else f"{size.repeats} times, medians are shown"
-    begun = " and ".join(f"{date} at a load of {load}" for date, load in zip(size.dates, size.loads, strict=True))
+    begun = " and ".join(f"{date} at a load of {load}" for date, load in size.loads.items())
     measured = f" Measured {begun}." if begun else ""
     head = ["Step", "Seconds", "Messages/s", "To the run", "Java MB", "Python MB", "Workers MB", "HDFS MB"]
     rows = [_row(label, step, size.median(*RUN)) for label, step in _steps(size)]

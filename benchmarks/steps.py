@@ -51,8 +51,7 @@ class Size:
     folders: dict[str, int] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     follow_rate: float = 0.0  # messages a second that were published while `land --follow` ran
-    dates: list[str] = field(default_factory=list)  # when its steps were measured
-    loads: list[float] = field(default_factory=list)  # of the machine, just before
+    loads: dict[str, float] = field(default_factory=dict)  # of the machine, just before the measurement of this date
 
     def add(
         self,
@@ -75,13 +74,12 @@ class Size:
             step.start.append(round(start, 3))
         step.bytes = step.bytes if size is None else size
 
-    def add_to(self, before: Size) -> None:
-        """Keep all steps of an earlier measurement: this one adds those that it did not have."""
-        self.steps = {**self.steps, **before.steps}
-        self.repeats = before.repeats
-        self.dates, self.loads = [*before.dates, *self.dates], [*before.loads, *self.loads]
-        self.heap, self.follow_rate = self.heap or before.heap, self.follow_rate or before.follow_rate
-        self.folders = self.folders or before.folders
+    def extend(self, later: Size) -> None:
+        """Add the steps of a later measurement that this one does not have."""
+        self.steps = {**later.steps, **self.steps}
+        self.loads |= later.loads
+        self.heap, self.follow_rate = self.heap or later.heap, self.follow_rate or later.follow_rate
+        self.folders = self.folders or later.folders
 
     def median(self, *names: str) -> float | None:
         """The sum of the medians of these steps, None where one was not run."""

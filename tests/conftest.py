@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left)
     gone = set(left)
     items[:] = [item for item in items if item not in gone]
-    order = {name: place - 9 for place, name in enumerate(LONGEST)} if config.getoption("--long") else ORDER
+    order = dict(zip(LONGEST, range(-len(LONGEST), 0), strict=True)) if config.getoption("--long") else ORDER
     items.sort(key=lambda item: (FOLDERS.get(item.path.parent.name, 0), order.get(item.path.name, 0)))
 
 

@@ -243,15 +243,15 @@ def test_the_text_states_the_fixed_cost_and_whether_the_machine_was_busy() -> No
 
 
 def test_a_later_measurement_adds_to_a_saved_one_what_it_did_not_have() -> None:
-    before, again = measured(), Size(aims.AT, 1, dates=["2026-01-03T0000"], loads=[0.25])
-    before.dates, before.loads = ["2026-01-02T0304"], [0.5]
-    again.add("script", 1)
-    again.add("more", 2)
-    again.add_to(before)
-    assert again.median("script") == 100.0 and again.median("more") == 2.0
-    assert (again.repeats, again.heap) == (2, "2g")
+    first, later = measured(), Size(aims.AT, 1, loads={"2026-01-03T0000": 0.25})
+    first.loads = {"2026-01-02T0304": 0.5}
+    later.add("script", 1)
+    later.add("more", 2)
+    first.extend(later)
+    assert first.median("script") == 100.0 and first.median("more") == 2.0
+    assert (first.repeats, first.heap, first.expected) == (2, "2g", measured().expected)
     dates = "Measured 2026-01-02T0304 at a load of 0.5 and 2026-01-03T0000 at a load of 0.25."
-    assert dates in page.text(document(again))
+    assert dates in page.text(document(first))
 
 
 def test_a_run_that_was_not_saved_is_named() -> None:
